@@ -1,0 +1,35 @@
+"""Put dissociated single cells back into tissue, with a distance-preserving VAE."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "DPVAE": "dpvae",
+    "DataError": "errors",
+    "EpochReport": "fitting",
+    "PlacementSettings": "settings",
+    "TrainingSettings": "settings",
+    "evaluate": "evaluation.experiments",
+    "make_phantom": "data.phantom",
+    "read_phantom": "data.phantom",
+    "read_placed": "data.read",
+    "read_query": "data.read",
+    "read_reference": "data.read",
+    "session": "viewer.session",
+    "view": "viewer.view",
+    "write_placed": "data.write",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: torch, scanpy and napari take seconds to import."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

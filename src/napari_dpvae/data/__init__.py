@@ -1,0 +1,1 @@
+"""Files in and out; what an AnnData must hold."""

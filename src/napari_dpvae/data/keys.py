@@ -1,0 +1,12 @@
+"""The keys of the data contract: where things are in an AnnData."""
+
+SPATIAL = "spatial"
+"""``obsm``: coordinates, (n, 2) or (n, 3), x right, y down. ``uns``: images and scale factors."""
+LATENT = "X_dpvae"
+"""``obsm`` of placed cells: latent means."""
+RADIUS = "dpvae_radius"
+"""``obs`` of placed cells: radius of the region, in coordinate units."""
+STATUS = "dpvae_status"
+"""``obs`` of placed cells: placed, uncertain or outside."""
+DPVAE = "dpvae"
+"""``uns`` of placed cells: how they were placed."""

@@ -1,0 +1,1 @@
+"""Measures, and experiments that hold cells out."""

@@ -1,0 +1,69 @@
+"""The variational autoencoder: q(z|x), p(x|z), and the scale lambda between space and latent."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def _trunk(n_in: int, hidden: int, dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in (n_in, hidden):
+        layers += [nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.SiLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+class Network(nn.Module):
+    """Gaussian VAE on standardised expression.
+
+    Parameters
+    ----------
+    n_genes
+        Size of the gene panel.
+    latent_dim
+        Latent dimensions.
+    hidden
+        Units in each of the two hidden layers of the encoder and of the decoder.
+    dropout
+        Share of hidden units silenced while training.
+    fixed_lambda
+        Scale from space to latent; 0 makes it a learned parameter that starts at 1.
+    """
+
+    def __init__(
+        self,
+        n_genes: int,
+        latent_dim: int,
+        *,
+        hidden: int = 128,
+        dropout: float = 0.3,
+        fixed_lambda: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = _trunk(n_genes, hidden, dropout)
+        self.to_mean = nn.Linear(hidden, latent_dim)
+        self.to_log_variance = nn.Linear(hidden, latent_dim)
+        self.decoder = nn.Sequential(
+            _trunk(latent_dim, hidden, dropout), nn.Linear(hidden, n_genes)
+        )
+        self.log_lambda = nn.Parameter(
+            torch.tensor(math.log(fixed_lambda or 1.0)), requires_grad=not fixed_lambda
+        )
+
+    @property
+    def scale(self) -> Tensor:
+        """``lambda``: latent distance per unit of (scaled) spatial distance."""
+        return self.log_lambda.exp()
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of ``q(z|x)``, each (n, latent_dim), from x (n, n_genes)."""
+        h = self.encoder(x)
+        # Bounded so that one extreme cell cannot overflow exp() and poison the batch.
+        return self.to_mean(h), self.to_log_variance(h).clamp(-10.0, 10.0)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of ``p(x|z)``, (n, n_genes), from z (n, latent_dim)."""
+        mean: Tensor = self.decoder(z)
+        return mean

@@ -1,0 +1,48 @@
+"""The objective of Zhou & Du (arXiv 2408.00911): ``alpha1 (rec + beta KL) + alpha2 L_DP``."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def reconstruction(x: Tensor, decoded: Tensor) -> Tensor:
+    """Gaussian reconstruction error, as the mean over spots and genes (a scalar)."""
+    return (x - decoded).square().mean()
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor, n_genes: int) -> Tensor:
+    """KL of ``q(z|x)`` from the unit Gaussian, mean over spots, divided by the number of genes.
+
+    The division keeps it on the scale of :func:`reconstruction`, which is a mean over genes.
+    """
+    per_spot = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(dim=1)
+    return per_spot.mean() / n_genes
+
+
+def distance_preserving(z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor) -> Tensor:
+    """``L_DP = sum_ij G_ij | ||z_i - z_j|| - lambda ||s_i - s_j|| | / sum_ij G_ij``.
+
+    Parameters
+    ----------
+    z
+        Latents, (n, latent_dim).
+    s
+        Coordinates, (n, 2) or (n, 3), scaled by one number for all axes.
+    scale
+        ``lambda``, a scalar.
+    pairs
+        ``G``, (n, n), boolean and symmetric.
+
+    Returns
+    -------
+    Tensor
+        A scalar; 0 where no pair is marked.
+    """
+    i, j = torch.nonzero(torch.triu(pairs, diagonal=1), as_tuple=True)
+    if len(i) == 0:
+        return z.sum() * 0.0
+    # The small constant keeps the gradient of the norm finite for coincident latents.
+    latent = ((z[i] - z[j]).square().sum(dim=1) + 1e-12).sqrt()
+    space = (s[i] - s[j]).norm(dim=1)
+    return (latent - scale * space).abs().mean()

@@ -1,0 +1,1 @@
+"""From latent distances to coordinates; arrays only."""

@@ -1,0 +1,146 @@
+"""What can be set for training and for placement; every name, default, range and help text once.
+
+magicgui makes the forms from these dataclasses, the command line its options, and
+:class:`napari_dpvae.DPVAE` its arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+GeneChoice = Literal["moran", "hvg"]
+PairMask = Literal["all", "knn"]
+Regularisation = Literal["auto", "strong", "medium", "light"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Mode = Literal["anchored", "free"]
+
+
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+) -> Any:
+    metadata = {"help": help, "low": low, "high": high, "step": step}
+    return field(default=default, metadata=metadata)
+
+
+class _Checked:
+    """Refuses a value outside its stated range or choices."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for spec in dataclasses.fields(self):  # type: ignore[arg-type]
+            _check(spec, hints[spec.name], getattr(self, spec.name))
+
+
+def _check(spec: dataclasses.Field[Any], hint: Any, value: Any) -> None:
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            choices = ", ".join(map(str, get_args(hint)))
+            raise ValueError(f"{spec.name} is {value!r}: choose one of {choices}.")
+        return
+    if isinstance(value, bool) != (hint is bool) or not isinstance(value, int | float):
+        raise ValueError(f"{spec.name} is {value!r}: it must be of type {hint.__name__}.")
+    if hint is int and value != int(value):
+        raise ValueError(f"{spec.name} is {value}: it must be a whole number.")
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        raise ValueError(f"{spec.name} is {value}: it must lie between {low} and {high}.")
+
+
+@dataclass(frozen=True)
+class TrainingSettings(_Checked):
+    """How the gene panel is chosen and the dp-VAE is trained.
+
+    Symbols are those of Zhou & Du, arXiv 2408.00911.
+    """
+
+    latent_dim: int = _setting(
+        0,
+        "Latent dimensions. 0 takes as many as the space has (2, or 3 for a volume), which is best "
+        "with few spots; try 10 with thousands.",
+        low=0,
+        high=256,
+    )
+    alpha2: float = _setting(
+        10.0,
+        "Weight of the distance-preserving term. 0 is a plain VAE; 10 to 100 behave alike.",
+        low=0,
+        high=1e5,
+        step=1.0,
+    )
+    epochs: int = _setting(
+        150,
+        "Passes over the reference. More seldom helps: the rate falls to zero by the last one.",
+        low=1,
+        high=100_000,
+    )
+    genes: int = _setting(
+        500,
+        "Size of the gene panel. Fewer genes mean less noise, more genes mean more detail.",
+        low=2,
+        high=100_000,
+    )
+    gene_choice: GeneChoice = _setting(
+        "moran",
+        "How the panel is chosen: by spatial autocorrelation (moran) or by variance (hvg).",
+    )
+    mask: PairMask = _setting(
+        "all",
+        "Pairs of spots whose distance is preserved: all, or only near neighbours in space (knn).",
+    )
+    neighbours: int = _setting(
+        30, "Neighbours of each spot when the mask is knn.", low=1, high=10_000
+    )
+    regularisation: Regularisation = _setting(
+        "auto",
+        "Noise and dropout while training: strong suits few spots, light suits thousands of spots "
+        "with clean signal. auto tries each on a part of the reference held out, and keeps the "
+        "one that places that part better.",
+    )
+    hidden: int = _setting(128, "Units in each of the two hidden layers.", low=2, high=8192)
+    alpha1: float = _setting(
+        1.0, "Weight of the VAE's own objective (reconstruction and KL).", low=0, high=1e5, step=0.1
+    )
+    beta: float = _setting(
+        1.0, "Weight of the KL divergence within the VAE's objective.", low=0, high=1e5, step=0.1
+    )
+    fixed_lambda: float = _setting(
+        0.0,
+        "Scale from space to latent. 0 learns it; another value fixes it.",
+        low=0,
+        high=1e3,
+        step=0.1,
+    )
+    learning_rate: float = _setting(
+        3e-3, "Peak of the one-cycle learning rate.", low=1e-6, high=1, step=1e-3
+    )
+    batch_size: int = _setting(
+        256, "Spots per step. The distance term compares spots within a batch.", low=2, high=65_536
+    )
+    seed: int = _setting(0, "The same seed gives the same model.", low=0, high=2**31 - 1)
+    device: Device = _setting(
+        "auto", "Where to compute: auto takes a graphics card when there is one."
+    )
+
+
+@dataclass(frozen=True)
+class PlacementSettings(_Checked):
+    """How the cells' coordinates are solved from latent distances."""
+
+    mode: Mode = _setting(
+        "anchored",
+        "anchored ties each cell to reference spots and solves it alone; free uses only distances "
+        "between the cells (small n), and the reference only for the frame.",
+    )
+    anchors: int = _setting(
+        16, "Reference spots, nearest in latent space, that each cell is tied to.", low=1, high=5000
+    )
+    keep_in_domain: bool = _setting(
+        True, "Keep cells where there is tissue: within one spot distance of a reference spot."
+    )

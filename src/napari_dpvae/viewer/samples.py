@@ -1,0 +1,12 @@
+"""The phantom in napari's File > Open Sample."""
+
+from __future__ import annotations
+
+from napari_dpvae.data.phantom import read_phantom
+from napari_dpvae.viewer.layers import LayerData, image_layers, reference_points
+
+
+def phantom_layers() -> list[LayerData]:
+    """Histology and spots of the phantom; the dock takes the spots' layer as a reference."""
+    reference = read_phantom().reference
+    return [*image_layers(reference), reference_points(reference)]

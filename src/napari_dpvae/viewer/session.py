@@ -1,0 +1,168 @@
+"""What is loaded, trained and placed in one viewer; says so when it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import anndata as ad
+from psygnal import Signal
+
+from napari_dpvae.data.checks import check_query, check_reference
+from napari_dpvae.dpvae import DPVAE
+from napari_dpvae.errors import DataError
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_dpvae.viewer.scene import Scene
+
+COLORMAPS = ("viridis", "magma", "inferno", "plasma", "turbo", "gray")
+
+
+class Session:
+    """The one truth that widgets, layers and the console share; it knows no window.
+
+    Each property can be set, and emits the signal of its name with ``_changed`` when it is.
+    """
+
+    reference_changed = Signal(object)
+    query_changed = Signal(object)
+    model_changed = Signal(object)
+    placed_changed = Signal(object)
+    colouring_changed = Signal()
+
+    def __init__(self) -> None:
+        self._reference: ad.AnnData | None = None
+        self._query: ad.AnnData | None = None
+        self._model: DPVAE | None = None
+        self._placed: ad.AnnData | None = None
+        self._gene: str | None = None
+        self._colormap = COLORMAPS[0]
+
+    @property
+    def reference(self) -> ad.AnnData | None:
+        """The reference; cells placed over another one are let go when it is set."""
+        return self._reference
+
+    @reference.setter
+    def reference(self, reference: ad.AnnData | None) -> None:
+        if reference is not None:
+            check_reference(reference)
+        self._reference = reference
+        self.placed = None
+        self.reference_changed.emit(reference)
+
+    @property
+    def query(self) -> ad.AnnData | None:
+        """The dissociated cells; cells placed before stay until others are placed."""
+        return self._query
+
+    @query.setter
+    def query(self, query: ad.AnnData | None) -> None:
+        if query is not None:
+            check_query(query)
+        self._query = query
+        self.query_changed.emit(query)
+
+    @property
+    def model(self) -> DPVAE | None:
+        """The trained model."""
+        return self._model
+
+    @model.setter
+    def model(self, model: DPVAE | None) -> None:
+        if model is not None and not model.is_trained:
+            raise RuntimeError("The model is not trained yet: call fit() or load() first.")
+        self._model = model
+        self.model_changed.emit(model)
+
+    @property
+    def placed(self) -> ad.AnnData | None:
+        """The placed cells."""
+        return self._placed
+
+    @placed.setter
+    def placed(self, placed: ad.AnnData | None) -> None:
+        self._placed = placed
+        self.placed_changed.emit(placed)
+
+    @property
+    def genes(self) -> list[str]:
+        """Genes that can be shown: of the placed cells, then the reference's others, sorted."""
+        names = {
+            name
+            for data in (self._placed, self._reference)
+            if data is not None
+            for name in data.var_names
+        }
+        return sorted(names)
+
+    @property
+    def gene(self) -> str | None:
+        """The gene that colours spots and cells.
+
+        Raises
+        ------
+        DataError
+            When set to a gene that neither the reference nor the placed cells have.
+        """
+        return self._gene
+
+    @gene.setter
+    def gene(self, gene: str | None) -> None:
+        if gene is not None and not any(
+            data is not None and gene in data.var_names for data in (self._reference, self._placed)
+        ):
+            raise DataError(f"Neither the reference nor the placed cells have the gene '{gene}'.")
+        self._gene = gene
+        self.colouring_changed.emit()
+
+    @property
+    def colormap(self) -> str:
+        """The colormap, by napari's name."""
+        return self._colormap
+
+    @colormap.setter
+    def colormap(self, colormap: str) -> None:
+        self._colormap = colormap
+        self.colouring_changed.emit()
+
+
+_SESSIONS: WeakKeyDictionary[Viewer, tuple[Session, Scene]] = WeakKeyDictionary()
+"""With its scene, which the session's signals hold only weakly."""
+
+
+def session(viewer: Viewer | None = None) -> Session:
+    """The session of a napari viewer: the same objects as its widgets show.
+
+    Parameters
+    ----------
+    viewer
+        The current one if not given.
+
+    Raises
+    ------
+    RuntimeError
+        When there is no viewer.
+
+    Examples
+    --------
+    In napari's console::
+
+        import napari_dpvae as dpv
+        dpv.session(viewer).gene = "ERBB2"
+    """
+    import napari
+
+    from napari_dpvae.viewer.scene import Scene
+
+    viewer = viewer if viewer is not None else napari.current_viewer()
+    if viewer is None:
+        raise RuntimeError("There is no napari viewer: open one with napari.Viewer().")
+    # The console hands out a proxy of the viewer, which is another object each time.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer not in _SESSIONS:
+        state = Session()
+        _SESSIONS[viewer] = (state, Scene(viewer, state))
+    return _SESSIONS[viewer][0]

@@ -1,0 +1,48 @@
+"""The one dock that holds the steps, from top to bottom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from napari_dpvae.viewer.session import session
+from napari_dpvae.viewer.widgets.data import DataStep
+from napari_dpvae.viewer.widgets.explore import ExploreStep
+from napari_dpvae.viewer.widgets.model import ModelStep
+from napari_dpvae.viewer.widgets.place import PlaceStep
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+class DpvaeDock(QScrollArea):
+    """Data, Model, Place, Explore: the whole job in one column.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that it works in; napari hands it over by this name.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.session = session(napari_viewer)
+        self.data = DataStep(self.session, napari_viewer)
+        self.model = ModelStep(self.session)
+        self.place = PlaceStep(self.session)
+        self.explore = ExploreStep(self.session)
+        column = QVBoxLayout()
+        column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(4)
+        for step in (self.data, self.model, self.place, self.explore):
+            column.addWidget(step)
+        column.addStretch(1)
+        content = QWidget()
+        content.setLayout(column)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        bar = self.verticalScrollBar().sizeHint().width()
+        self.setMinimumWidth(content.minimumSizeHint().width() + bar)

@@ -1,0 +1,115 @@
+"""Long jobs in the background: progress, pause, stop, errors."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import GeneratorWorker
+
+logger = logging.getLogger(__name__)
+
+Steps = Generator[Any, None, Any]
+
+
+class Job(QObject):
+    """One run of a generator in a thread.
+
+    What it yields is progress and what it returns is the result; it can be paused and stopped
+    wherever it yields. It ends with exactly one of ``done``, ``failed`` and ``stopped``, and all
+    signals arrive in the window's thread. When the parent goes, the job stops unheard.
+
+    Parameters
+    ----------
+    steps
+        Makes the generator.
+    parent
+        The widget that the job works for.
+    """
+
+    progressed = Signal(object)
+    done = Signal(object)
+    failed = Signal(str)
+    stopped = Signal()
+
+    def __init__(self, steps: Callable[[], Steps], parent: QObject) -> None:
+        super().__init__(parent)
+        self._steps = steps
+        self._paused = threading.Event()
+        self._result: Any = None
+        self._error: Exception | None = None
+        self._completed = False
+        self.running = False
+        self._worker = GeneratorWorker(self._guarded)
+        self._worker.yielded.connect(self._on_yielded)
+        self._worker.finished.connect(self._on_finished)
+        worker = self._worker
+        parent.destroyed.connect(lambda: worker.quit())
+
+    def start(self) -> None:
+        """Begin."""
+        self.running = True
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Ask for an end at the next yield; ``stopped`` follows."""
+        self._worker.quit()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits at its next yield until it is set to False."""
+        return self._paused.is_set()
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        if paused:
+            self._paused.set()
+        else:
+            self._paused.clear()
+
+    def _guarded(self) -> Steps:
+        """The steps, in the thread: waits while paused, and keeps the result or the error.
+
+        Errors do not leave the generator, because the worker takes any RuntimeError (torch raises
+        many) for its own deletion and says nothing.
+        """
+        try:
+            steps = self._steps()
+            while True:
+                try:
+                    report = next(steps)
+                except StopIteration as end:
+                    self._result = end.value
+                    break
+                yield report
+                while self._paused.is_set():
+                    time.sleep(0.02)
+                    yield None
+        except Exception as error:
+            logger.debug("A background job failed.", exc_info=True)
+            self._error = error
+        self._completed = True
+
+    def _on_yielded(self, report: Any) -> None:
+        if report is not None:
+            self.progressed.emit(report)
+
+    def _on_finished(self) -> None:
+        self.running = False
+        if self._error is not None:
+            self.failed.emit(sentence(self._error))
+        elif self._completed:
+            self.done.emit(self._result)
+        else:
+            self.stopped.emit()
+        self.deleteLater()
+
+
+def sentence(error: Exception) -> str:
+    """What to tell a person: our own words as they are, others with the kind of error."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
