@@ -1,0 +1,37 @@
+# make demo   install everything, train and place the phantom, show it in napari
+# make test   install everything, then lint, types and tests
+BIN := .venv/bin
+SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
+
+.PHONY: demo test lint types tests setup clean
+
+setup: .venv/.complete
+
+.venv/.complete: pyproject.toml constraints.txt scripts/setup.sh
+	scripts/setup.sh
+	touch $@
+
+# With no display the window lives on a virtual screen, and a picture of it is written.
+demo: setup
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
+		$(BIN)/napari-dpvae demo; \
+	else \
+		mkdir -p out && $(SCREEN) $(BIN)/napari-dpvae demo --screenshot out/demo.png; \
+	fi
+
+test: lint types tests
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/npe2 validate napari_dpvae
+	$(BIN)/pip check
+
+types: setup
+	$(BIN)/mypy
+
+tests: setup
+	$(SCREEN) $(BIN)/pytest
+
+clean:
+	rm -rf .venv out dist .mypy_cache .ruff_cache .pytest_cache
