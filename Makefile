@@ -22,8 +22,8 @@ demo: setup
 test: lint types tests
 
 lint: setup
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/npe2 validate napari_dpvae
 	$(BIN)/pip check
 
