@@ -36,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, or 1 after one sentence that says why it cannot."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    if not sys.warnoptions:
+        # Notes of libraries to programmers; `python -W default -m napari_dpvae.cli` shows them.
+        logging.captureWarnings(True)
+        logging.getLogger("py.warnings").setLevel(logging.ERROR)
     try:
         options.run(options)
     except (ValueError, RuntimeError, OSError) as error:

@@ -116,8 +116,7 @@ class GenePanel:
         DataError
             When too few panel genes are there, with what to do about it.
         """
-        names = cells.var_names
-        present = np.isin(self.genes, names)
+        present = _known(self.genes, cells.var_names)
         self._check_shared(cells, present)
         counts = holds_counts(cells.X)
         depth = self._depth(cells) if counts else None
@@ -135,7 +134,7 @@ class GenePanel:
         """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
         if not self.counts:
             return np.asarray(cells.X.sum(axis=1)).ravel()
-        shared = np.isin(self.depth_genes, cells.var_names)
+        shared = _known(self.depth_genes, cells.var_names)
         depth = np.asarray(cells[:, self.depth_genes[shared]].X.sum(axis=1)).ravel()
         return depth / self.depth_share[shared].sum()
 
@@ -144,7 +143,7 @@ class GenePanel:
         if present.sum() >= needed:
             return
         found = f"{present.sum()} of the {len(self.genes)} genes of the panel are in the query"
-        if np.isin(self.genes, cells.obs_names).sum() >= needed:
+        if _known(self.genes, cells.obs_names).sum() >= needed:
             raise DataError(
                 f"Only {found}, but its rows are named like genes: it looks transposed; "
                 "save query.T instead."
@@ -207,9 +206,7 @@ def _rank_genes(
     import squidpy as sq
 
     with _quiet("spatialdata._logging"):
-        sq.gr.spatial_neighbors(
-            candidates, coord_type="generic", n_neighs=6, library_key=section_key
-        )
+        sq.gr.spatial_neighbors_knn(candidates, n_neighs=6, library_key=section_key)
     table = sq.gr.spatial_autocorr(
         candidates, mode="moran", n_perms=None, n_jobs=1, copy=True, show_progress_bar=False
     )
@@ -244,6 +241,11 @@ def _mean_share(x: np.ndarray | sparse.spmatrix) -> np.ndarray:
 def _dense(x: np.ndarray | sparse.spmatrix) -> np.ndarray:
     dense: Any = x.toarray() if isinstance(x, sparse.spmatrix | sparse.sparray) else x
     return np.asarray(dense, dtype=np.float64)
+
+
+def _known(genes: np.ndarray, names: pd.Index) -> np.ndarray:
+    """(g,) bool: which genes are among the names; by hash, where numpy would compare all pairs."""
+    return np.asarray(names.get_indexer(pd.Index(genes)) >= 0)
 
 
 def _some(names: np.ndarray | pd.Index) -> str:

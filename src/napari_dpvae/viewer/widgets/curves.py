@@ -22,10 +22,12 @@ class LossCurves(pg.PlotWidget):
         self.hideButtons()
         self.setMenuEnabled(False)
         self.setLabel("bottom", "epoch")
-        self.addLegend(offset=(-5, 5), labelTextSize="8pt")
+        self.setTitle(
+            " · ".join(f'<span style="color:{c}">{name}</span>' for name, c in CURVES.items()),
+            size="9pt",
+        )
         self._lines = {
-            name: self.plot(pen=pg.mkPen(colour, width=2), name=name)
-            for name, colour in CURVES.items()
+            name: self.plot(pen=pg.mkPen(colour, width=2)) for name, colour in CURVES.items()
         }
         self._stage = ""
         self._epochs: list[int] = []

@@ -97,22 +97,26 @@ class Step(Fold):
 
 
 class JobRow(QWidget):
-    """A progress bar with a stop button, and the one job that it shows."""
+    """A progress bar with its text, pause and stop, and the one job that it shows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bar = QProgressBar()
-        self.bar.setTextVisible(True)
+        self.bar.setTextVisible(False)
+        self.text = QLabel()
         self.pause = QPushButton("Pause")
         self.pause.setCheckable(True)
         self.pause.setToolTip("Wait after this epoch; press again to go on.")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("End now.")
-        layout = QHBoxLayout()
+        row = QHBoxLayout()
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.pause)
+        row.addWidget(self.stop)
+        layout = QVBoxLayout()
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.bar, 1)
-        layout.addWidget(self.pause)
-        layout.addWidget(self.stop)
+        layout.addLayout(row)
+        layout.addWidget(self.text)
         self.setLayout(layout)
         self.pause.hide()
         self.hide()
@@ -128,8 +132,7 @@ class JobRow(QWidget):
         job = Job(steps, self)
         self.job = job
         self.bar.setRange(0, 0)
-        self.bar.setFormat(text)
-        self.stop.setEnabled(True)
+        self.text.setText(text)
         self.pause.setChecked(False)
         self.stop.clicked.connect(job.stop)
         self.pause.toggled.connect(self._set_paused)
@@ -143,7 +146,7 @@ class JobRow(QWidget):
         """How far it is, 0 to 1, and in words."""
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(1000 * share))
-        self.bar.setFormat(text)
+        self.text.setText(text)
 
     def _set_paused(self, paused: bool) -> None:
         if self.job is not None:

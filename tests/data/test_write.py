@@ -1,0 +1,93 @@
+"""Writing: whole files, or none."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_dpvae.data.read import read_placed
+from napari_dpvae.data.write import placement_table, replacing, write_placed
+
+Refuses = Callable[[str], AbstractContextManager[None]]
+
+
+def test_placed_cells_come_back_from_h5ad(placed: ad.AnnData, tmp_path: Path) -> None:
+    path = tmp_path / "placed.h5ad"
+    write_placed(placed, path)
+    back = read_placed(path)
+    np.testing.assert_array_equal(back.obsm["spatial"], placed.obsm["spatial"])
+    np.testing.assert_array_equal(back.obsm["X_dpvae"], placed.obsm["X_dpvae"])
+    pd.testing.assert_frame_equal(back.obs, placed.obs)
+    assert back.uns["dpvae"]["training"] == placed.uns["dpvae"]["training"]
+    assert back.uns["dpvae"]["model"] == placed.uns["dpvae"]["model"]
+
+
+def test_a_table_has_a_row_for_each_barcode(placed: ad.AnnData, tmp_path: Path) -> None:
+    path = tmp_path / "placed.csv"
+    write_placed(placed, path)
+    table = pd.read_csv(path, index_col="barcode")
+    assert list(table.columns) == ["x", "y", "dpvae_radius", "dpvae_status"]
+    assert table.index.tolist() == placed.obs_names.tolist()
+    np.testing.assert_allclose(table[["x", "y"]], placed.obsm["spatial"])
+    assert table["dpvae_status"].tolist() == placed.obs["dpvae_status"].tolist()
+
+
+def test_a_table_of_a_volume_has_three_axes(placed: ad.AnnData) -> None:
+    solid = placed.copy()
+    solid.obsm["spatial"] = np.c_[placed.obsm["spatial"], np.arange(placed.n_obs)]
+    assert list(placement_table(solid).columns[:3]) == ["x", "y", "z"]
+
+
+def test_another_suffix_is_refused(placed: ad.AnnData, tmp_path: Path, refuses: Refuses) -> None:
+    for name in ("placed.xlsx", "placed"):
+        with refuses(r"suffix \.h5ad or \.csv"):
+            write_placed(placed, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_refused(placed: ad.AnnData, tmp_path: Path, refuses: Refuses) -> None:
+    with refuses("folder .* does not exist"):
+        write_placed(placed, tmp_path / "nowhere" / "placed.csv")
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(placed: ad.AnnData, tmp_path: Path) -> None:
+    path = tmp_path / "placed.h5ad"
+    path.write_text("old")
+    broken = placed.copy()
+    broken.uns["cannot"] = object()
+    with pytest.raises(Exception, match="object"):
+        write_placed(broken, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "new.txt") as scratch:
+        scratch.write_text("half")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with replacing(path) as scratch:
+        scratch.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with replacing(tmp_path / "written") as scratch:
+        scratch.write_text("new")
+    modes = {os.stat(path).st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1

@@ -1,0 +1,156 @@
+"""Experiments: honest splits, and the dp-VAE beside the vanilla VAE."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from napari_dpvae import DPVAE, TrainingSettings, evaluate, read_reference
+from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.evaluation.experiments import EvaluationReport, Split, split_spots
+from napari_dpvae.evaluation.metrics import diagonal, measure
+
+Refuses = Callable[[str], AbstractContextManager[None]]
+Dataset = Callable[[str], Path]
+
+
+def section(phantom: Phantom) -> ad.AnnData:
+    """The phantom's query with its truth, as another section would have it."""
+    query = phantom.query.copy()
+    query.obsm["spatial"] = phantom.truth.to_numpy()
+    return query
+
+
+@pytest.mark.parametrize("split", ["random", "block"])
+def test_a_fifth_is_held_out_and_the_seed_decides_which(phantom: Phantom, split: Split) -> None:
+    spots = phantom.reference.obsm["spatial"]
+    first = split_spots(spots, split, 0)
+    assert first.sum() == round(len(spots) / 5)
+    np.testing.assert_array_equal(first, split_spots(spots, split, 0))
+    assert (first != split_spots(spots, split, 1)).any()
+
+
+def test_a_block_is_contiguous_and_random_spots_are_spread(phantom: Phantom) -> None:
+    spots = phantom.reference.obsm["spatial"]
+    widths, lonely = {}, {}
+    for split in ("block", "random"):
+        held_out = split_spots(spots, split, 3)
+        widths[split] = diagonal(spots[held_out])
+        near, _ = cKDTree(spots[~held_out]).query(spots[held_out])
+        lonely[split] = np.quantile(near, 0.5)
+    assert widths["block"] < 0.7 * diagonal(spots) < widths["random"]
+    assert lonely["block"] > lonely["random"]
+
+
+def test_a_block_holds_no_spot_farther_than_one_left_out(phantom: Phantom) -> None:
+    spots = phantom.reference.obsm["spatial"]
+    held_out = split_spots(spots, "block", 0)
+    reach = [
+        (np.linalg.norm(spots[held_out] - c, axis=1).max())
+        - np.linalg.norm(spots[~held_out] - c, axis=1).min()
+        for c in spots[held_out]
+    ]
+    assert min(reach) <= 1e-6
+
+
+def test_an_unknown_split_is_refused(phantom: Phantom) -> None:
+    with pytest.raises(ValueError, match="choose one of random, block"):
+        split_spots(phantom.reference.obsm["spatial"], "half")  # type: ignore[arg-type]
+
+
+def test_dpvae_beats_the_vanilla_vae_on_the_phantom(
+    phantom: Phantom, quick: TrainingSettings
+) -> None:
+    table = evaluate(quick, phantom.reference).set_index("method")
+    assert table.loc["dp-VAE", "procrustes"] < 0.5 * table.loc["vanilla VAE", "procrustes"]
+    assert table.loc["dp-VAE", "median_error"] < table.loc["vanilla VAE", "median_error"]
+
+
+def test_dpvae_beats_the_vanilla_vae_on_another_section(
+    phantom: Phantom, quick: TrainingSettings
+) -> None:
+    table = evaluate(quick, phantom.reference, section(phantom)).set_index("method")
+    assert table.loc["dp-VAE", "procrustes"] < table.loc["vanilla VAE", "procrustes"]
+    assert table.loc["dp-VAE", "distance_spearman"] > table.loc["vanilla VAE", "distance_spearman"]
+
+
+def test_dpvae_beats_the_vanilla_vae_on_a_real_neighbouring_section(dataset: Dataset) -> None:
+    settings = TrainingSettings(epochs=60, regularisation="strong", genes=300)
+    first, second = (read_reference(dataset(f"breast_her2st_{name}")) for name in ("C2", "C3"))
+    table = evaluate(settings, first, second).set_index("method")
+    assert table.loc["dp-VAE", "procrustes"] < table.loc["vanilla VAE", "procrustes"] - 0.1
+
+
+def test_the_table_has_a_row_for_each_method_and_seed(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    table = evaluate(replace(hasty, seed=5), phantom.reference, split="block", seeds=2)
+    assert table[["method", "seed"]].to_numpy().tolist() == [
+        ["dp-VAE", 5],
+        ["vanilla VAE", 5],
+        ["dp-VAE", 6],
+        ["vanilla VAE", 6],
+    ]
+    truth = phantom.truth.to_numpy()
+    assert list(table.columns[2:]) == list(measure(truth, truth))
+
+
+def test_a_model_is_evaluated_by_its_settings_and_left_as_it_was(
+    phantom: Phantom, model: DPVAE, hasty: TrainingSettings
+) -> None:
+    untrained = DPVAE(hasty)
+    table = evaluate(untrained, phantom.reference)
+    assert not untrained.is_trained
+    assert table.equals(evaluate(hasty, phantom.reference))
+
+
+def test_the_vanilla_vae_alone_has_one_row(phantom: Phantom, hasty: TrainingSettings) -> None:
+    table = evaluate(replace(hasty, alpha2=0.0), phantom.reference)
+    assert table["method"].tolist() == ["vanilla VAE"]
+
+
+def test_progress_grows_to_the_whole(phantom: Phantom, hasty: TrainingSettings) -> None:
+    reports: list[EvaluationReport] = []
+    evaluate(hasty, phantom.reference, progress=reports.append)
+    done = [report.done for report in reports]
+    assert done == sorted(done)
+    assert done[-1] == 1
+    assert {"dp-VAE", "vanilla VAE"} == {report.stage.split(",")[0] for report in reports}
+
+
+def test_a_query_without_coordinates_is_refused(
+    phantom: Phantom, hasty: TrainingSettings, refuses: Refuses
+) -> None:
+    with refuses("no truth to measure"):
+        evaluate(hasty, phantom.reference, phantom.query)
+
+
+def test_a_query_with_other_dimensions_or_gaps_is_refused(
+    phantom: Phantom, hasty: TrainingSettings, refuses: Refuses
+) -> None:
+    query = section(phantom)
+    query.obsm["spatial"] = np.c_[phantom.truth, phantom.truth["x"]]
+    with refuses("2-dimensional"):
+        evaluate(hasty, phantom.reference, query)
+    query.obsm["spatial"] = phantom.truth.to_numpy().copy()
+    query.obsm["spatial"][0] = np.nan
+    with refuses("finite"):
+        evaluate(hasty, phantom.reference, query)
+
+
+@pytest.mark.parametrize("with_section", [False, True])
+def test_a_reference_without_coordinates_is_refused(
+    phantom: Phantom, hasty: TrainingSettings, refuses: Refuses, with_section: bool
+) -> None:
+    with refuses("reference has no coordinates"):
+        evaluate(hasty, phantom.query, section(phantom) if with_section else None)
+
+
+def test_no_runs_at_all_are_refused(phantom: Phantom, hasty: TrainingSettings) -> None:
+    with pytest.raises(ValueError, match="seeds"):
+        evaluate(hasty, phantom.reference, seeds=0)

@@ -1,0 +1,178 @@
+"""The measures, against known values and brute force."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from scipy.stats import ortho_group, spearmanr
+
+from napari_dpvae.evaluation import metrics
+
+
+@pytest.fixture
+def true() -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 100, (60, 2)) * [2, 1]
+
+
+@pytest.fixture
+def noisy(true: np.ndarray) -> np.ndarray:
+    return true + np.random.default_rng(1).normal(0, 15, true.shape)
+
+
+PERFECT = {
+    "procrustes": 0,
+    "stress1": 0,
+    "distance_spearman": 1,
+    "distance_spearman_per_cell": 1,
+    "knn_overlap": 1,
+    "trustworthiness": 1,
+    "continuity": 1,
+}
+
+
+def test_the_truth_itself_is_perfect(true: np.ndarray) -> None:
+    found = metrics.measure(true, true)
+    errors = {name for name in found if "error" in name}
+    assert len(errors) == 6
+    for name, value in {**PERFECT, **dict.fromkeys(errors, 0)}.items():
+        assert found[name] == pytest.approx(value, abs=1e-9), name
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_similar_copy_has_the_same_shape(dims: int) -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(50, dims))
+    mirrored = ortho_group(dims, seed=3).rvs()
+    mirrored[0] *= -np.sign(np.linalg.det(mirrored))
+    found = metrics.measure(true, 7 * true @ mirrored + 100)
+    for name, value in {**PERFECT, "aligned_median_error": 0}.items():
+        assert found[name] == pytest.approx(value, abs=1e-9), name
+    assert found["median_error"] > 10
+
+
+def test_random_places_are_near_chance(true: np.ndarray) -> None:
+    rng = np.random.default_rng(2)
+    rows = [metrics.measure(true, rng.uniform(0, 100, true.shape)) for _ in range(40)]
+    mean = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
+    assert mean["procrustes"] > 0.9
+    assert abs(mean["distance_spearman"]) < 0.05
+    assert mean["knn_overlap"] == pytest.approx(mean["knn_overlap_chance"], abs=0.03)
+    assert mean["trustworthiness"] == pytest.approx(0.5, abs=0.05)
+    assert mean["continuity"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_places_all_alike_are_worst_and_finite_where_they_can_be(true: np.ndarray) -> None:
+    alike = np.full_like(true, 50.0)
+    assert metrics.procrustes_disparity(true, alike) == 1
+    assert metrics.stress1(true, alike) == 1
+    assert metrics.measure(true, alike)["aligned_median_error"] > 0
+
+
+def test_stress_is_that_of_its_definition(true: np.ndarray, noisy: np.ndarray) -> None:
+    d, d_hat = cdist(true, true), cdist(noisy, noisy)
+    scales = np.linspace(0.5, 1.5, 20_001)
+    costs = [((d - a * d_hat) ** 2).sum() for a in scales]
+    assert metrics.stress1(true, noisy) == pytest.approx(
+        np.sqrt(min(costs) / (d**2).sum()), rel=1e-5
+    )
+    assert metrics.stress1(true, 3 * noisy) == pytest.approx(metrics.stress1(true, noisy))
+
+
+def test_spearman_of_distances_is_that_of_scipy(true: np.ndarray, noisy: np.ndarray) -> None:
+    d, d_hat = cdist(true, true), cdist(noisy, noisy)
+    above = np.triu_indices(60, 1)
+    assert metrics.distance_spearman(true, noisy) == pytest.approx(
+        spearmanr(d[above], d_hat[above]).statistic
+    )
+    rows = [
+        spearmanr(np.delete(d[i], i), np.delete(d_hat[i], i)).statistic for i in range(60)
+    ]
+    assert metrics.distance_spearman_per_cell(true, noisy) == pytest.approx(np.mean(rows))
+
+
+@pytest.mark.parametrize("k", [1, 5, 59, 1000])
+def test_knn_overlap_is_that_of_its_definition(
+    true: np.ndarray, noisy: np.ndarray, k: int
+) -> None:
+    at_most = min(k, 59)
+    neighbours = []
+    for points in (true, noisy):
+        distances = cdist(points, points)
+        np.fill_diagonal(distances, np.inf)
+        neighbours.append(np.argsort(distances, axis=1)[:, :at_most])
+    shared = [len(set(a) & set(b)) for a, b in zip(*neighbours, strict=True)]
+    expected = np.mean(shared) / at_most
+    assert metrics.knn_overlap(true, noisy, k) == pytest.approx(expected)
+
+
+def trustworthiness_by_hand(true: np.ndarray, placed: np.ndarray, k: int) -> float:
+    """After Venna & Kaski 2001."""
+    n = len(true)
+    ranks = cdist(true, true).argsort(axis=1).argsort(axis=1)
+    near = cdist(placed, placed).argsort(axis=1)[:, 1 : k + 1]
+    penalty = sum(max(ranks[i, j] - k, 0) for i in range(n) for j in near[i])
+    return 1 - penalty * 2 / (n * k * (2 * n - 3 * k - 1))
+
+
+def test_trustworthiness_and_continuity_are_those_of_their_definition(
+    true: np.ndarray, noisy: np.ndarray
+) -> None:
+    assert metrics.trustworthiness(true, noisy, 8) == pytest.approx(
+        trustworthiness_by_hand(true, noisy, 8)
+    )
+    assert metrics.continuity(true, noisy, 8) == pytest.approx(
+        trustworthiness_by_hand(noisy, true, 8)
+    )
+
+
+def test_errors_are_distances_in_units_and_per_cent() -> None:
+    true = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0], [30.0, 40.0], [15.0, 20.0]])
+    placed = true + np.array([[3.0, 4.0]])
+    found = metrics.measure(true, placed)
+    assert metrics.diagonal(true) == 50
+    np.testing.assert_allclose(metrics.localisation_errors(true, placed), 5)
+    assert found["median_error"] == pytest.approx(5)
+    assert found["median_error_percent"] == pytest.approx(10)
+    assert found["p90_error_percent"] == pytest.approx(10)
+    assert found["aligned_median_error"] == pytest.approx(0, abs=1e-9)
+
+
+def test_more_noise_is_worse_by_every_measure(true: np.ndarray) -> None:
+    noise = np.random.default_rng(0).normal(size=true.shape)
+    little, much = (metrics.measure(true, true + size * noise) for size in (3, 30))
+    for name, value in PERFECT.items():
+        assert (little[name] < much[name]) == (value == 0), name
+    assert little["median_error"] < much["median_error"]
+
+
+@pytest.mark.parametrize("n", [4, 5, 11])
+def test_very_few_cells_are_measured(true: np.ndarray, noisy: np.ndarray, n: int) -> None:
+    assert np.isfinite(list(metrics.measure(true[:n], noisy[:n]).values())).all()
+
+
+def test_too_few_cells_or_shapes_that_differ_are_refused(true: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="3 cells are too few"):
+        metrics.measure(true[:3], true[:3])
+    with pytest.raises(ValueError, match="must agree"):
+        metrics.measure(true, true[:-1])
+
+
+def test_held_out_genes_come_out_where_cells_are_placed_right(true: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    cells = rng.uniform(0, 100, (800, 2)) * [2, 1]
+
+    def pattern(points: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.sin(points[:, 0] / 40), points[:, 1], np.ones(len(points))])
+
+    right = metrics.held_out_gene_correlation(pattern(cells), cells, pattern(true), true)
+    assert (right[:2] > 0.95).all()
+    assert np.isnan(right[2])
+    wrong = metrics.held_out_gene_correlation(
+        pattern(cells), rng.permutation(cells), pattern(true), true
+    )
+    assert (np.abs(wrong[:2]) < 0.5).all()
+
+
+def test_fewer_cells_than_asked_for_are_all_taken(true: np.ndarray) -> None:
+    values = np.arange(6.0)[:, None]
+    found = metrics.held_out_gene_correlation(values, true[:6], np.arange(60.0)[:, None], true)
+    assert np.isnan(found).all()

@@ -1,0 +1,69 @@
+"""Regions: they hold the stated share of cells, and the status says what they mean."""
+
+import numpy as np
+import pytest
+
+from napari_dpvae.placement.uncertainty import (
+    OUTSIDE,
+    PLACED,
+    PROBABILITY,
+    UNCERTAIN,
+    anchor_spread,
+    conformal_factor,
+    region_status,
+)
+
+
+def simulate(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Spreads, and errors that grow with them."""
+    spreads = rng.lognormal(0, 0.5, n)
+    return spreads * np.abs(rng.standard_t(4, n)), spreads
+
+
+@pytest.mark.parametrize("n", [30, 200])
+@pytest.mark.parametrize("probability", [0.5, 0.9])
+def test_regions_hold_the_stated_share_of_new_cells(n: int, probability: float) -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(200):
+        factor = conformal_factor(*simulate(rng, n), probability)
+        errors, spreads = simulate(rng, 200)
+        shares.append((errors <= factor * spreads).mean())
+    assert probability - 0.015 < np.mean(shares) < probability + 1 / n + 0.015
+
+
+def test_the_factor_is_the_quantile_of_split_conformal_prediction() -> None:
+    errors = np.random.default_rng(0).permutation(np.arange(1.0, 20.0))
+    # ceil((19 + 1) * 0.9) = 18: the 18th of the 19 ordered scores.
+    assert conformal_factor(errors, np.ones(19), 0.9) == 18
+    assert conformal_factor(2 * errors, np.full(19, 4.0), 0.9) == 9
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_few_cells_take_the_largest_score(n: int) -> None:
+    errors = np.arange(1.0, n + 1)
+    assert conformal_factor(errors, np.ones(n), 0.9) == n
+
+
+def test_the_stated_probability_is_one() -> None:
+    assert 0 < PROBABILITY < 1
+
+
+def test_spread_is_the_root_mean_square_distance_to_the_anchors() -> None:
+    anchors = np.array([[[3.0, 4.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]])
+    points = np.array([[0.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose(anchor_spread(points, anchors), [np.sqrt(12.5), 0])
+
+
+def test_status_follows_the_region_and_the_expression() -> None:
+    radius = np.array([10.0, 25.0, 26.0, np.nan, np.inf, 10.0, np.nan])
+    expressed = np.array([True, True, True, True, True, False, False])
+    assert region_status(radius, expressed, 100.0).tolist() == [
+        PLACED,
+        PLACED,
+        UNCERTAIN,
+        UNCERTAIN,
+        UNCERTAIN,
+        OUTSIDE,
+        OUTSIDE,
+    ]

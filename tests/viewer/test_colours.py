@@ -1,0 +1,45 @@
+"""Values, limits and colours of a gene."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+from napari.layers import Points
+from napari.utils.colormaps import ensure_colormap
+from scipy import sparse
+
+from napari_dpvae.viewer.colours import Expression, colour_limits, recolour
+
+
+def test_values_are_log_counts_per_ten_thousand() -> None:
+    x = np.array([[1.0, 3.0], [0.0, 10.0]])
+    for matrix in (x, sparse.csr_matrix(x), sparse.csc_matrix(x)):
+        shown = Expression(ad.AnnData(matrix))
+        np.testing.assert_allclose(shown.values("0"), np.log1p([2500.0, 0.0]))
+        assert shown.values("absent") is None
+
+
+def test_normalised_values_are_shown_as_they_are() -> None:
+    shown = Expression(ad.AnnData(np.array([[0.5], [-1.25]])))
+    np.testing.assert_array_equal(shown.values("0"), [0.5, -1.25])
+
+
+def test_limits_span_all_parts_and_are_never_empty() -> None:
+    low, high = colour_limits(np.linspace(0, 1, 50), np.linspace(0, 5, 50))
+    assert low == 0.0
+    assert 4.5 < high <= 5.0
+    low, high = colour_limits(np.zeros(5))
+    assert high > low
+    # A gene seen in a few cells only still gets a scale of its own.
+    assert colour_limits(np.r_[np.zeros(1000), 7.0]) == (0.0, 7.0)
+
+
+def test_recolour_gives_the_colormaps_colours_and_a_bar_in_real_units() -> None:
+    layer = Points(np.zeros((3, 2)))
+    recolour(layer, np.array([0.0, 2.0, 9.0]), (0.0, 4.0), "magma")
+    expected = ensure_colormap("magma").map(np.array([0.0, 0.5, 1.0]))
+    np.testing.assert_allclose(layer.face_color, expected, atol=0.02)
+    assert tuple(layer.face_contrast_limits) == (0.0, 4.0)
+    assert layer.face_colormap.name == "magma"
+    recolour(layer, np.array([0.0, 0.1, 0.2]), (0.0, 0.2), "viridis")
+    assert tuple(layer.face_contrast_limits) == (0.0, 0.2)

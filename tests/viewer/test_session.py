@@ -1,0 +1,112 @@
+"""The session: one truth for widgets, layers and the console."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari import Viewer
+from napari.utils import _proxies
+
+import napari_dpvae as dpv
+from napari_dpvae.viewer.session import Session
+
+
+def layer_names(viewer: Viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_the_same_session_for_a_viewer_and_for_its_console_proxy(viewer: Viewer) -> None:
+    state = dpv.session(viewer)
+    assert dpv.session(viewer) is state
+    assert dpv.session(_proxies.PublicOnlyProxy(viewer)) is state
+
+
+def test_viewers_do_not_share_state(
+    make_napari_viewer: Callable[..., Viewer], phantom: Any
+) -> None:
+    first, second = make_napari_viewer(), make_napari_viewer()
+    dpv.session(first).reference = phantom.reference
+    assert dpv.session(second).reference is None
+    assert layer_names(second) == []
+
+
+def test_setting_data_draws_and_replacing_leaves_no_old_layer(
+    viewer: Viewer, phantom: Any, model: Any
+) -> None:
+    state = dpv.session(viewer)
+    state.reference = phantom.reference
+    state.placed = model.place(phantom.query)
+    assert layer_names(viewer) == ["histology phantom", "reference spots", "placed cells"]
+    state.placed = model.place(phantom.query[:50])
+    assert layer_names(viewer) == ["histology phantom", "reference spots", "placed cells"]
+    assert len(viewer.layers["placed cells"].data) == 50
+    # Cells placed over another tissue mean nothing here.
+    state.reference = phantom.reference.copy()
+    assert layer_names(viewer) == ["histology phantom", "reference spots"]
+    state.reference = None
+    assert layer_names(viewer) == []
+
+
+def test_spots_and_cells_share_one_scale_and_one_bar(
+    viewer: Viewer, phantom: Any, model: Any
+) -> None:
+    dpv.view(model.place(phantom.query), phantom.reference, gene=model.genes[0], viewer=viewer)
+    spots, cells = viewer.layers["reference spots"], viewer.layers["placed cells"]
+    assert tuple(spots.face_contrast_limits) == tuple(cells.face_contrast_limits)
+    assert len(np.unique(cells.face_color, axis=0)) > 10
+    bars = [layer.face_colorbar.visible for layer in (spots, cells)]
+    assert sum(bars) == 1
+    # The bar moves to the layer that is still in sight.
+    (cells if bars[1] else spots).visible = False
+    assert [layer.face_colorbar.visible for layer in (spots, cells)] == bars[::-1]
+
+
+def test_a_gene_that_nobody_measured_is_refused_and_nothing_changes(phantom: Any) -> None:
+    state = Session()
+    state.reference = phantom.reference
+    state.gene = "Gene001"
+    with pytest.raises(dpv.DataError, match="NoSuchGene"):
+        state.gene = "NoSuchGene"
+    assert state.gene == "Gene001"
+
+
+def test_a_layer_that_a_person_deleted_does_no_harm(
+    viewer: Viewer, phantom: Any, model: Any
+) -> None:
+    state = dpv.session(viewer)
+    state.reference = phantom.reference
+    viewer.layers.remove("reference spots")
+    state.gene = "Gene001"
+    state.placed = model.place(phantom.query)
+    assert layer_names(viewer) == ["histology phantom", "placed cells"]
+
+
+def test_a_volume_is_shown_in_three_dimensions(viewer: Viewer, phantom: Any) -> None:
+    volume = phantom.reference.copy()
+    depth = np.arange(volume.n_obs, dtype=float)[:, None]
+    volume.obsm["spatial"] = np.hstack([volume.obsm["spatial"], depth])
+    dpv.view(reference=volume, viewer=viewer)
+    assert viewer.dims.ndisplay == 3
+    assert viewer.layers["reference spots"].ndim == 3
+
+
+def test_an_untrained_model_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="not trained"):
+        Session().model = dpv.DPVAE()
+
+
+def test_a_session_goes_with_its_viewer(phantom: Any) -> None:
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    state = dpv.session(viewer)  # type: ignore[arg-type]
+    state.reference = phantom.reference
+    gone = weakref.ref(state)
+    del state, viewer
+    gc.collect()
+    assert gone() is None
