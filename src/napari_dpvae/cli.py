@@ -289,6 +289,8 @@ def _check_folder(output: str) -> None:
     folder = Path(output).parent
     if not folder.is_dir():
         raise DataError(f"Cannot write {output}: the folder {folder} does not exist.")
+    if Path(output).is_dir():
+        raise DataError(f"Cannot write {output}: it is a folder; name a file in it.")
 
 
 if __name__ == "__main__":

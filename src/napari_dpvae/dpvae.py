@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 from collections.abc import Callable, Generator, Iterator
@@ -277,7 +278,7 @@ def _placed(
     placed.obs[STATUS] = pd.Categorical(status, categories=STATUSES)
     placed.uns.pop(SPATIAL, None)
     if trained.spatial:
-        placed.uns[SPATIAL] = trained.spatial
+        placed.uns[SPATIAL] = copy.deepcopy(trained.spatial)
     placed.uns[UNS] = {
         "training": dataclasses.asdict(trained.settings),
         "placement": dataclasses.asdict(settings),

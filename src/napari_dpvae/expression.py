@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +12,15 @@ from scipy import sparse
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
+from napari_dpvae.model.pairs import neighbour_graph
 from napari_dpvae.settings import GeneChoice
 
 TARGET_SUM = 1e4
 """Counts per cell after depth normalisation."""
 LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
+NEIGHBOURS = 6
+"""Of each spot, over which spatial autocorrelation is measured."""
 FEWEST_SHARED = 10
 """A query must share this many panel genes, or all of a smaller panel."""
 
@@ -205,24 +205,16 @@ def _rank_genes(
         return order.index[:n_genes].tolist()
     import squidpy as sq
 
-    with _quiet("spatialdata._logging"):
-        sq.gr.spatial_neighbors_knn(candidates, n_neighs=6, library_key=section_key)
+    sections = np.zeros(candidates.n_obs, int)
+    if section_key is not None:
+        sections = candidates.obs[section_key].astype("category").cat.codes.to_numpy().astype(int)
+    coordinates = np.asarray(candidates.obsm[SPATIAL], float)
+    graph = neighbour_graph(coordinates, sections, NEIGHBOURS)
+    candidates.obsp["spatial_connectivities"] = sparse.csr_matrix(graph)
     table = sq.gr.spatial_autocorr(
         candidates, mode="moran", n_perms=None, n_jobs=1, copy=True, show_progress_bar=False
     )
     return table.index[:n_genes].tolist()
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Only warnings of a logger within: squidpy tells of each graph that it makes."""
-    chatty = logging.getLogger(name)
-    before = chatty.level
-    chatty.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        chatty.setLevel(before)
 
 
 def _statistics(x: np.ndarray | sparse.spmatrix) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -92,6 +92,7 @@ class Fitting:
         self._total = settings.epochs * (len(self._candidates) + 1)
         self._done = 0
         self._trial: Trial | None = None
+        self._kept: Trained | None = None
         self._losses: Losses | None = None
 
     def epochs(self) -> Iterator[EpochReport]:
@@ -102,12 +103,15 @@ class Fitting:
         )
         spots = self._spots()
         held_out = _hold_out(spots.sections, self._settings.seed)
-        trials = []
+        chosen = self._candidates[0]
         for name in self._candidates:
             yield from self._train(spots.take(~held_out), name, f"trying {name} regularisation")
-            trials.append(self._assess(spots.take(held_out), name))
-        self._trial = min(trials, key=lambda trial: trial.error)
-        yield from self._train(spots, self._trial.regularisation, "training")
+            trained = self._current()
+            trial = self._assess(trained, spots.take(held_out), name)
+            if self._trial is None or trial.error < self._trial.error:
+                self._trial, self._kept = trial, replace(trained, conformal=trial.conformal)
+                chosen = name
+        yield from self._train(spots, chosen, "training")
 
     @property
     def started(self) -> bool:
@@ -115,7 +119,17 @@ class Fitting:
         return self._done > 0
 
     def snapshot(self) -> Trained:
-        """The model as it stands after the last epoch; needs :attr:`started`."""
+        """The best model there is after the last epoch; needs :attr:`started`.
+
+        Half-way through the schedule a network is worse than the best trial, and not calibrated:
+        that trial is the model until the training on all spots is done.
+        """
+        if self._kept is not None and self._done < self._total:
+            return replace(self._kept, card=self._card())
+        return self._current()
+
+    def _current(self) -> Trained:
+        """The model of the network that was trained last."""
         part, network = self._part, self._network
         latents = encode(network, part.x)
         scale = float(network.scale.detach()) / self._unit
@@ -131,7 +145,7 @@ class Fitting:
             part.coordinates[frame],
             scale,
             self._trial.conformal if self._trial else np.nan,
-            self._reference.uns.get(SPATIAL, {}),
+            self._image_of(_largest(part.sections)),
             self._card(),
         )
 
@@ -166,15 +180,24 @@ class Fitting:
             self._done += 1
             yield EpochReport(stage, self._done, self._total, losses)
 
-    def _assess(self, held_out: Spots, regularisation: str) -> Trial:
-        """Place the held-out spots of the frame's section with the network just trained."""
-        trained = self.snapshot()
+    def _assess(self, trained: Trained, held_out: Spots, regularisation: str) -> Trial:
+        """Place the held-out spots of the frame's section."""
         held_out = held_out.take(held_out.sections == _largest(self._part.sections))
         latents = encode(trained.network, held_out.x)
         points, spreads = zip(*trained.place_chunks(latents, PlacementSettings()), strict=True)
         errors = np.linalg.norm(np.concatenate(points) - held_out.coordinates, axis=1)
         conformal = conformal_factor(errors, np.concatenate(spreads))
         return Trial(regularisation, float(errors.mean()), conformal)
+
+    def _image_of(self, section: int) -> dict[str, Any]:
+        """The one library of ``uns["spatial"]`` that shows the section; empty if none does."""
+        entries = self._reference.uns.get(SPATIAL, {})
+        libraries = {name: entry for name, entry in entries.items() if isinstance(entry, Mapping)}
+        if len(libraries) > 1 and self._section_key is not None:
+            column = self._reference.obs[self._section_key].astype("category")
+            name = str(column.cat.categories[section])
+            libraries = {name: libraries[name]} if name in libraries else {}
+        return libraries
 
     def _card(self) -> dict[str, Any]:
         """What a person wants to know of the model; JSON can hold it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 GeneChoice = Literal["moran", "hvg"]
@@ -35,22 +36,25 @@ class _Checked:
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for spec in dataclasses.fields(self):  # type: ignore[arg-type]
-            _check(spec, hints[spec.name], getattr(self, spec.name))
+            value = _checked(spec, hints[spec.name], getattr(self, spec.name))
+            object.__setattr__(self, spec.name, value)
 
 
-def _check(spec: dataclasses.Field[Any], hint: Any, value: Any) -> None:
+def _checked(spec: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
+    """The value as the type of its field: a whole float or a number of numpy's serves as well."""
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             choices = ", ".join(map(str, get_args(hint)))
             raise ValueError(f"{spec.name} is {value!r}: choose one of {choices}.")
-        return
-    if isinstance(value, bool) != (hint is bool) or not isinstance(value, int | float):
+        return value
+    if isinstance(value, bool) != (hint is bool) or not isinstance(value, Real):
         raise ValueError(f"{spec.name} is {value!r}: it must be of type {hint.__name__}.")
-    if hint is int and value != int(value):
+    if hint is int and value % 1 != 0:
         raise ValueError(f"{spec.name} is {value}: it must be a whole number.")
     low, high = spec.metadata["low"], spec.metadata["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         raise ValueError(f"{spec.name} is {value}: it must lie between {low} and {high}.")
+    return hint(value)
 
 
 @dataclass(frozen=True)

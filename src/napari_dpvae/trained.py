@@ -24,6 +24,8 @@ from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 CHUNK = 4096
 """Cells encoded or placed at once: bounds memory, and sets how often progress shows."""
+SPREAD_ANCHORS = 16
+"""Anchors that the spread is taken over, however many place the cell: regions are calibrated so."""
 
 
 class Solved(NamedTuple):
@@ -74,20 +76,22 @@ class Trained:
         domain = Domain(self.coordinates)
         for start in range(0, len(latents), CHUNK):
             distances, indices = nearest_anchors(
-                latents[start : start + CHUNK], self.latents, settings.anchors
+                latents[start : start + CHUNK],
+                self.latents,
+                max(settings.anchors, SPREAD_ANCHORS),
             )
-            anchors = self.coordinates[indices]
-            points = place_anchored(anchors, distances / self.scale)
+            anchors, m = self.coordinates[indices], settings.anchors
+            points = place_anchored(anchors[:, :m], distances[:, :m] / self.scale)
             if settings.keep_in_domain:
                 points = domain.keep_inside(points)
-            yield Solved(points, anchor_spread(points, anchors))
+            yield Solved(points, anchor_spread(points, anchors[:, :SPREAD_ANCHORS]))
 
     def place_free(self, latents: np.ndarray, settings: PlacementSettings) -> Solved:
         """Solve cells together from the distances between their latents (n, latent_dim)."""
         points = place_free(latents, self.latents, self.coordinates, self.scale, self.settings.seed)
         if settings.keep_in_domain:
             points = Domain(self.coordinates).keep_inside(points)
-        _, indices = nearest_anchors(latents, self.latents, settings.anchors)
+        _, indices = nearest_anchors(latents, self.latents, SPREAD_ANCHORS)
         return Solved(points, anchor_spread(points, self.coordinates[indices]))
 
     def model_hash(self) -> str:
@@ -139,7 +143,7 @@ class Trained:
         tensors, header = checkpoint.load(path)
         try:
             return cls._from_file(tensors, header)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DataError(f"{path} is damaged: a part of the model is missing.") from error
 
     @classmethod

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.widgets.dock import DpvaeDock
+from napari_dpvae.viewer.workers import Job
 
 Idle = Callable[[Any], None]
 LEFT = Qt.MouseButton.LeftButton
@@ -72,8 +73,19 @@ def test_stopping_half_way_keeps_a_usable_model_and_training_again_replaces_it(
 
 
 def test_stopping_before_the_first_epoch_keeps_the_model_there_was(
-    loaded: DpvaeDock, qtbot: QtBot, idle: Idle, model: dpv.DPVAE
+    loaded: DpvaeDock,
+    qtbot: QtBot,
+    idle: Idle,
+    model: dpv.DPVAE,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    start = Job.start
+
+    def start_paused(job: Job) -> None:
+        job.paused = True
+        start(job)
+
+    monkeypatch.setattr(Job, "start", start_paused)
     loaded.session.model = model
     qtbot.mouseClick(loaded.model.train, LEFT)
     qtbot.mouseClick(loaded.model.progress.stop, LEFT)

@@ -152,7 +152,7 @@ def _unique_genes(cells: ad.AnnData) -> ad.AnnData:
     if not cells.var_names.is_unique:
         logger.warning(
             "%d genes share a name with another and were numbered.",
-            cells.var_names.duplicated().sum(),
+            int(cells.var_names.duplicated().sum()),
         )
         cells.var_names_make_unique()
     return cells

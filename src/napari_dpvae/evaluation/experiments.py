@@ -10,6 +10,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from napari_dpvae.data.checks import check_reference
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
@@ -123,6 +124,9 @@ def evaluate_steps(
     placement: PlacementSettings | None = None,
 ) -> Generator[EvaluationReport, None, pd.DataFrame]:
     """:func:`evaluate` as a generator of reports that returns the table."""
+    if seeds < 1:
+        raise ValueError(f"seeds is {seeds}: at least one run is needed.")
+    check_reference(reference)
     settings = model.settings if isinstance(model, DPVAE) else model
     truth = _true_coordinates(query, reference) if query is not None else None
     methods = {"dp-VAE": settings, "vanilla VAE": dataclasses.replace(settings, alpha2=0.0)}

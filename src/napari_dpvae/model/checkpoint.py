@@ -42,10 +42,11 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[FORMAT])
+            newer = header["version"] > VERSION
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise DataError(f"{path} is not a napari-dpvae model file, or it is damaged.") from error
-    if header["version"] > VERSION:
+    if newer:
         raise DataError(
             f"{path} was written by a newer napari-dpvae (model format {header['version']}; "
             f"this one reads {VERSION}): update napari-dpvae."

@@ -24,14 +24,16 @@ class Domain:
         """The points (n, d), those outside moved to the domain's nearest border point."""
         distance, nearest = self._tree.query(points)
         spots = self._coordinates[nearest]
-        shrink = self.radius / np.maximum(distance, self.radius)
+        outside = distance > self.radius
+        shrink = np.divide(self.radius, distance, out=np.ones_like(distance), where=outside)
         inside: np.ndarray = spots + (points - spots) * shrink[:, None]
         return inside
 
 
 def spot_distance(coordinates: np.ndarray) -> float:
-    """The median distance of a spot to its nearest other spot, in the coordinates' unit."""
-    if len(coordinates) < 2:
+    """The median distance to the nearest other place with a spot, in the coordinates' unit."""
+    places = np.unique(coordinates, axis=0)
+    if len(places) < 2:
         return 0.0
-    distances, _ = cKDTree(coordinates).query(coordinates, k=2)
+    distances, _ = cKDTree(places).query(places, k=2)
     return float(np.median(distances[:, 1]))

@@ -6,9 +6,8 @@ The solver of the dp-VAE paper is not public; these formulations are our own.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 from sklearn.manifold import smacof
-from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
 from napari_dpvae.placement.alignment import fit_similarity
@@ -56,7 +55,7 @@ def place_anchored(
     iterations
         At most so many steps.
     tolerance
-        Ends when no cell moves farther than this share of the anchors' extent.
+        A cell rests when it moves no farther than this share of its anchors' extent.
 
     Returns
     -------
@@ -68,12 +67,14 @@ def place_anchored(
     ``w_r = 1 / (d_r + the mean d_r of the cell)``: near anchors say more than far ones.
     """
     mean_distance = distances.mean(axis=1, keepdims=True)
-    extent = float(np.ptp(anchors.reshape(-1, anchors.shape[-1]), axis=0).max())
-    floor = 1e-6 * extent + np.finfo(float).tiny
+    # Every bound is the cell's own, so that its place does not depend on the other cells.
+    extent = np.ptp(anchors, axis=1).max(axis=1, keepdims=True)
+    floor = np.maximum(1e-6 * extent, 1e-100)
     weights = 1.0 / (distances + mean_distance + floor)
     points = _weighted_mean(anchors, weights)
+    moving = np.arange(len(points))
     for _ in range(iterations):
-        offsets = points[:, None, :] - anchors
+        offsets = points[moving, None, :] - anchors
         lengths = np.linalg.norm(offsets, axis=2)
         # Below a hundredth of the cell's mean distance a residual counts as none (Huber-like):
         # otherwise one fitted anchor would take all the weight.
@@ -81,10 +82,14 @@ def place_anchored(
         quadratic = weights / np.maximum(residuals, 0.01 * mean_distance + floor)
         pulled = anchors + offsets * (distances / np.maximum(lengths, floor))[:, :, None]
         moved = _weighted_mean(pulled, quadratic)
-        step = float(np.abs(moved - points).max(initial=0.0))
-        points = moved
-        if step <= tolerance * extent:
+        still = np.abs(moved - points[moving]).max(axis=1) > tolerance * extent[:, 0]
+        points[moving] = moved
+        if not still.any():
             break
+        moving, anchors, distances, weights, mean_distance, extent, floor = (
+            part[still]
+            for part in (moving, anchors, distances, weights, mean_distance, extent, floor)
+        )
     return points
 
 
@@ -124,8 +129,13 @@ def place_free(
     """
     dims = coordinates.shape[1]
     start, frame = _principal_axes(reference, query, dims)
+    to_tissue = fit_similarity(frame, coordinates)
+    distances = squareform(pdist(query))
+    if not distances.any():
+        # One cell, or all alike: there is nothing to solve.
+        return to_tissue.apply(start)
     solved, _ = smacof(
-        pairwise_distances(query) / scale,
+        distances / scale,
         n_components=dims,
         init=start / scale,
         n_init=1,
@@ -135,7 +145,6 @@ def place_free(
     # The solver keeps the orientation of its start up to a similarity: undo that, then go from
     # the principal axes to the tissue by what the reference's own latents say.
     to_axes = fit_similarity(solved, start)
-    to_tissue = fit_similarity(frame, coordinates)
     return to_tissue.apply(to_axes.apply(solved))
 
 

@@ -58,18 +58,21 @@ def reference_points(reference: ad.AnnData) -> LayerData:
     coordinates = np.asarray(reference.obsm[SPATIAL], float)
     features = pd.DataFrame({"spot": reference.obs_names.to_numpy(str)})
     options = _point_options("reference spots", _spot_size(reference), features, reference)
-    return to_napari(coordinates), options | {"symbol": "disc", "opacity": 0.75}, "points"
+    # In a volume the spots stand before the cells: let these shine through.
+    opacity = 0.75 if coordinates.shape[1] == 2 else 0.35
+    return to_napari(coordinates), options | {"opacity": opacity}, "points"
 
 
 def placed_points(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
-    """Placed cells as points, smaller than a reference spot so that both are seen."""
+    """Placed cells as points; on a slice half as wide as a spot, so that both are seen."""
     coordinates = np.asarray(placed.obsm[SPATIAL], float)
     features = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
     for key in (STATUS, RADIUS):
         if key in placed.obs:
             column = placed.obs[key].to_numpy()
             features[key.removeprefix("dpvae_")] = column
-    size = 0.5 * _spot_size(reference if reference is not None else placed)
+    share = 0.5 if coordinates.shape[1] == 2 else 1.0
+    size = share * _spot_size(reference if reference is not None else placed)
     options = _point_options("placed cells", size, features, placed)
     return to_napari(coordinates), options, "points"
 
@@ -83,6 +86,7 @@ def _point_options(
         "features": features,
         "border_width": 0.04,
         "border_color": "#00000080",
+        "symbol": "disc",
         "face_color": "white",
         "metadata": {"adata": adata},
     }

@@ -26,7 +26,7 @@ def write_picture(viewer: Viewer, path: str | Path, *, canvas_only: bool = False
     """
     _settle()
     # The canvas has its size only now: show all of the tissue in it.
-    viewer.reset_view()
+    viewer.reset_view(reset_camera_angle=False)
     _settle()
     with replacing(path) as scratch:
         viewer.screenshot(str(scratch), canvas_only=canvas_only, flash=False)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PLAIN = "#9fb4c7"
 """The colour of points that show no gene."""
+VOLUME_ANGLES = (10.0, -35.0, 60.0)
+"""How a volume is seen first: from above and aside, so that its depth shows."""
 
 
 class Scene:
@@ -53,8 +55,11 @@ class Scene:
         self._reference = self._replace(self._reference, reference, data)
         viewer = self._viewer()
         if viewer is not None and reference is not None:
-            viewer.dims.ndisplay = reference.obsm[SPATIAL].shape[1]
+            dims = reference.obsm[SPATIAL].shape[1]
+            viewer.dims.ndisplay = dims
             viewer.reset_view()
+            if dims == 3:
+                viewer.camera.angles = VOLUME_ANGLES
 
     def _draw_placed(self, placed: ad.AnnData | None) -> None:
         data = [] if placed is None else [placed_points(placed, self._session.reference)]
