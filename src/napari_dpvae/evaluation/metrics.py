@@ -41,7 +41,9 @@ def stress1(true: np.ndarray, placed: np.ndarray) -> float:
 
 
 def distance_spearman(true: np.ndarray, placed: np.ndarray) -> float:
-    """Spearman correlation of all pairwise distances, over i < j."""
+    """Spearman correlation of all pairwise distances, over i < j; 0 for places all alike."""
+    if np.ptp(placed, axis=0).max() == 0:
+        return 0.0
     return float(spearmanr(pdist(true), pdist(placed)).statistic)
 
 

@@ -59,7 +59,7 @@ class Scene:
             viewer.dims.ndisplay = dims
             viewer.reset_view()
             if dims == 3:
-                viewer.camera.angles = VOLUME_ANGLES
+                viewer.scene.camera.angles = VOLUME_ANGLES
 
     def _draw_placed(self, placed: ad.AnnData | None) -> None:
         data = [] if placed is None else [placed_points(placed, self._session.reference)]
