@@ -53,9 +53,9 @@ def test_the_order_of_the_columns_does_not_matter(panel: GenePanel, phantom: Pha
 def test_a_cell_is_standardised_alike_whatever_other_cells_are_there(
     panel: GenePanel, phantom: Phantom
 ) -> None:
-    few = phantom.query[7:12].copy()
+    few = phantom.reference[7:12].copy()
     np.testing.assert_array_equal(
-        panel.standardise(few).x, panel.standardise(phantom.query).x[7:12]
+        panel.standardise(few).x, panel.standardise(phantom.reference).x[7:12]
     )
 
 
@@ -100,7 +100,7 @@ def test_counts_and_values_of_their_log_are_told_apart(phantom: Phantom) -> None
 def test_a_query_in_other_units_is_standardised_by_itself(
     panel: GenePanel, phantom: Phantom
 ) -> None:
-    assert panel.standardise(phantom.query).statistics == "reference"
+    assert panel.standardise(phantom.reference).statistics == "reference"
     aligned = panel.standardise(as_normalised(phantom.query))
     assert aligned.statistics == "query"
     unclipped = np.abs(aligned.x).max(axis=0) < LIMIT

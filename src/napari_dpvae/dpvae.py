@@ -21,9 +21,10 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.metrics import diagonal
 from napari_dpvae.expression import Aligned
 from napari_dpvae.fitting import EpochReport, Fitting
+from napari_dpvae.model_file import load_model, save_model
 from napari_dpvae.placement.uncertainty import PROBABILITY, STATUSES, region_status
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
-from napari_dpvae.trained import Solved, Trained, encode
+from napari_dpvae.trained import Solved, Trained
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class DPVAE:
             if fitting.started:
                 self._fitting, self._trained = fitting, None
             yield report
+        self._trained = None
 
     @property
     def is_trained(self) -> bool:
@@ -155,7 +157,7 @@ class DPVAE:
             When the cells lack the panel's genes.
         """
         check_expression(cells, "The data")
-        return encode(self.trained.network, self.trained.panel.standardise(cells).x)
+        return self.trained.encode(self.trained.panel.standardise(cells).x)
 
     def place(
         self, query: ad.AnnData, settings: PlacementSettings | None = None, **changes: Any
@@ -203,21 +205,21 @@ class DPVAE:
         yield 0.0
         aligned = trained.panel.standardise(query)
         _report_alignment(aligned, len(trained.panel.genes))
-        latents = encode(trained.network, aligned.x)
+        correction = trained.explained if aligned.statistics == "query" else 0.0
         if settings.mode == "free":
             if query.n_obs > MOST_FREE:
                 raise DataError(
                     f"The mode free compares all pairs of cells and takes at most {MOST_FREE}; "
                     f"the query has {query.n_obs}: use the mode anchored."
                 )
-            solved = trained.place_free(latents, settings)
+            solved = trained.place_free(aligned.x, settings, correction)
         else:
             parts: list[Solved] = []
-            for part in trained.place_chunks(latents, settings):
+            for part in trained.place_chunks(aligned.x, settings, correction):
                 parts.append(part)
                 yield sum(len(p.points) for p in parts) / query.n_obs
             solved = Solved(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-        return _placed(query, trained, settings, aligned, latents, solved)
+        return _placed(query, trained, settings, aligned, correction, solved)
 
     def save(self, path: str | Path) -> None:
         """Write the model, with the reference's coordinates and image, to one safetensors file.
@@ -227,7 +229,7 @@ class DPVAE:
         DataError
             When the file cannot be written.
         """
-        self.trained.save(path)
+        save_model(self.trained, path)
 
     @classmethod
     def load(cls, path: str | Path) -> DPVAE:
@@ -238,7 +240,7 @@ class DPVAE:
         DataError
             When the file is not there, damaged, or not a model of ours.
         """
-        trained = Trained.load(path)
+        trained = load_model(path)
         model = cls(trained.settings)
         model._trained = trained
         return model
@@ -252,11 +254,19 @@ def _report_alignment(aligned: Aligned, n_genes: int) -> None:
             n_genes,
             ", ".join(aligned.missing[:5]) + (", …" if len(aligned.missing) > 5 else ""),
         )
-    if aligned.statistics == "query":
-        logger.warning(
-            "One of reference and query holds counts and the other normalised values: "
-            "the query's genes were standardised by its own mean and deviation."
+    if aligned.statistics == "reference":
+        return
+    reason = "One of reference and query holds counts and the other normalised values"
+    if aligned.gap is not None:
+        reason = (
+            f"The query is of another kind than the reference (correlation of gene means "
+            f"{aligned.gap.mean_correlation:.2f}, depth ratio {aligned.gap.depth_ratio:.2f})"
         )
+    logger.warning(
+        "%s: its genes were standardised by its own mean and deviation, which takes it to cover "
+        "the tissue evenly.",
+        reason,
+    )
 
 
 def _placed(
@@ -264,7 +274,7 @@ def _placed(
     trained: Trained,
     settings: PlacementSettings,
     aligned: Aligned,
-    latents: np.ndarray,
+    correction: float,
     solved: Solved,
 ) -> ad.AnnData:
     """The query with its placement, after the data contract."""
@@ -273,7 +283,7 @@ def _placed(
     extent = diagonal(trained.coordinates)
     status = region_status(radius, aligned.expressed, extent)
     placed.obsm[SPATIAL] = solved.points
-    placed.obsm[LATENT] = latents
+    placed.obsm[LATENT] = solved.latents
     placed.obs[RADIUS] = radius
     placed.obs[STATUS] = pd.Categorical(status, categories=STATUSES)
     placed.uns.pop(SPATIAL, None)
@@ -285,6 +295,8 @@ def _placed(
         "genes": len(trained.panel.genes),
         "genes_missing": len(aligned.missing),
         "standardised_by": aligned.statistics,
+        "decoder_weight": correction,
+        "platform_gap": aligned.gap._asdict() if aligned.gap else {},
         "region_probability": PROBABILITY,
         "model": trained.model_hash(),
         "versions": {name: version(name) for name in ("napari-dpvae", "torch", "anndata")},

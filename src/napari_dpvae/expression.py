@@ -9,16 +9,20 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.decomposition import PCA
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
 from napari_dpvae.model.pairs import neighbour_graph
+from napari_dpvae.platform_gap import FEWEST_CELLS, PlatformGap, measure_gap
 from napari_dpvae.settings import GeneChoice
 
 TARGET_SUM = 1e4
 """Counts per cell after depth normalisation."""
 LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
+AXES = 5
+"""Principal axes of the reference along which a query's composition may differ from it."""
 NEIGHBOURS = 6
 """Of each spot, over which spatial autocorrelation is measured."""
 FEWEST_SHARED = 10
@@ -37,15 +41,18 @@ class Aligned:
         Names of the panel genes that the query lacks.
     statistics
         Whose mean and deviation standardised it: ``reference`` or, when the two are in different
-        units (counts against normalised values), ``query``.
+        units (counts against normalised values) or the platform gap is wide, ``query``.
     expressed
         (n,) bool: whether the cell expresses any gene of the panel.
+    gap
+        Between the platforms; None when only one holds counts, or the query has too few cells.
     """
 
     x: np.ndarray
     missing: list[str]
     statistics: str
     expressed: np.ndarray
+    gap: PlatformGap | None
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,12 @@ class GenePanel:
         (g,) names.
     mean, deviation
         (g,) of the reference's normalised expression.
+    axes
+        (k, g) principal axes of the reference's standardised expression.
     counts
         Whether the reference holds raw counts, which are then depth-normalised and ``log1p``-ed.
+    depth
+        Median depth of the reference's spots; 0 unless ``counts``.
     depth_genes
         (G,) every gene of the reference: the depth of a cell is its sum over these.
     depth_share
@@ -70,7 +81,9 @@ class GenePanel:
     genes: np.ndarray
     mean: np.ndarray
     deviation: np.ndarray
+    axes: np.ndarray
     counts: bool
+    depth: float
     depth_genes: np.ndarray
     depth_share: np.ndarray
 
@@ -104,9 +117,18 @@ class GenePanel:
         if candidates.n_vars == 0:
             raise DataError("No gene of the reference is expressed in more than one spot.")
         ranked = _rank_genes(candidates, n_genes, choice, section_key)
-        panel = normalised[:, ranked]
-        mean, deviation = _statistics(panel.X)
-        return cls(np.asarray(ranked, str), mean, deviation, counts, depth_genes, shares)
+        values = _dense(normalised[:, ranked].X)
+        mean, deviation = _statistics(values)
+        return cls(
+            genes=np.asarray(ranked, str),
+            mean=mean,
+            deviation=deviation,
+            axes=_principal_axes((values - mean) / deviation),
+            counts=counts,
+            depth=float(np.median(_sums(reference.X))) if counts else 0.0,
+            depth_genes=depth_genes,
+            depth_share=shares,
+        )
 
     def standardise(self, cells: ad.AnnData) -> Aligned:
         """Align cells to the panel by gene name, and standardise them.
@@ -122,21 +144,30 @@ class GenePanel:
         depth = self._depth(cells) if counts else None
         values = log_normalise(_dense(cells[:, self.genes[present]].X), depth)
         mean, deviation = self.mean[present], self.deviation[present]
-        statistics = "reference"
-        if counts != self.counts:
+        gap = None
+        if depth is not None and self.counts and cells.n_obs >= FEWEST_CELLS:
+            shift = (values.mean(axis=0) - mean) / deviation
+            ratio = float(np.median(depth)) / max(self.depth, 1.0)
+            gap = measure_gap(shift, mean, deviation, self.axes[:, present], ratio)
+        own = counts != self.counts or (gap is not None and gap.wide)
+        if own:
             mean, deviation = _statistics(values)
-            statistics = "query"
         x = np.zeros((cells.n_obs, len(self.genes)), np.float32)
         x[:, present] = np.clip((values - mean) / deviation, -LIMIT, LIMIT)
-        return Aligned(x, self.genes[~present].tolist(), statistics, (values != 0).any(axis=1))
+        return Aligned(
+            x,
+            self.genes[~present].tolist(),
+            "query" if own else "reference",
+            (values != 0).any(axis=1),
+            gap,
+        )
 
     def _depth(self, cells: ad.AnnData) -> np.ndarray:
         """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
         if not self.counts:
-            return np.asarray(cells.X.sum(axis=1)).ravel()
+            return _sums(cells.X)
         shared = _known(self.depth_genes, cells.var_names)
-        depth = np.asarray(cells[:, self.depth_genes[shared]].X.sum(axis=1)).ravel()
-        return depth / self.depth_share[shared].sum()
+        return _sums(cells[:, self.depth_genes[shared]].X) / self.depth_share[shared].sum()
 
     def _check_shared(self, cells: ad.AnnData, present: np.ndarray) -> None:
         needed = min(FEWEST_SHARED, len(self.genes))
@@ -222,6 +253,17 @@ def _statistics(x: np.ndarray | sparse.spmatrix) -> tuple[np.ndarray, np.ndarray
     values = _dense(x)
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+
+
+def _principal_axes(x: np.ndarray) -> np.ndarray:
+    """The first axes (k, g) of centred expression x (n, g)."""
+    k = min(AXES, *x.shape)
+    return PCA(n_components=k, svd_solver="covariance_eigh").fit(x).components_
+
+
+def _sums(x: np.ndarray | sparse.spmatrix) -> np.ndarray:
+    """(n,) sum of each row."""
+    return np.asarray(x.sum(axis=1), float).ravel()
 
 
 def _mean_share(x: np.ndarray | sparse.spmatrix) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Fit a dp-VAE to a reference: choose genes, try and calibrate on a hold-out, train on all."""
+"""Fit an ensemble of dp-VAEs to a reference: choose genes, train, calibrate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -13,16 +13,15 @@ import torch
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.expression import GenePanel
+from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import make_pairs
 from napari_dpvae.model.training import NOISES, Losses, train
+from napari_dpvae.placement.domain import Domain
 from napari_dpvae.placement.geometry import distance_ratio
 from napari_dpvae.placement.uncertainty import conformal_factor
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
-from napari_dpvae.trained import Trained, encode
-
-HELD_OUT = 0.2
-"""Share of the spots held out to choose the regularisation and to calibrate the regions."""
+from napari_dpvae.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -58,16 +57,23 @@ class Spots(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """How one regularisation placed the held-out spots."""
+    """A network trained with one part of the spots held out, and how it placed them."""
 
-    regularisation: str
-    error: float
-    """Mean distance from the truth, in coordinate units."""
-    conformal: float
+    member: Member
+    errors: np.ndarray
+    """(h,) distances from the truth of the held-out spots, in coordinate units."""
+    spreads: np.ndarray
+    """(h,) their anchor spreads."""
+    explained: float
+    """Share of their expression that the network explains."""
 
 
 class Fitting:
     """One run: drain :meth:`epochs`; :meth:`snapshot` is the model as it stands.
+
+    Every member of the ensemble is trained with another part of the spots held out, which it then
+    places: that calibrates the regions on all spots (cross-conformal), and the first part also
+    chooses the regularisation.
 
     Parameters
     ----------
@@ -89,29 +95,33 @@ class Fitting:
         self._section_key = section_key
         automatic = settings.regularisation == "auto"
         self._candidates = list(NOISES) if automatic else [settings.regularisation]
-        self._total = settings.epochs * (len(self._candidates) + 1)
+        self._total = settings.epochs * (len(self._candidates) + settings.members - 1)
         self._done = 0
-        self._trial: Trial | None = None
-        self._kept: Trained | None = None
         self._losses: Losses | None = None
+        self._regularisation = self._candidates[0]
+        self._trials: list[Trial] = []
 
     def epochs(self) -> Iterator[EpochReport]:
         """Fit; yields a report at the start and after every epoch."""
         yield EpochReport("choosing genes", 0, self._total)
+        settings = self._settings
         self._panel = GenePanel.choose(
-            self._reference, self._settings.genes, self._settings.gene_choice, self._section_key
+            self._reference, settings.genes, settings.gene_choice, self._section_key
         )
-        spots = self._spots()
-        held_out = _hold_out(spots.sections, self._settings.seed)
-        chosen = self._candidates[0]
+        self._spots = self._read_spots()
+        self._frame = self._spots.sections == _largest(self._spots.sections)
+        folds = _folds(self._spots.sections, settings.members, settings.seed)
+        best: Trial | None = None
         for name in self._candidates:
-            yield from self._train(spots.take(~held_out), name, f"trying {name} regularisation")
-            trained = self._current()
-            trial = self._assess(trained, spots.take(held_out), name)
-            if self._trial is None or trial.error < self._trial.error:
-                self._trial, self._kept = trial, replace(trained, conformal=trial.conformal)
-                chosen = name
-        yield from self._train(spots, chosen, "training")
+            stage = f"network 1 of {settings.members}, {name} regularisation"
+            trial = yield from self._train(folds, 0, name, stage)
+            if best is None or trial.errors.mean() < best.errors.mean():
+                best, self._regularisation = trial, name
+                self._trials = [best]
+        for fold in range(1, settings.members):
+            stage = f"network {fold + 1} of {settings.members}"
+            trial = yield from self._train(folds, fold, self._regularisation, stage)
+            self._trials.append(trial)
 
     @property
     def started(self) -> bool:
@@ -119,37 +129,40 @@ class Fitting:
         return self._done > 0
 
     def snapshot(self) -> Trained:
-        """The best model there is after the last epoch; needs :attr:`started`.
+        """The networks that are done, or else the one under way; needs :attr:`started`.
 
-        Half-way through the schedule a network is worse than the best trial, and not calibrated:
-        that trial is the model until the training on all spots is done.
+        Half-way through its schedule a network is worse than none beside those that are done.
         """
-        if self._kept is not None and self._done < self._total:
-            return replace(self._kept, card=self._card())
-        return self._current()
-
-    def _current(self) -> Trained:
-        """The model of the network that was trained last."""
-        part, network = self._part, self._network
-        latents = encode(network, part.x)
-        scale = float(network.scale.detach()) / self._unit
-        if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
-            # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
-            scale = distance_ratio(latents, part.coordinates)
-        frame = part.sections == _largest(part.sections)
+        if self._trials:
+            members = tuple(trial.member for trial in self._trials)
+            errors = np.concatenate([trial.errors for trial in self._trials])
+            spreads = np.concatenate([trial.spreads for trial in self._trials])
+            conformal = conformal_factor(errors, spreads)
+            explained = float(np.mean([trial.explained for trial in self._trials]))
+        else:
+            members = (self._member(self._network, self._frame),)
+            conformal, explained = np.nan, 0.0
         return Trained(
-            self._settings,
-            self._panel,
-            network,
-            latents[frame],
-            part.coordinates[frame],
-            scale,
-            self._trial.conformal if self._trial else np.nan,
-            self._image_of(_largest(part.sections)),
-            self._card(),
+            settings=self._settings,
+            panel=self._panel,
+            members=members,
+            coordinates=self._spots.coordinates[self._frame],
+            conformal=conformal,
+            explained=explained,
+            spatial=self._image_of_frame(),
+            card=self._card(),
         )
 
-    def _spots(self) -> Spots:
+    def _image_of_frame(self) -> dict[str, Any]:
+        """The one library of ``uns["spatial"]`` that shows the frame; empty if none does."""
+        entries = self._reference.uns.get(SPATIAL, {})
+        libraries = {name: entry for name, entry in entries.items() if isinstance(entry, Mapping)}
+        if len(libraries) > 1 and self._section_key is not None:
+            name = str(self._reference.obs[self._section_key][self._frame].iloc[0])
+            libraries = {name: libraries[name]} if name in libraries else {}
+        return libraries
+
+    def _read_spots(self) -> Spots:
         n = self._reference.n_obs
         sections = np.zeros(n, int)
         if self._section_key is not None:
@@ -161,11 +174,18 @@ class Fitting:
             sections,
         )
 
-    def _train(self, part: Spots, regularisation: str, stage: str) -> Iterator[EpochReport]:
-        settings, noise = self._settings, NOISES[regularisation]
+    def _train(
+        self, folds: np.ndarray, fold: int, regularisation: str, stage: str
+    ) -> Generator[EpochReport, None, Trial]:
+        """Train a network with one fold held out, then place that fold."""
+        noise = NOISES[regularisation]
+        # Seeds of neighbouring runs must not share members.
+        seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
+        settings = replace(self._settings, seed=seed)
+        part = self._spots.take(folds != fold)
         centred, self._unit = _scaled(part.coordinates, part.sections)
         with torch.random.fork_rng():
-            torch.manual_seed(settings.seed)
+            torch.manual_seed(seed)
             network = Network(
                 part.x.shape[1],
                 settings.latent_dim,
@@ -176,28 +196,40 @@ class Fitting:
         pairs = make_pairs(settings.mask, part.coordinates, part.sections, settings.neighbours)
         x, s = torch.from_numpy(part.x), torch.from_numpy(centred.astype(np.float32))
         for losses in train(network, x, s, pairs, settings, noise.inputs):
-            self._part, self._network, self._losses = part, network, losses
+            self._network, self._losses = network, losses
             self._done += 1
-            yield EpochReport(stage, self._done, self._total, losses)
+            if self._done % settings.epochs:
+                yield EpochReport(stage, self._done, self._total, losses)
+        trial = self._assess(network, folds == fold)
+        yield EpochReport(stage, self._done, self._total, losses)
+        return trial
 
-    def _assess(self, trained: Trained, held_out: Spots, regularisation: str) -> Trial:
-        """Place the held-out spots of the frame's section."""
-        held_out = held_out.take(held_out.sections == _largest(self._part.sections))
-        latents = encode(trained.network, held_out.x)
-        points, spreads = zip(*trained.place_chunks(latents, PlacementSettings()), strict=True)
-        errors = np.linalg.norm(np.concatenate(points) - held_out.coordinates, axis=1)
-        conformal = conformal_factor(errors, np.concatenate(spreads))
-        return Trial(regularisation, float(errors.mean()), conformal)
+    def _member(self, network: Network, anchors: np.ndarray) -> Member:
+        """The network with the spots of a boolean mask as anchors."""
+        spots = self._spots.take(anchors)
+        latents = encode(network, spots.x)
+        scale = float(network.scale.detach()) / self._unit
+        if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
+            # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
+            scale = distance_ratio(latents, spots.coordinates)
+        return Member(network, latents, scale)
 
-    def _image_of(self, section: int) -> dict[str, Any]:
-        """The one library of ``uns["spatial"]`` that shows the section; empty if none does."""
-        entries = self._reference.uns.get(SPATIAL, {})
-        libraries = {name: entry for name, entry in entries.items() if isinstance(entry, Mapping)}
-        if len(libraries) > 1 and self._section_key is not None:
-            column = self._reference.obs[self._section_key].astype("category")
-            name = str(column.cat.categories[section])
-            libraries = {name: libraries[name]} if name in libraries else {}
-        return libraries
+    def _assess(self, network: Network, held_out: np.ndarray) -> Trial:
+        """Place the held-out spots of the frame by the others."""
+        placing = self._member(network, self._frame & ~held_out)
+        spots, anchors = self._spots.take(self._frame & held_out), self._frame & ~held_out
+        latents = placing.encode(spots.x)
+        coordinates = self._spots.coordinates[anchors]
+        points, spreads = placing.place(latents, coordinates, PlacementSettings().anchors)
+        points = Domain(coordinates).keep_inside(points)
+        residual = ((spots.x - placing.decode(latents)) ** 2).sum()
+        total = ((spots.x - spots.x.mean(axis=0)) ** 2).sum()
+        return Trial(
+            self._member(network, self._frame),
+            np.linalg.norm(points - spots.coordinates, axis=1),
+            spreads,
+            float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
+        )
 
     def _card(self) -> dict[str, Any]:
         """What a person wants to know of the model; JSON can hold it."""
@@ -209,20 +241,22 @@ class Fitting:
         }
         if self._losses is not None:
             card["losses"] = self._losses._asdict()
-        if self._trial is not None:
-            card["regularisation"] = self._trial.regularisation
-            card["held_out_error"] = self._trial.error
+        if self._trials:
+            card["regularisation"] = self._regularisation
+            card["networks"] = len(self._trials)
+            errors = np.concatenate([trial.errors for trial in self._trials])
+            card["held_out_error"] = float(errors.mean())
         return card
 
 
-def _hold_out(sections: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) bool: a random share of every section."""
+def _folds(sections: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """(n,) the fold, 0 to k - 1, of each spot: random, and even within every section."""
     rng = np.random.default_rng(seed)
-    held_out = np.zeros(len(sections), bool)
+    folds = np.zeros(len(sections), int)
     for section in np.unique(sections):
         members = rng.permutation(np.flatnonzero(sections == section))
-        held_out[members[: round(HELD_OUT * len(members))]] = True
-    return held_out
+        folds[members] = np.arange(len(members)) % k
+    return folds
 
 
 def _scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:

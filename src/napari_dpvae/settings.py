@@ -101,6 +101,13 @@ class TrainingSettings(_Checked):
     neighbours: int = _setting(
         30, "Neighbours of each spot when the mask is knn.", low=1, high=10_000
     )
+    members: int = _setting(
+        5,
+        "Networks in the ensemble, each trained with another part of the reference held out. Their "
+        "placements are averaged: more are a little better, and take longer.",
+        low=2,
+        high=50,
+    )
     regularisation: Regularisation = _setting(
         "auto",
         "Noise and dropout while training: strong suits few spots, light suits thousands of spots "

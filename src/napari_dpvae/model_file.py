@@ -1,0 +1,140 @@
+"""A trained model as one file, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_dpvae.errors import DataError
+from napari_dpvae.expression import GenePanel
+from napari_dpvae.member import Member
+from napari_dpvae.model import checkpoint
+from napari_dpvae.model.network import Network
+from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.trained import Trained
+
+
+def save_model(trained: Trained, path: str | Path) -> None:
+    """Write everything to one safetensors file.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    """
+    panel = trained.panel
+    tensors = {
+        "reference.coordinates": trained.coordinates,
+        "panel.mean": panel.mean,
+        "panel.deviation": panel.deviation,
+        "panel.axes": panel.axes,
+        "panel.depth_share": panel.depth_share,
+    }
+    for i, member in enumerate(trained.members):
+        tensors[f"reference.latents.{i}"] = member.latents
+        tensors |= {f"network.{i}.{name}": weight for name, weight in member.weights().items()}
+    tensors |= {
+        f"image.{resolution}.{library}": np.asarray(image)
+        for library, entry in trained.spatial.items()
+        for resolution, image in entry.get("images", {}).items()
+    }
+    header = {
+        "settings": dataclasses.asdict(trained.settings),
+        "scales": [member.scale for member in trained.members],
+        "conformal": None if np.isnan(trained.conformal) else trained.conformal,
+        "explained": trained.explained,
+        "genes": panel.genes.tolist(),
+        "counts": panel.counts,
+        "depth": panel.depth,
+        "depth_genes": panel.depth_genes.tolist(),
+        "scalefactors": {
+            library: _plain(entry.get("scalefactors", {}))
+            for library, entry in trained.spatial.items()
+        },
+        "card": trained.card,
+    }
+    checkpoint.save(path, tensors, header)
+
+
+def load_model(path: str | Path) -> Trained:
+    """Read a file written by :func:`save_model`.
+
+    Raises
+    ------
+    DataError
+        When the file is not there, damaged, or not a model of ours.
+    """
+    tensors, header = checkpoint.load(path)
+    try:
+        return _trained(tensors, header)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path} is damaged: a part of the model is missing.") from error
+
+
+def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Trained:
+    settings = TrainingSettings(**header["settings"])
+    panel = GenePanel(
+        genes=np.asarray(header["genes"], str),
+        mean=tensors["panel.mean"],
+        deviation=tensors["panel.deviation"],
+        axes=tensors["panel.axes"],
+        counts=header["counts"],
+        depth=header["depth"],
+        depth_genes=np.asarray(header["depth_genes"], str),
+        depth_share=tensors["panel.depth_share"],
+    )
+    members = tuple(
+        Member(_network(tensors, i, settings), tensors[f"reference.latents.{i}"], scale)
+        for i, scale in enumerate(header["scales"])
+    )
+    conformal = header["conformal"]
+    return Trained(
+        settings,
+        panel,
+        members,
+        tensors["reference.coordinates"],
+        np.nan if conformal is None else conformal,
+        header["explained"],
+        _spatial(tensors, header["scalefactors"]),
+        header["card"],
+    )
+
+
+def _network(tensors: Mapping[str, np.ndarray], i: int, settings: TrainingSettings) -> Network:
+    prefix = f"network.{i}."
+    weights = {
+        name.removeprefix(prefix): torch.from_numpy(tensor)
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+    n_genes = tensors["panel.mean"].shape[0]
+    network = Network(n_genes, settings.latent_dim, hidden=settings.hidden)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def _spatial(tensors: Mapping[str, np.ndarray], scalefactors: Mapping[str, Any]) -> dict[str, Any]:
+    """``uns["spatial"]`` as it was."""
+    spatial: dict[str, Any] = {
+        library: {"images": {}, "scalefactors": factors}
+        for library, factors in scalefactors.items()
+    }
+    for name, tensor in tensors.items():
+        if name.startswith("image."):
+            _, resolution, library = name.split(".", 2)
+            spatial[library]["images"][resolution] = tensor
+    return spatial
+
+
+def _plain(value: Any) -> Any:
+    """The value with numpy's scalars and arrays turned into what JSON can hold."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value
