@@ -16,13 +16,13 @@ import pandas as pd
 
 from napari_dpvae.data.checks import check_expression, check_query, check_reference
 from napari_dpvae.data.keys import DPVAE as UNS
-from napari_dpvae.data.keys import LATENT, RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import LATENT, LIKENESS, RADIUS, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.metrics import diagonal
 from napari_dpvae.expression import Aligned
 from napari_dpvae.fitting import EpochReport, Fitting
 from napari_dpvae.model_file import load_model, save_model
-from napari_dpvae.placement.uncertainty import PROBABILITY, STATUSES, region_status
+from napari_dpvae.placement.uncertainty import PROBABILITY, STATUSES, has_home, region_status
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.trained import Solved, Trained
 
@@ -177,7 +177,8 @@ class DPVAE:
         -------
         anndata.AnnData
             A copy of the query with ``obsm["spatial"]``, ``obsm["X_dpvae"]``,
-            ``obs["dpvae_radius"]``, ``obs["dpvae_status"]`` and ``uns["dpvae"]``.
+            ``obs["dpvae_radius"]``, ``obs["dpvae_likeness"]``, ``obs["dpvae_status"]`` and
+            ``uns["dpvae"]``.
 
         Raises
         ------
@@ -204,7 +205,7 @@ class DPVAE:
         check_query(query)
         yield 0.0
         aligned = trained.panel.standardise(query)
-        _report_alignment(aligned, len(trained.panel.genes))
+        _report_alignment(aligned, trained.panel.genes)
         correction = trained.explained if aligned.statistics == "query" else 0.0
         if settings.mode == "free":
             if query.n_obs > MOST_FREE:
@@ -212,10 +213,10 @@ class DPVAE:
                     f"The mode free compares all pairs of cells and takes at most {MOST_FREE}; "
                     f"the query has {query.n_obs}: use the mode anchored."
                 )
-            solved = trained.place_free(aligned.x, settings, correction)
+            solved = trained.place_free(aligned, settings, correction)
         else:
             parts: list[Solved] = []
-            for part in trained.place_chunks(aligned.x, settings, correction):
+            for part in trained.place_chunks(aligned, settings, correction):
                 parts.append(part)
                 yield sum(len(p.points) for p in parts) / query.n_obs
             solved = Solved(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
@@ -246,13 +247,14 @@ class DPVAE:
         return model
 
 
-def _report_alignment(aligned: Aligned, n_genes: int) -> None:
-    if aligned.missing:
+def _report_alignment(aligned: Aligned, genes: np.ndarray) -> None:
+    missing = genes[~aligned.present]
+    if len(missing):
         logger.warning(
             "The query lacks %d of the panel's %d genes (%s): they count as the reference's mean.",
-            len(aligned.missing),
-            n_genes,
-            ", ".join(aligned.missing[:5]) + (", …" if len(aligned.missing) > 5 else ""),
+            len(missing),
+            len(genes),
+            ", ".join(missing[:5]) + (", …" if len(missing) > 5 else ""),
         )
     if aligned.statistics == "reference":
         return
@@ -281,10 +283,13 @@ def _placed(
     placed = query.copy()
     radius = trained.conformal * solved.spread
     extent = diagonal(trained.coordinates)
-    status = region_status(radius, aligned.expressed, extent)
+    gap = aligned.statistics == "query"
+    at_home = aligned.expressed & has_home(solved.likeness, trained.usual_likeness, gap=gap)
+    status = region_status(radius, at_home, extent)
     placed.obsm[SPATIAL] = solved.points
     placed.obsm[LATENT] = solved.latents
     placed.obs[RADIUS] = radius
+    placed.obs[LIKENESS] = solved.likeness
     placed.obs[STATUS] = pd.Categorical(status, categories=STATUSES)
     placed.uns.pop(SPATIAL, None)
     if trained.spatial:
@@ -293,7 +298,7 @@ def _placed(
         "training": dataclasses.asdict(trained.settings),
         "placement": dataclasses.asdict(settings),
         "genes": len(trained.panel.genes),
-        "genes_missing": len(aligned.missing),
+        "genes_missing": int((~aligned.present).sum()),
         "standardised_by": aligned.statistics,
         "decoder_weight": correction,
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},

@@ -37,8 +37,10 @@ class Aligned:
     ----------
     x
         (n, n_genes) float32, standardised; 0 (the reference's mean) where the query lacks a gene.
-    missing
-        Names of the panel genes that the query lacks.
+    present
+        (n_genes,) bool: which genes of the panel the query has.
+    mean, deviation
+        (n_genes,) that standardised it.
     statistics
         Whose mean and deviation standardised it: ``reference`` or, when the two are in different
         units (counts against normalised values) or the platform gap is wide, ``query``.
@@ -49,7 +51,9 @@ class Aligned:
     """
 
     x: np.ndarray
-    missing: list[str]
+    present: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
     statistics: str
     expressed: np.ndarray
     gap: PlatformGap | None
@@ -143,24 +147,52 @@ class GenePanel:
         counts = holds_counts(cells.X)
         depth = self._depth(cells) if counts else None
         values = log_normalise(_dense(cells[:, self.genes[present]].X), depth)
-        mean, deviation = self.mean[present], self.deviation[present]
+        mean, deviation = self.mean.copy(), self.deviation.copy()
         gap = None
         if depth is not None and self.counts and cells.n_obs >= FEWEST_CELLS:
-            shift = (values.mean(axis=0) - mean) / deviation
-            ratio = float(np.median(depth)) / max(self.depth, 1.0)
-            gap = measure_gap(shift, mean, deviation, self.axes[:, present], ratio)
+            gap = measure_gap(
+                (values.mean(axis=0) - mean[present]) / deviation[present],
+                mean[present],
+                deviation[present],
+                self.axes[:, present],
+                float(np.median(depth)) / max(self.depth, 1.0),
+            )
         own = counts != self.counts or (gap is not None and gap.wide)
         if own:
-            mean, deviation = _statistics(values)
+            mean[present], deviation[present] = _statistics(values)
         x = np.zeros((cells.n_obs, len(self.genes)), np.float32)
-        x[:, present] = np.clip((values - mean) / deviation, -LIMIT, LIMIT)
+        standardised = (values - mean[present]) / deviation[present]
+        x[:, present] = np.clip(standardised, -LIMIT, LIMIT)
         return Aligned(
-            x,
-            self.genes[~present].tolist(),
-            "query" if own else "reference",
-            (values != 0).any(axis=1),
-            gap,
+            x=x,
+            present=present,
+            mean=mean,
+            deviation=deviation,
+            statistics="query" if own else "reference",
+            expressed=(values != 0).any(axis=1),
+            gap=gap,
         )
+
+    def likeness(self, aligned: Aligned, rows: slice, decoded: np.ndarray) -> np.ndarray:
+        """How much cells are like what a model expects of them.
+
+        Parameters
+        ----------
+        aligned
+            From :meth:`standardise`.
+        rows
+            Which of its cells.
+        decoded
+            (n, n_genes) of the same cells, standardised by the reference.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,) Pearson correlation over the genes present, of normalised expression.
+        """
+        measured = aligned.x[rows] * aligned.deviation + aligned.mean
+        expected = decoded * self.deviation + self.mean
+        return row_correlation(measured[:, aligned.present], expected[:, aligned.present])
 
     def _depth(self, cells: ad.AnnData) -> np.ndarray:
         """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
@@ -189,6 +221,14 @@ class GenePanel:
             f"Only {found} and {needed} are needed: check that both use the same gene names "
             f"(reference: {_some(self.genes)}; query: {_some(cells.var_names)})."
         )
+
+
+def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) Pearson correlation of each row of a with that of b; 0 for a constant row."""
+    a = a - a.mean(axis=1, keepdims=True)
+    b = b - b.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
 
 
 def holds_counts(x: np.ndarray | sparse.spmatrix) -> bool:

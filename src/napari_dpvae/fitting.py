@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.expression import GenePanel
+from napari_dpvae.expression import GenePanel, row_correlation
 from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import make_pairs
@@ -22,6 +22,9 @@ from napari_dpvae.placement.geometry import distance_ratio
 from napari_dpvae.placement.uncertainty import conformal_factor
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.trained import Trained
+
+UNUSUAL = 0.01
+"""Share of held-out spots that are less like their place than any cell that has a home here."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Trial(NamedTuple):
     """(h,) distances from the truth of the held-out spots, in coordinate units."""
     spreads: np.ndarray
     """(h,) their anchor spreads."""
+    likeness: np.ndarray
+    """(h,) their likeness to what is expected there."""
     explained: float
     """Share of their expression that the network explains."""
 
@@ -138,16 +143,19 @@ class Fitting:
             errors = np.concatenate([trial.errors for trial in self._trials])
             spreads = np.concatenate([trial.spreads for trial in self._trials])
             conformal = conformal_factor(errors, spreads)
+            likeness = np.concatenate([trial.likeness for trial in self._trials])
+            usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
         else:
             members = (self._member(self._network, self._frame),)
-            conformal, explained = np.nan, 0.0
+            conformal, explained, usual = np.nan, 0.0, (np.nan, np.nan)
         return Trained(
             settings=self._settings,
             panel=self._panel,
             members=members,
             coordinates=self._spots.coordinates[self._frame],
             conformal=conformal,
+            usual_likeness=usual,
             explained=explained,
             spatial=self._image_of_frame(),
             card=self._card(),
@@ -222,12 +230,16 @@ class Fitting:
         coordinates = self._spots.coordinates[anchors]
         points, spreads = placing.place(latents, coordinates, PlacementSettings().anchors)
         points = Domain(coordinates).keep_inside(points)
-        residual = ((spots.x - placing.decode(latents)) ** 2).sum()
+        decoded, panel = placing.decode(latents), self._panel
+        residual = ((spots.x - decoded) ** 2).sum()
         total = ((spots.x - spots.x.mean(axis=0)) ** 2).sum()
         return Trial(
             self._member(network, self._frame),
             np.linalg.norm(points - spots.coordinates, axis=1),
             spreads,
+            row_correlation(
+                spots.x * panel.deviation + panel.mean, decoded * panel.deviation + panel.mean
+            ),
             float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
         )
 

@@ -47,6 +47,7 @@ def save_model(trained: Trained, path: str | Path) -> None:
         "settings": dataclasses.asdict(trained.settings),
         "scales": [member.scale for member in trained.members],
         "conformal": None if np.isnan(trained.conformal) else trained.conformal,
+        "usual_likeness": [None if np.isnan(value) else value for value in trained.usual_likeness],
         "explained": trained.explained,
         "genes": panel.genes.tolist(),
         "counts": panel.counts,
@@ -92,17 +93,23 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
         Member(_network(tensors, i, settings), tensors[f"reference.latents.{i}"], scale)
         for i, scale in enumerate(header["scales"])
     )
-    conformal = header["conformal"]
+    low, median = header["usual_likeness"]
     return Trained(
-        settings,
-        panel,
-        members,
-        tensors["reference.coordinates"],
-        np.nan if conformal is None else conformal,
-        header["explained"],
-        _spatial(tensors, header["scalefactors"]),
-        header["card"],
+        settings=settings,
+        panel=panel,
+        members=members,
+        coordinates=tensors["reference.coordinates"],
+        conformal=_number(header["conformal"]),
+        usual_likeness=(_number(low), _number(median)),
+        explained=header["explained"],
+        spatial=_spatial(tensors, header["scalefactors"]),
+        card=header["card"],
     )
+
+
+def _number(value: float | None) -> float:
+    """JSON has no NaN: it stands as null."""
+    return np.nan if value is None else value
 
 
 def _network(tensors: Mapping[str, np.ndarray], i: int, settings: TrainingSettings) -> Network:

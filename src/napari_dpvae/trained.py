@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_dpvae.expression import GenePanel
+from napari_dpvae.expression import Aligned, GenePanel
 from napari_dpvae.member import CHUNK, SPREAD_ANCHORS, Member
 from napari_dpvae.placement.alignment import Similarity, fit_similarity
 from napari_dpvae.placement.domain import Domain
@@ -27,6 +27,8 @@ class Solved(NamedTuple):
     """(n,) anchor spread."""
     latents: np.ndarray
     """(n, latent_dim)."""
+    likeness: np.ndarray
+    """(n,) correlation with the expression that is expected there."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Trained:
         Of the anchors, (r, 2 or 3) float64.
     conformal
         Radius of a region per unit of anchor spread; NaN until calibrated.
+    usual_likeness
+        Least that 99 % of held-out spots reach, and their median.
     explained
         Share of the expression of held-out spots that the networks explain, 0 to 1.
     spatial
@@ -58,6 +62,7 @@ class Trained:
     members: tuple[Member, ...]
     coordinates: np.ndarray
     conformal: float
+    usual_likeness: tuple[float, float]
     explained: float
     spatial: dict[str, Any]
     card: dict[str, Any]
@@ -67,23 +72,23 @@ class Trained:
         return self._consensus([member.encode(x) for member in self.members])
 
     def place_chunks(
-        self, x: np.ndarray, settings: PlacementSettings, correction: float
+        self, cells: Aligned, settings: PlacementSettings, correction: float
     ) -> Iterator[Solved]:
         """Solve cells, each on its own, as the mean over the members; a chunk at a time.
 
         Parameters
         ----------
-        x
-            Standardised expression, (n, n_genes).
+        cells
+            Aligned to the panel.
         settings
             How to place.
         correction
             Weight of the decoder in :meth:`Member.infer`.
         """
         domain = Domain(self.coordinates)
-        for start in range(0, len(x), CHUNK):
-            chunk = x[start : start + CHUNK]
-            latents = [member.infer(chunk, correction) for member in self.members]
+        for start in range(0, len(cells.x), CHUNK):
+            rows = slice(start, start + CHUNK)
+            latents = [member.infer(cells.x[rows], correction) for member in self.members]
             points, spreads = zip(
                 *(
                     member.place(z, self.coordinates, settings.anchors)
@@ -94,19 +99,22 @@ class Trained:
             mean = np.mean(points, axis=0)
             if settings.keep_in_domain:
                 mean = domain.keep_inside(mean)
-            yield Solved(mean, np.mean(spreads, axis=0), self._consensus(latents))
+            likeness = self._likeness(cells, rows, latents)
+            yield Solved(mean, np.mean(spreads, axis=0), self._consensus(latents), likeness)
 
-    def place_free(self, x: np.ndarray, settings: PlacementSettings, correction: float) -> Solved:
+    def place_free(self, cells: Aligned, settings: PlacementSettings, correction: float) -> Solved:
         """Solve cells together from the distances between their consensus latents."""
         first = self.members[0]
-        latents = self._consensus([member.infer(x, correction) for member in self.members])
+        each = [member.infer(cells.x, correction) for member in self.members]
+        latents = self._consensus(each)
         points = place_free(
             latents, first.latents, self.coordinates, first.scale, self.settings.seed
         )
         if settings.keep_in_domain:
             points = Domain(self.coordinates).keep_inside(points)
         _, indices = nearest_anchors(latents, first.latents, SPREAD_ANCHORS)
-        return Solved(points, anchor_spread(points, self.coordinates[indices]), latents)
+        spread = anchor_spread(points, self.coordinates[indices])
+        return Solved(points, spread, latents, self._likeness(cells, slice(None), each))
 
     def model_hash(self) -> str:
         """Names the weights: the first 16 hex digits of their SHA-256."""
@@ -115,6 +123,10 @@ class Trained:
             for name, weight in sorted(member.weights().items()):
                 digest.update(name.encode() + weight.tobytes())
         return digest.hexdigest()[:16]
+
+    def _likeness(self, cells: Aligned, rows: slice, latents: list[np.ndarray]) -> np.ndarray:
+        decoded = [member.decode(z) for member, z in zip(self.members, latents, strict=True)]
+        return self.panel.likeness(cells, rows, np.mean(decoded, axis=0))
 
     def _consensus(self, latents: list[np.ndarray]) -> np.ndarray:
         """Mean over the members, each brought to the first one by its anchors.

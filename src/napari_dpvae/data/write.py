@@ -11,7 +11,7 @@ from pathlib import Path
 import anndata as ad
 import pandas as pd
 
-from napari_dpvae.data.keys import RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import LIKENESS, RADIUS, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 
 
@@ -70,4 +70,4 @@ def placement_table(placed: ad.AnnData) -> pd.DataFrame:
     axes = ["x", "y", "z"][: coordinates.shape[1]]
     table = pd.DataFrame(coordinates, index=placed.obs_names, columns=axes)
     table.index.name = "barcode"
-    return table.join(placed.obs[[RADIUS, STATUS]])
+    return table.join(placed.obs[[RADIUS, LIKENESS, STATUS]])

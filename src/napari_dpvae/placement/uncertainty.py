@@ -54,15 +54,15 @@ def conformal_factor(
     return float(scores[min(rank, len(scores)) - 1])
 
 
-def region_status(radius: np.ndarray, expressed: np.ndarray, extent: float) -> np.ndarray:
+def region_status(radius: np.ndarray, at_home: np.ndarray, extent: float) -> np.ndarray:
     """Status of each cell.
 
     Parameters
     ----------
     radius
         (n,) of the regions, in coordinate units; NaN where there was no calibration.
-    expressed
-        (n,) bool: whether the cell expresses any gene of the panel.
+    at_home
+        (n,) bool: whether the cell's expression has a home in the reference.
     extent
         Diagonal of the reference: a region wider than half of it tells nothing.
 
@@ -72,4 +72,28 @@ def region_status(radius: np.ndarray, expressed: np.ndarray, extent: float) -> n
         (n,) of ``placed``, ``uncertain`` and ``outside``.
     """
     sure = np.where(2 * radius <= 0.5 * extent, PLACED, UNCERTAIN)
-    return np.where(expressed, sure, OUTSIDE)
+    return np.where(at_home, sure, OUTSIDE)
+
+
+def has_home(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> np.ndarray:
+    """Which cells are about as much like their place as held-out spots of the reference are.
+
+    Parameters
+    ----------
+    likeness
+        (n,) correlation of each cell's expression with what is expected at its place.
+    usual
+        Least that 99 % of held-out spots reach, and their median; NaN without calibration.
+    gap
+        Whether the cells are of another platform: then all are less alike, and each is compared
+        with the others, of which the most are taken to belong.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) bool.
+    """
+    least, median = usual
+    if gap:
+        least -= max(0.0, median - float(np.median(likeness)))
+    return ~(likeness < least)
