@@ -157,7 +157,7 @@ class DPVAE:
             When the cells lack the panel's genes.
         """
         check_expression(cells, "The data")
-        return self.trained.encode(self.trained.panel.standardise(cells).x)
+        return self.trained.encode(self.trained.align(cells).x)
 
     def place(
         self, query: ad.AnnData, settings: PlacementSettings | None = None, **changes: Any
@@ -204,7 +204,7 @@ class DPVAE:
         trained = self.trained
         check_query(query)
         yield 0.0
-        aligned = trained.panel.standardise(query)
+        aligned = trained.align(query)
         _report_alignment(aligned, trained.panel.genes)
         correction = trained.explained if aligned.statistics == "query" else 0.0
         if settings.mode == "free":

@@ -134,8 +134,17 @@ class GenePanel:
             depth_share=shares,
         )
 
-    def standardise(self, cells: ad.AnnData) -> Aligned:
+    def standardise(self, cells: ad.AnnData, kin: np.ndarray | None = None) -> Aligned:
         """Align cells to the panel by gene name, and standardise them.
+
+        Parameters
+        ----------
+        cells
+            Cells by genes.
+        kin
+            (n,) bool: those that the platform gap is measured on, and whose statistics stand in
+            for the reference's where it is wide; all if not given. With fewer than
+            :data:`napari_dpvae.platform_gap.FEWEST_CELLS` no gap is measured.
 
         Raises
         ------
@@ -149,17 +158,20 @@ class GenePanel:
         values = log_normalise(_dense(cells[:, self.genes[present]].X), depth)
         mean, deviation = self.mean.copy(), self.deviation.copy()
         gap = None
-        if depth is not None and self.counts and cells.n_obs >= FEWEST_CELLS:
+        judged = np.ones(cells.n_obs, bool) if kin is None else kin
+        if depth is not None and self.counts and judged.sum() >= FEWEST_CELLS:
             gap = measure_gap(
-                (values.mean(axis=0) - mean[present]) / deviation[present],
+                (values[judged].mean(axis=0) - mean[present]) / deviation[present],
                 mean[present],
                 deviation[present],
                 self.axes[:, present],
-                float(np.median(depth)) / max(self.depth, 1.0),
+                float(np.median(depth[judged])) / max(self.depth, 1.0),
             )
         own = counts != self.counts or (gap is not None and gap.wide)
         if own:
-            mean[present], deviation[present] = _statistics(values)
+            mean[present], deviation[present] = _statistics(
+                values[judged] if judged.any() else values
+            )
         x = np.zeros((cells.n_obs, len(self.genes)), np.float32)
         standardised = (values - mean[present]) / deviation[present]
         x[:, present] = np.clip(standardised, -LIMIT, LIMIT)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import anndata as ad
 import numpy as np
 
 from napari_dpvae.expression import Aligned, GenePanel
@@ -14,7 +15,7 @@ from napari_dpvae.member import CHUNK, SPREAD_ANCHORS, Member
 from napari_dpvae.placement.alignment import Similarity, fit_similarity
 from napari_dpvae.placement.domain import Domain
 from napari_dpvae.placement.geometry import nearest_anchors, place_free
-from napari_dpvae.placement.uncertainty import anchor_spread
+from napari_dpvae.placement.uncertainty import anchor_spread, upper_kind
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 
@@ -70,6 +71,27 @@ class Trained:
     def encode(self, x: np.ndarray) -> np.ndarray:
         """The consensus of the encoders, (n, latent_dim), for expression x (n, n_genes)."""
         return self._consensus([member.encode(x) for member in self.members])
+
+    def align(self, query: ad.AnnData) -> Aligned:
+        """Align a query to the panel, and standardise it as its platform asks for.
+
+        A query that holds cells of another tissue beside its own looks like one of another
+        platform. Where its cells fall into two kinds by likeness and the upper kind is at home
+        here, that kind alone is measured.
+
+        Raises
+        ------
+        DataError
+            When too few panel genes are there, with what to do about it.
+        """
+        aligned = self.panel.standardise(query)
+        if aligned.gap is None or not aligned.gap.wide:
+            return aligned
+        plain = self.panel.standardise(query, kin=np.zeros(query.n_obs, bool))
+        first, rows = self.members[0], slice(None)
+        decoded = first.decode(first.encode(plain.x))
+        kin = upper_kind(self.panel.likeness(plain, rows, decoded), self.usual_likeness[0])
+        return aligned if kin.all() else self.panel.standardise(query, kin)
 
     def place_chunks(
         self, cells: Aligned, settings: PlacementSettings, correction: float

@@ -32,7 +32,7 @@ def test_a_table_has_a_row_for_each_barcode(placed: ad.AnnData, tmp_path: Path) 
     path = tmp_path / "placed.csv"
     write_placed(placed, path)
     table = pd.read_csv(path, index_col="barcode")
-    assert list(table.columns) == ["x", "y", "dpvae_radius", "dpvae_status"]
+    assert list(table.columns) == ["x", "y", "dpvae_radius", "dpvae_likeness", "dpvae_status"]
     assert table.index.tolist() == placed.obs_names.tolist()
     np.testing.assert_allclose(table[["x", "y"]], placed.obsm["spatial"])
     assert table["dpvae_status"].tolist() == placed.obs["dpvae_status"].tolist()

@@ -11,6 +11,7 @@ from napari_dpvae.placement.uncertainty import (
     anchor_spread,
     conformal_factor,
     region_status,
+    upper_kind,
 )
 
 
@@ -67,3 +68,15 @@ def test_status_follows_the_region_and_the_expression() -> None:
         OUTSIDE,
         OUTSIDE,
     ]
+
+
+def test_two_kinds_are_told_apart_only_where_there_are_two() -> None:
+    rng = np.random.default_rng(0)
+    home, strange = rng.normal(0.85, 0.04, 300), rng.normal(0.2, 0.08, 500)
+    both = np.concatenate([home, strange])
+    np.testing.assert_array_equal(upper_kind(both, 0.7), np.arange(800) < 300)
+    assert upper_kind(home, 0.7).all()
+    assert upper_kind(strange, 0.7).all()
+    # Neither kind is at home: another platform, with two types of cells.
+    assert upper_kind(both, 0.95).all()
+    assert upper_kind(np.full(5, 0.3), 0.7).all()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.cluster import KMeans
 
 PROBABILITY = 0.9
 """Stated probability that a cell lies in its region."""
 PLACED, UNCERTAIN, OUTSIDE = STATUSES = ("placed", "uncertain", "outside")
+
+APART = 4.0
+"""Standard deviations within, between the means of two kinds of cells; halves of one are 2.7."""
 
 
 def anchor_spread(points: np.ndarray, anchors: np.ndarray) -> np.ndarray:
@@ -97,3 +101,29 @@ def has_home(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> 
     if gap:
         least -= max(0.0, median - float(np.median(likeness)))
     return ~(likeness < least)
+
+
+def upper_kind(likeness: np.ndarray, least: float) -> np.ndarray:
+    """The cells that belong, where others are clearly of another kind.
+
+    Parameters
+    ----------
+    likeness
+        (n,) correlation of each cell's expression with what is expected of it.
+    least
+        Likeness that 99 % of held-out spots reach.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) bool; all true where there are no two kinds, or neither is at home.
+    """
+    everyone = np.ones(len(likeness), bool)
+    if np.ptp(likeness) == 0:
+        return everyone
+    groups = KMeans(2, n_init=1, random_state=0).fit(likeness[:, None])
+    low, high = np.sort(groups.cluster_centers_.ravel())
+    within = np.sqrt(groups.inertia_ / len(likeness))
+    if not (high >= least and high - low > APART * within):
+        return everyone
+    return likeness > (low + high) / 2
