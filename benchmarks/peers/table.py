@@ -25,8 +25,9 @@ Other methods on the cases of `benchmarks/cases.py`, measured as ours:
 `python -m benchmarks.peers`. Every run and measure is in `peers.csv`.
 
 - `A-B` places section B with A as reference; `-random` and `-block` hold out a fifth of the spots.
-- Means over seeds (how many: the last table); bold is best; – is no result, told under Failures.
-- All methods start from the same log-normalised 2,000 most variable genes of the reference.
+- Means over the seeds run (see `peers.csv`); bold is best; – is no result, told under Failures.
+- All start from log-normalised counts of the 2,000 genes most variable in the reference, but
+  CeLEry (all shared genes) and Tangram (no logarithm), which did better so in a trial.
 - Errors between sections that were not registered mean little: there, read the first two tables.
 """
 

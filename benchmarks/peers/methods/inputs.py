@@ -1,4 +1,4 @@
-"""What every method starts from: log-normalised shared genes, the variable ones, dense."""
+"""What every method starts from: the shared genes, log-normalised and dense."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ class Inputs(NamedTuple):
     """Whether the expression was counts, and is log-normalised now."""
     seed: int
 
+    def variable(self) -> Inputs:
+        """With the highly variable genes of the reference alone."""
+        if self.reference.n_vars <= GENES:
+            return self
+        found = sc.pp.highly_variable_genes(self.reference, n_top_genes=GENES, inplace=False)
+        chosen = found["highly_variable"].to_numpy()
+        return self._replace(
+            reference=self.reference[:, chosen].copy(), query=self.query[:, chosen].copy()
+        )
+
 
 def read_inputs(folder: Path, seed: int) -> Inputs:
     reference, query = (_dense(ad.read_h5ad(folder / f"{x}.h5ad")) for x in ("reference", "query"))
@@ -35,10 +45,6 @@ def read_inputs(folder: Path, seed: int) -> Inputs:
         for cells in (reference, query):
             sc.pp.normalize_total(cells, target_sum=1e4)
             sc.pp.log1p(cells)
-    if len(shared) > GENES:
-        sc.pp.highly_variable_genes(reference, n_top_genes=GENES)
-        chosen = reference.var_names[reference.var["highly_variable"]]
-        reference, query = reference[:, chosen].copy(), query[:, chosen].copy()
     return Inputs(reference, query, np.asarray(reference.obsm["spatial"], float), counts, seed)
 
 

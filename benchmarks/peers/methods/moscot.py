@@ -13,6 +13,7 @@ COMPONENTS = 30
 
 
 def place(inputs: Inputs) -> dict[str, np.ndarray]:
+    inputs = inputs.variable()
     cells, spots = inputs.query, inputs.reference
     sc.pp.pca(cells, n_comps=min(COMPONENTS, min(cells.shape) - 1))
     problem = MappingProblem(cells, spots)

@@ -14,6 +14,7 @@ EPSILON = 5e-3
 
 
 def place(inputs: Inputs) -> dict[str, np.ndarray]:
+    inputs = inputs.variable()
     tissue = novosparc.cm.Tissue(dataset=inputs.query, locations=inputs.coordinates)
     tissue.setup_reconstruction(
         markers_to_use=np.arange(inputs.query.n_vars), atlas_matrix=inputs.reference.X

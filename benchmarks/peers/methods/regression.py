@@ -45,6 +45,7 @@ def mlp(inputs: Inputs) -> Placement:
 
 
 def _regress(inputs: Inputs, regressor: RegressorMixin) -> Placement:
+    inputs = inputs.variable()
     expression = inputs.reference.X
     pca = PCA(min(COMPONENTS, *expression.shape), random_state=inputs.seed)
     regressor.fit(pca.fit_transform(expression), inputs.coordinates)

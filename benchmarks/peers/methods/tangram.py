@@ -13,6 +13,7 @@ from benchmarks.peers.methods.plan import read_plan
 
 def place(inputs: Inputs) -> dict[str, np.ndarray]:
     torch.set_num_threads(1)
+    inputs = inputs.variable()
     cells, spots = inputs.query, inputs.reference
     for part in (cells, spots):
         # Tangram's tutorial takes normalised counts, not their logarithms.
