@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
 KEYS = ["method", "case", "seed"]
 
+
+class Told(NamedTuple):
+    """How a measure is told in Markdown."""
+
+    title: str
+    best: Literal["min", "max"]
+    digits: int
+
+
 MEASURES = {
-    "procrustes": ("Procrustes disparity (0 is the same shape, 1 none)", "min"),
-    "distance_spearman": ("Spearman correlation of pairwise distances", "max"),
-    "knn_overlap": ("Overlap of the 10 nearest neighbours", "max"),
-    "median_error_percent": ("Median error, per cent of the diagonal", "min"),
+    "procrustes": Told("Procrustes disparity (0 is the same shape, 1 none)", "min", 3),
+    "distance_spearman": Told("Spearman correlation of pairwise distances", "max", 3),
+    "knn_overlap": Told("Overlap of the 10 nearest neighbours", "max", 3),
+    "median_error_percent": Told("Median error, per cent of the diagonal", "min", 1),
 }
-"""What is told in Markdown, and which end is best."""
 
 COLUMNS = ["method", "version", "case", "seed", "seconds", "cpu_seconds", "peak_mb", "reason"]
 """The first columns; the measures follow."""
@@ -55,25 +64,25 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def _markdown(table: pd.DataFrame) -> str:
     parts = [HEAD]
-    for measure, (title, best) in MEASURES.items():
-        parts.append(f"## {title}\n\n{_by_case(table, measure, best)}")
+    for measure, told in MEASURES.items():
+        parts.append(f"## {told.title}\n\n{_by_case(table, measure, told)}")
     parts.append(f"## Time and memory, on one thread\n\n{_cost(table)}")
     parts.append(f"## Failures\n\n{_failures(table)}")
     return "\n".join(parts)
 
 
-def _by_case(table: pd.DataFrame, measure: str, best: str) -> str:
+def _by_case(table: pd.DataFrame, measure: str, told: Told) -> str:
     methods, cases = table["method"].unique(), table["case"].unique()
     means = table.pivot_table(measure, "case", "method", "mean", dropna=False)
     means = means.reindex(index=cases, columns=methods)
-    text = means.map(lambda value: "–" if pd.isna(value) else f"{value:.3g}")
+    text = means.map(lambda value: "–" if pd.isna(value) else f"{value:.{told.digits}f}")
     for case, row in means.iterrows():
         if row.notna().any():
-            method = row.idxmin() if best == "min" else row.idxmax()
+            method = row.idxmin() if told.best == "min" else row.idxmax()
             text.loc[case, method] = f"**{text.loc[case, method]}**"
     if measure == "knn_overlap":
         chance = table.groupby("case")["knn_overlap_chance"].mean()
-        text["chance"] = chance.reindex(cases).map("{:.3g}".format)
+        text["chance"] = chance.reindex(cases).map("{:.3f}".format)
     return _lines(text.rename_axis("case").reset_index())
 
 

@@ -80,4 +80,4 @@ def test_a_new_row_takes_the_place_of_the_old(tmp_path):
     write_table(table, path)
     assert len(read_table(path)) == 2
     text = path.with_suffix(".md").read_text()
-    assert "**0.5**" in text and "| n | broken | c |" in text
+    assert "**0.500**" in text and "| n | broken | c |" in text
