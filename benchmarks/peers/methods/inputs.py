@@ -1,0 +1,53 @@
+"""What every method starts from: the shared genes, log-normalised and dense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+import scanpy as sc
+from scipy.sparse import issparse
+
+GENES = 2000
+"""Highly variable genes of the reference; all genes where there are fewer."""
+
+
+class Inputs(NamedTuple):
+    """Reference and query with the same genes in the same order."""
+
+    reference: ad.AnnData
+    query: ad.AnnData
+    coordinates: np.ndarray
+    """(n, d) of the reference."""
+    logged: bool
+    """Whether the expression was counts, and is log-normalised now."""
+    seed: int
+
+    def variable(self) -> Inputs:
+        """With the highly variable genes of the reference alone."""
+        if self.reference.n_vars <= GENES:
+            return self
+        found = sc.pp.highly_variable_genes(self.reference, n_top_genes=GENES, inplace=False)
+        chosen = found["highly_variable"].to_numpy()
+        return self._replace(
+            reference=self.reference[:, chosen].copy(), query=self.query[:, chosen].copy()
+        )
+
+
+def read_inputs(folder: Path, seed: int) -> Inputs:
+    reference, query = (_dense(ad.read_h5ad(folder / f"{x}.h5ad")) for x in ("reference", "query"))
+    shared = reference.var_names[reference.var_names.isin(query.var_names)]
+    reference, query = reference[:, shared].copy(), query[:, shared].copy()
+    counts = bool(np.equal(np.mod(reference.X, 1), 0).all())
+    if counts:
+        for cells in (reference, query):
+            sc.pp.normalize_total(cells, target_sum=1e4)
+            sc.pp.log1p(cells)
+    return Inputs(reference, query, np.asarray(reference.obsm["spatial"], float), counts, seed)
+
+
+def _dense(cells: ad.AnnData) -> ad.AnnData:
+    cells.X = (cells.X.toarray() if issparse(cells.X) else np.asarray(cells.X)).astype(np.float32)
+    return cells
