@@ -1,0 +1,110 @@
+"""``python -m benchmarks.quality``: ours on every case, beside the vanilla VAE and the peers.
+
+Writes ``benchmarks/results/quality.csv``, a row for each method, case and seed, and
+``quality.md``, which ranks ours among the methods of ``peers.csv``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import resource
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.cases import cases
+from napari_dpvae import DPVAE
+from napari_dpvae.data.keys import RADIUS, SPATIAL
+from napari_dpvae.evaluation.metrics import measure
+
+RESULTS = Path(__file__).parent / "results"
+METHODS = {"dp-VAE": {}, "vanilla VAE": {"alpha2": 0.0}}
+"""Settings that differ from the defaults."""
+SIGNAL = 0.95
+"""A case on which no method has a lower Procrustes disparity tells nothing about methods."""
+
+
+def run(case_name: str, method: str, seed: int) -> dict[str, object]:
+    """Train, place and measure; in a process of its own, so that its memory is its own."""
+    case = next(case for case in cases() if case.name == case_name)
+    task = case.load(seed)
+    start = time.perf_counter()
+    model = DPVAE(seed=seed, **METHODS[method]).fit(task.reference)
+    placed = model.place(task.query)
+    seconds = time.perf_counter() - start
+    errors = np.linalg.norm(placed.obsm[SPATIAL] - task.true, axis=1)
+    return {
+        "method": method,
+        "case": case_name,
+        "seed": seed,
+        "seconds": seconds,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "regularisation": model.card["regularisation"],
+        "coverage": float((errors <= placed.obs[RADIUS]).mean()),
+    } | measure(task.true, placed.obsm[SPATIAL])
+
+
+def main() -> None:
+    names = [case.name for case in cases()]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("--cases", nargs="+", choices=names, default=names, metavar="CASE")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to SEEDS - 1")
+    options = parser.parse_args()
+    target = RESULTS / "quality.csv"
+    table = pd.read_csv(target) if target.is_file() else pd.DataFrame()
+    with ProcessPoolExecutor(max_workers=1, max_tasks_per_child=1) as pool:
+        jobs = itertools.product(range(options.seeds), options.cases, options.methods)
+        for seed, case, method in jobs:
+            row = pool.submit(run, case, method, seed).result()
+            print(f"{case} seed {seed} {method}: Procrustes {row['procrustes']:.3f}", flush=True)
+            table = pd.DataFrame(table.to_dict("records") + [row])
+            table = table.drop_duplicates(["method", "case", "seed"], keep="last")
+            table.to_csv(target, index=False, float_format="%.5g")
+            target.with_suffix(".md").write_text(summary(table))
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Ours beside the best peer of each case, and the mean ranks."""
+    peers = RESULTS / "peers.csv"
+    everything = pd.concat([table, pd.read_csv(peers)]) if peers.is_file() else table
+    everything = everything[everything["case"].isin(table["case"])]
+    means = everything.pivot_table("procrustes", "case", "method", "mean")
+    others = means.drop(columns=list(METHODS), errors="ignore")
+    ours = table[table["method"] == "dp-VAE"].groupby("case")
+    shown = pd.DataFrame(
+        {
+            "dp-VAE": means["dp-VAE"],
+            "± seeds": ours["procrustes"].std(),
+            "vanilla VAE": means.get("vanilla VAE"),
+            "best peer": others.min(axis=1),
+            "which": others.dropna(how="all").idxmin(axis=1),
+            "Spearman": ours["distance_spearman"].mean(),
+            "median error %": ours["median_error_percent"].mean(),
+            "coverage of 90 %": ours["coverage"].mean(),
+            "seconds": ours["seconds"].mean(),
+            "peak MB": ours["peak_mb"].max(),
+        }
+    )
+    signal = means[means.min(axis=1) < SIGNAL].dropna(subset="dp-VAE")
+    ranks = signal.rank(axis=1).mean().sort_values().rename("mean rank")
+    return (
+        "# Quality\n\nProcrustes disparity (0 is the same shape, 1 none) unless another measure is "
+        "named; means over the seeds run.\n\n"
+        f"{_lines(shown.reset_index().round(3))}\n## Mean rank by Procrustes disparity\n\n"
+        f"Over the {len(signal)} cases with signal; a method that did not end has no rank.\n\n"
+        f"{_lines(ranks.round(2).reset_index())}"
+    )
+
+
+def _lines(frame: pd.DataFrame) -> str:
+    rows = [list(frame.columns), ["---"] * frame.shape[1], *frame.fillna("–").to_numpy().tolist()]
+    return "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    main()
