@@ -38,7 +38,7 @@ def nearest_anchors(
 
 
 def place_anchored(
-    anchors: np.ndarray, distances: np.ndarray, iterations: int = 100, tolerance: float = 1e-5
+    anchors: np.ndarray, distances: np.ndarray, iterations: int = 100, tolerance: float = 1e-4
 ) -> np.ndarray:
     """Solve each cell on its own from its distances to fixed anchors.
 
