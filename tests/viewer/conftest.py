@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QSettings
 
 from napari_dpvae.viewer.widgets.dock import DpvaeDock
 
 WAIT_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def forgetful(tmp_path: Path) -> None:
+    """What is remembered between runs is remembered within a test only."""
+    folder = str(tmp_path / "settings")
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
 
 
 @pytest.fixture
@@ -24,8 +33,8 @@ def dock(viewer: Viewer, phantom: Any) -> DpvaeDock:
     """The dock as napari's menu opens it, with settings that train in a second."""
     _, widget = viewer.window.add_plugin_dock_widget("napari-dpvae", "Place dissociated cells")
     assert isinstance(widget, DpvaeDock)
-    widget.model.form.epochs.value = 20
-    widget.model.form.regularisation.value = "light"
+    widget.model.form["epochs"].value = 20
+    widget.model.form["regularisation"].value = "light"
     return widget
 
 

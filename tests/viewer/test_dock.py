@@ -58,7 +58,7 @@ def test_the_whole_job_by_buttons(
 def test_stopping_half_way_keeps_a_usable_model_and_training_again_replaces_it(
     loaded: DpvaeDock, qtbot: QtBot, idle: Idle
 ) -> None:
-    loaded.model.form.epochs.value = 2000
+    loaded.model.form["epochs"].value = 2000
     qtbot.mouseClick(loaded.model.train, LEFT)
     qtbot.waitUntil(lambda: len(loaded.model.curves.epochs) > 3, timeout=60_000)
     qtbot.mouseClick(loaded.model.progress.stop, LEFT)
@@ -66,7 +66,7 @@ def test_stopping_half_way_keeps_a_usable_model_and_training_again_replaces_it(
     stopped = loaded.session.model
     assert stopped is not None
     assert stopped.place(loaded.session.query).n_obs == loaded.session.query.n_obs
-    loaded.model.form.epochs.value = 5
+    loaded.model.form["epochs"].value = 5
     qtbot.mouseClick(loaded.model.train, LEFT)
     idle(loaded.model)
     assert loaded.session.model is not stopped
@@ -94,7 +94,7 @@ def test_stopping_before_the_first_epoch_keeps_the_model_there_was(
 
 
 def test_pause_and_resume(loaded: DpvaeDock, qtbot: QtBot, idle: Idle) -> None:
-    loaded.model.form.epochs.value = 300
+    loaded.model.form["epochs"].value = 300
     qtbot.mouseClick(loaded.model.train, LEFT)
     qtbot.waitUntil(lambda: len(loaded.model.curves.epochs) > 3, timeout=60_000)
     qtbot.mouseClick(loaded.model.progress.pause, LEFT)
@@ -190,7 +190,7 @@ def test_closing_the_dock_while_training_stops_the_thread(
 ) -> None:
     from qtpy.QtCore import QThreadPool
 
-    loaded.model.form.epochs.value = 100_000
+    loaded.model.form["epochs"].value = 100_000
     qtbot.mouseClick(loaded.model.train, LEFT)
     qtbot.waitUntil(lambda: len(loaded.model.curves.epochs) > 3, timeout=60_000)
     state = loaded.session

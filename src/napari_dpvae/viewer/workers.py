@@ -44,6 +44,7 @@ class Job(QObject):
         self._error: Exception | None = None
         self._completed = False
         self.running = False
+        self.stopping = False
         self._worker = GeneratorWorker(self._guarded)
         self._worker.yielded.connect(self._on_yielded)
         self._worker.finished.connect(self._on_finished)
@@ -56,7 +57,8 @@ class Job(QObject):
         self._worker.start()
 
     def stop(self) -> None:
-        """Ask for an end at the next yield; ``stopped`` follows."""
+        """Ask for an end at the next yield; ``stopped`` follows, also if it was the last one."""
+        self.stopping = True
         self._worker.quit()
 
     @property
@@ -102,7 +104,7 @@ class Job(QObject):
         self.running = False
         if self._error is not None:
             self.failed.emit(sentence(self._error))
-        elif self._completed:
+        elif self._completed and not self.stopping:
             self.done.emit(self._result)
         else:
             self.stopped.emit()

@@ -22,7 +22,8 @@ from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.phantom import sample_folder
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.viewer.session import Session
-from napari_dpvae.viewer.widgets.step import JobRow, Step
+from napari_dpvae.viewer.widgets.job_row import JobRow
+from napari_dpvae.viewer.widgets.step import Step
 from napari_dpvae.viewer.workers import Steps, sentence
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class Source(QWidget):
 
 class DataStep(Step):
     """Reference and query, with what is in them."""
+
+    folds_when_done = True
 
     def __init__(self, session: Session, viewer: Viewer) -> None:
         super().__init__(1, "Data", session)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_dpvae.viewer.session import session
 from napari_dpvae.viewer.widgets.data import DataStep
 from napari_dpvae.viewer.widgets.explore import ExploreStep
+from napari_dpvae.viewer.widgets.flow import Flow
 from napari_dpvae.viewer.widgets.model import ModelStep
 from napari_dpvae.viewer.widgets.place import PlaceStep
+from napari_dpvae.viewer.widgets.style import style_sheet
 
 if TYPE_CHECKING:
     from napari import Viewer
+
+
+WIDTH = 350
 
 
 class DpvaeDock(QScrollArea):
@@ -33,10 +38,11 @@ class DpvaeDock(QScrollArea):
         self.model = ModelStep(self.session)
         self.place = PlaceStep(self.session)
         self.explore = ExploreStep(self.session)
+        steps = (self.data, self.model, self.place, self.explore)
         column = QVBoxLayout()
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)
-        for step in (self.data, self.model, self.place, self.explore):
+        for step in steps:
             column.addWidget(step)
         column.addStretch(1)
         content = QWidget()
@@ -45,4 +51,19 @@ class DpvaeDock(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         bar = self.verticalScrollBar().sizeHint().width()
+        # Measured with all steps unfolded: none may be cut off later.
         self.setMinimumWidth(content.minimumSizeHint().width() + bar)
+        self.flow = Flow(steps, self)
+        self._follow_theme(napari_viewer)
+
+    def sizeHint(self) -> QSize:
+        """Wide enough to read, on a small screen too."""
+        return QSize(WIDTH, super().sizeHint().height())
+
+    def _follow_theme(self, viewer: Viewer) -> None:
+        def dress() -> None:
+            self.setStyleSheet(style_sheet(viewer.theme))
+
+        viewer.events.theme.connect(dress)
+        self.destroyed.connect(lambda: viewer.events.theme.disconnect(dress))
+        dress()

@@ -11,8 +11,9 @@ from napari_dpvae.fitting import EpochReport
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.viewer.session import Session
 from napari_dpvae.viewer.widgets.curves import LossCurves
-from napari_dpvae.viewer.widgets.forms import form_settings, settings_form
-from napari_dpvae.viewer.widgets.step import Fold, JobRow, Step
+from napari_dpvae.viewer.widgets.forms import FoldedForm, SettingsForm
+from napari_dpvae.viewer.widgets.job_row import JobRow
+from napari_dpvae.viewer.widgets.step import Step
 from napari_dpvae.viewer.workers import Steps, sentence
 
 FILES = "dp-VAE model (*.safetensors)"
@@ -21,10 +22,13 @@ FILES = "dp-VAE model (*.safetensors)"
 class ModelStep(Step):
     """Train in the background with live curves, pause, stop and keep; load and save."""
 
+    folds_when_done = True
+
     def __init__(self, session: Session) -> None:
         super().__init__(2, "Model", session)
         self.train = QPushButton("Train")
         self.train.setToolTip("Train a dp-VAE on the reference.")
+        self.train.setProperty("main", True)
         self.load = QPushButton("Load…")
         self.load.setToolTip("Use a model that was saved before.")
         self.save = QPushButton("Save…")
@@ -35,15 +39,13 @@ class ModelStep(Step):
         buttons = QHBoxLayout()
         for button in (self.train, self.load, self.save):
             buttons.addWidget(button)
-        self.form = settings_form(TrainingSettings)
-        folded = Fold("settings", self.form.native, unfolded=False)
+        self.form = SettingsForm(TrainingSettings)
         self.curves = LossCurves()
         self.curves.hide()
-        self.progress = JobRow()
-        self.progress.pause.show()
+        self.progress = JobRow(pausable=True)
         self.progress.stop.setToolTip("End now, and keep the model as it is.")
         self.body.insertLayout(0, buttons)
-        self.body.insertWidget(1, folded)
+        self.body.insertWidget(1, FoldedForm(self.form))
         self.body.insertWidget(2, self.progress)
         self.body.insertWidget(3, self.curves)
         self._training: DPVAE | None = None
@@ -58,7 +60,7 @@ class ModelStep(Step):
         if reference is None or self.progress.running:
             return
         try:
-            model = DPVAE(form_settings(self.form, TrainingSettings))
+            model = DPVAE(self.form.take())
         except ValueError as error:
             self.complain(sentence(error))
             return

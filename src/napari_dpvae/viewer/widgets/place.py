@@ -9,17 +9,21 @@ from napari_dpvae.data.keys import RADIUS, STATUS
 from napari_dpvae.data.write import write_placed
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.viewer.session import Session
-from napari_dpvae.viewer.widgets.forms import form_settings, settings_form
-from napari_dpvae.viewer.widgets.step import Fold, JobRow, Step
+from napari_dpvae.viewer.widgets.forms import FoldedForm, SettingsForm
+from napari_dpvae.viewer.widgets.job_row import JobRow
+from napari_dpvae.viewer.widgets.step import Step
 from napari_dpvae.viewer.workers import Steps, sentence
 
 
 class PlaceStep(Step):
     """One button that places the cells, and one that saves them."""
 
+    folds_when_done = True
+
     def __init__(self, session: Session) -> None:
         super().__init__(3, "Place", session)
         self.place = QPushButton("Place cells")
+        self.place.setProperty("main", True)
         self.place.setToolTip("Solve where each cell of the query lies in the reference.")
         self.save = QPushButton("Save…")
         self.save.setToolTip("Keep the placed cells as .h5ad, or as .csv with their barcodes.")
@@ -28,11 +32,10 @@ class PlaceStep(Step):
         buttons = QHBoxLayout()
         buttons.addWidget(self.place)
         buttons.addWidget(self.save)
-        self.form = settings_form(PlacementSettings)
-        folded = Fold("settings", self.form.native, unfolded=False)
+        self.form = SettingsForm(PlacementSettings)
         self.progress = JobRow()
         self.body.insertLayout(0, buttons)
-        self.body.insertWidget(1, folded)
+        self.body.insertWidget(1, FoldedForm(self.form))
         self.body.insertWidget(2, self.progress)
         for signal in (session.query_changed, session.model_changed, session.placed_changed):
             self.follow(signal, self._refresh)
@@ -44,7 +47,7 @@ class PlaceStep(Step):
         if model is None or query is None or self.progress.running:
             return
         try:
-            settings = form_settings(self.form, PlacementSettings)
+            settings = self.form.take()
         except ValueError as error:
             self.complain(sentence(error))
             return

@@ -1,0 +1,57 @@
+"""Content under a title that shows and hides it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+
+class Fold(QWidget):
+    """Content under a title that shows and hides it.
+
+    Parameters
+    ----------
+    title
+        What is under it.
+    content
+        Shown while unfolded.
+    unfolded
+        How it begins.
+    """
+
+    def __init__(self, title: str, content: QWidget, *, unfolded: bool) -> None:
+        super().__init__()
+        self.title = QToolButton()
+        self.title.setText(title)
+        self.title.setCheckable(True)
+        self.title.setChecked(unfolded)
+        self.title.setAutoRaise(True)
+        self.title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.title.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.title.toggled.connect(self._set_unfolded)
+        self.header = QHBoxLayout()
+        self.header.setSpacing(6)
+        self.header.addWidget(self.title)
+        self.header.setAlignment(self.title, Qt.AlignmentFlag.AlignLeft)
+        self.content = content
+        layout = QVBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(self.header)
+        layout.addWidget(content)
+        self.setLayout(layout)
+        self._set_unfolded(unfolded)
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether the content is shown."""
+        return self.title.isChecked()
+
+    @unfolded.setter
+    def unfolded(self, unfolded: bool) -> None:
+        self.title.setChecked(unfolded)
+
+    def _set_unfolded(self, unfolded: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow
+        self.title.setArrowType(arrow)
+        self.content.setVisible(unfolded)
