@@ -19,6 +19,7 @@ _PUBLIC = {
     "read_reference": "data.read",
     "session": "viewer.session",
     "view": "viewer.view",
+    "virtual_expression": "virtual",
     "write_placed": "data.write",
 }
 __all__ = ["__version__", *_PUBLIC]

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.decomposition import PCA
 
-from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
-from napari_dpvae.model.pairs import neighbour_graph
+from napari_dpvae.gene_choice import choose_genes
+from napari_dpvae.normalisation import (
+    Matrix,
+    dense,
+    depths,
+    holds_counts,
+    log_expression,
+    log_normalise,
+)
 from napari_dpvae.platform_gap import FEWEST_CELLS, PlatformGap, measure_gap
 from napari_dpvae.settings import GeneChoice
 
-TARGET_SUM = 1e4
-"""Counts per cell after depth normalisation."""
 LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
 AXES = 5
 """Principal axes of the reference along which a query's composition may differ from it."""
-NEIGHBOURS = 6
-"""Of each spot, over which spatial autocorrelation is measured."""
 FEWEST_SHARED = 10
 """A query must share this many panel genes, or all of a smaller panel."""
 
@@ -97,7 +98,7 @@ class GenePanel:
         reference: ad.AnnData,
         n_genes: int = 500,
         choice: GeneChoice = "moran",
-        section_key: str | None = None,
+        sections: np.ndarray | None = None,
     ) -> GenePanel:
         """Choose the panel from the reference alone.
 
@@ -105,23 +106,18 @@ class GenePanel:
         ----------
         reference
             Spots by genes, with ``obsm["spatial"]``; counts, or normalised values.
-        n_genes
-            Size of the panel; all expressed genes if there are fewer.
-        choice
-            ``moran``: highest spatial autocorrelation (:func:`squidpy.gr.spatial_autocorr`);
-            ``hvg``: highly variable (:func:`scanpy.pp.highly_variable_genes`).
-        section_key
-            Column of ``obs`` with the section of each spot.
+        n_genes, choice
+            As for :func:`napari_dpvae.gene_choice.choose_genes`.
+        sections
+            (n,) integer code of each spot's section; one section if not given.
         """
+        if sections is None:
+            sections = np.zeros(reference.n_obs, int)
         counts = holds_counts(reference.X)
         shares = _mean_share(reference.X) if counts else np.empty(0)
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
-        normalised = _normalised(reference, counts)
-        candidates = normalised[:, _expressed(normalised.X)].copy()
-        if candidates.n_vars == 0:
-            raise DataError("No gene of the reference is expressed in more than one spot.")
-        ranked = _rank_genes(candidates, n_genes, choice, section_key)
-        values = _dense(normalised[:, ranked].X)
+        ranked = choose_genes(reference, n_genes, choice, sections)
+        values = dense(log_expression(reference, ranked))
         mean, deviation = _statistics(values)
         return cls(
             genes=np.asarray(ranked, str),
@@ -129,7 +125,7 @@ class GenePanel:
             deviation=deviation,
             axes=_principal_axes((values - mean) / deviation),
             counts=counts,
-            depth=float(np.median(_sums(reference.X))) if counts else 0.0,
+            depth=float(np.median(depths(reference.X))) if counts else 0.0,
             depth_genes=depth_genes,
             depth_share=shares,
         )
@@ -155,7 +151,7 @@ class GenePanel:
         self._check_shared(cells, present)
         counts = holds_counts(cells.X)
         depth = self._depth(cells) if counts else None
-        values = log_normalise(_dense(cells[:, self.genes[present]].X), depth)
+        values = log_normalise(dense(cells[:, self.genes[present]].X), depth)
         mean, deviation = self.mean.copy(), self.deviation.copy()
         gap = None
         judged = np.ones(cells.n_obs, bool) if kin is None else kin
@@ -209,9 +205,9 @@ class GenePanel:
     def _depth(self, cells: ad.AnnData) -> np.ndarray:
         """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
         if not self.counts:
-            return _sums(cells.X)
+            return depths(cells.X)
         shared = _known(self.depth_genes, cells.var_names)
-        return _sums(cells[:, self.depth_genes[shared]].X) / self.depth_share[shared].sum()
+        return depths(cells[:, self.depth_genes[shared]].X) / self.depth_share[shared].sum()
 
     def _check_shared(self, cells: ad.AnnData, present: np.ndarray) -> None:
         needed = min(FEWEST_SHARED, len(self.genes))
@@ -243,66 +239,8 @@ def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
 
 
-def holds_counts(x: np.ndarray | sparse.spmatrix) -> bool:
-    """Whether a matrix holds raw counts: no value is negative or has a fraction."""
-    values = np.asarray(x.data if sparse.issparse(x) else x)
-    return bool(np.all(values >= 0) and np.all(values == np.floor(values)))
-
-
-def _normalised(cells: ad.AnnData, counts: bool) -> ad.AnnData:
-    """A copy with float32 CSR X, depth-normalised and log1p-ed if it holds counts."""
-    x = sparse.csr_matrix(cells.X, dtype=np.float32)
-    copy = ad.AnnData(x, obs=cells.obs, var=pd.DataFrame(index=cells.var_names))
-    copy.obsm[SPATIAL] = cells.obsm[SPATIAL]
-    if counts:
-        import scanpy as sc
-
-        sc.pp.normalize_total(copy, target_sum=TARGET_SUM)
-        sc.pp.log1p(copy)
-    return copy
-
-
-def log_normalise(values: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
-    """``log1p`` of values (n, g) brought to a depth of TARGET_SUM; as they are without a depth."""
-    if depth is None:
-        return values
-    return np.log1p(values * (TARGET_SUM / np.maximum(depth, 1.0))[:, None])
-
-
-def _expressed(x: sparse.csr_matrix) -> np.ndarray:
-    """(n_genes,) bool: genes seen in at least 1 % of the spots, and in more than one."""
-    seen = np.asarray((x != 0).sum(axis=0)).ravel()
-    return np.asarray(seen >= max(2.0, 0.01 * x.shape[0]))
-
-
-def _rank_genes(
-    candidates: ad.AnnData, n_genes: int, choice: GeneChoice, section_key: str | None
-) -> list[str]:
-    """Names of the panel's genes, the best first."""
-    if choice == "hvg":
-        import scanpy as sc
-
-        table = sc.pp.highly_variable_genes(candidates, inplace=False)
-        table.index = candidates.var_names
-        order = table["dispersions_norm"].sort_values(ascending=False, kind="stable")
-        return order.index[:n_genes].tolist()
-    import squidpy as sq
-
-    sections = np.zeros(candidates.n_obs, int)
-    if section_key is not None:
-        sections = candidates.obs[section_key].astype("category").cat.codes.to_numpy().astype(int)
-    coordinates = np.asarray(candidates.obsm[SPATIAL], float)
-    graph = neighbour_graph(coordinates, sections, NEIGHBOURS)
-    candidates.obsp["spatial_connectivities"] = sparse.csr_matrix(graph)
-    table = sq.gr.spatial_autocorr(
-        candidates, mode="moran", n_perms=None, n_jobs=1, copy=True, show_progress_bar=False
-    )
-    return table.index[:n_genes].tolist()
-
-
-def _statistics(x: np.ndarray | sparse.spmatrix) -> tuple[np.ndarray, np.ndarray]:
+def _statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (1 where a gene is constant) of each column, float64."""
-    values = _dense(x)
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
@@ -313,20 +251,10 @@ def _principal_axes(x: np.ndarray) -> np.ndarray:
     return PCA(n_components=k, svd_solver="covariance_eigh").fit(x).components_
 
 
-def _sums(x: np.ndarray | sparse.spmatrix) -> np.ndarray:
-    """(n,) sum of each row."""
-    return np.asarray(x.sum(axis=1), float).ravel()
-
-
-def _mean_share(x: np.ndarray | sparse.spmatrix) -> np.ndarray:
+def _mean_share(x: Matrix) -> np.ndarray:
     """(n_genes,) the share of each gene in the counts of all spots."""
     sums = np.asarray(x.sum(axis=0), float).ravel()
     return sums / max(sums.sum(), 1.0)
-
-
-def _dense(x: np.ndarray | sparse.spmatrix) -> np.ndarray:
-    dense: Any = x.toarray() if isinstance(x, sparse.spmatrix | sparse.sparray) else x
-    return np.asarray(dense, dtype=np.float64)
 
 
 def _known(genes: np.ndarray, names: pd.Index) -> np.ndarray:

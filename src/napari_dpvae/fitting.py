@@ -110,10 +110,15 @@ class Fitting:
         """Fit; yields a report at the start and after every epoch."""
         yield EpochReport("choosing genes", 0, self._total)
         settings = self._settings
+        sections = self._sections()
         self._panel = GenePanel.choose(
-            self._reference, settings.genes, settings.gene_choice, self._section_key
+            self._reference, settings.genes, settings.gene_choice, sections
         )
-        self._spots = self._read_spots()
+        self._spots = Spots(
+            self._panel.standardise(self._reference).x,
+            np.asarray(self._reference.obsm[SPATIAL], float),
+            sections,
+        )
         self._frame = self._spots.sections == _largest(self._spots.sections)
         folds = _folds(self._spots.sections, settings.members, settings.seed)
         best: Trial | None = None
@@ -170,17 +175,12 @@ class Fitting:
             libraries = {name: libraries[name]} if name in libraries else {}
         return libraries
 
-    def _read_spots(self) -> Spots:
-        n = self._reference.n_obs
-        sections = np.zeros(n, int)
-        if self._section_key is not None:
-            column = self._reference.obs[self._section_key].astype("category")
-            sections = column.cat.codes.to_numpy().astype(int)
-        return Spots(
-            self._panel.standardise(self._reference).x,
-            np.asarray(self._reference.obsm[SPATIAL], float),
-            sections,
-        )
+    def _sections(self) -> np.ndarray:
+        """(n,) integer code of each spot's section."""
+        if self._section_key is None:
+            return np.zeros(self._reference.n_obs, int)
+        column = self._reference.obs[self._section_key].astype("category")
+        return column.cat.codes.to_numpy().astype(int)
 
     def _train(
         self, folds: np.ndarray, fold: int, regularisation: str, stage: str

@@ -9,7 +9,7 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from scipy import sparse
 
-from napari_dpvae.expression import holds_counts, log_normalise
+from napari_dpvae.normalisation import holds_counts, log_normalise
 
 if TYPE_CHECKING:
     from napari.layers import Points
