@@ -9,6 +9,7 @@ import anndata as ad
 from psygnal import Signal
 
 from napari_dpvae.data.checks import check_query, check_reference
+from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
 
@@ -30,10 +31,12 @@ class Session:
     query_changed = Signal(object)
     model_changed = Signal(object)
     placed_changed = Signal(object)
+    section_key_changed = Signal(object)
     colouring_changed = Signal()
 
     def __init__(self) -> None:
         self._reference: ad.AnnData | None = None
+        self._section_key: str | None = None
         self._query: ad.AnnData | None = None
         self._model: DPVAE | None = None
         self._placed: ad.AnnData | None = None
@@ -52,6 +55,28 @@ class Session:
         self._reference = reference
         self.placed = None
         self.reference_changed.emit(reference)
+        columns = section_columns(reference) if reference is not None else []
+        self.section_key = columns[0] if columns else None
+
+    @property
+    def section_key(self) -> str | None:
+        """Column of the reference's ``obs`` with the section of each spot; the likeliest at first.
+
+        None when all spots are of one section.
+
+        Raises
+        ------
+        DataError
+            When set to a column that the reference does not have.
+        """
+        return self._section_key
+
+    @section_key.setter
+    def section_key(self, key: str | None) -> None:
+        if key is not None and (self._reference is None or key not in self._reference.obs):
+            raise DataError(f"The reference has no obs column '{key}' with sections.")
+        self._section_key = key
+        self.section_key_changed.emit(key)
 
     @property
     def query(self) -> ad.AnnData | None:

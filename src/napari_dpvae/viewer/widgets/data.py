@@ -1,167 +1,59 @@
-"""Step 1: choose the reference and the query."""
+"""Step 1: choose the reference and the query, and see what is in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import anndata as ad
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QMenu,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+import numpy as np
+from qtpy.QtWidgets import QLabel
 
+from napari_dpvae.data.concerns import pair_concerns, reference_concerns
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.data.phantom import sample_folder
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.viewer.session import Session
-from napari_dpvae.viewer.widgets.job_row import JobRow
+from napari_dpvae.viewer.widgets.sections import SectionChoice
+from napari_dpvae.viewer.widgets.source import Source
 from napari_dpvae.viewer.widgets.step import Step
-from napari_dpvae.viewer.workers import Steps, sentence
+from napari_dpvae.viewer.widgets.style import set_tone
+from napari_dpvae.viewer.workers import Job, Steps
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 
-class Source(QWidget):
-    """Where a reference or a query comes from: a path typed, a file chosen, or an open layer.
-
-    Parameters
-    ----------
-    name
-        ``Reference`` or ``Query``.
-    read
-        Opens and checks a path.
-    accept
-        Takes the data.
-    complain
-        Told what went wrong.
-    viewer
-        Whose layers are offered.
-    sample
-        Name of the file in the sample data.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        read: Callable[[str], ad.AnnData],
-        accept: Callable[[ad.AnnData], None],
-        complain: Callable[[str], None],
-        viewer: Viewer,
-        sample: str,
-    ) -> None:
-        super().__init__()
-        self._name, self._read, self._accept = name, read, accept
-        self._complain, self._viewer, self._sample = complain, viewer, sample
-        self.path = QLineEdit()
-        self.path.setPlaceholderText("path of a file or folder")
-        self.path.setToolTip(f"Type or paste the path of the {name.lower()}, then press Enter.")
-        self.path.returnPressed.connect(self.load)
-        self.menu = QMenu(self)
-        self.menu.aboutToShow.connect(self._fill_menu)
-        self.button = QToolButton()
-        self.button.setText("Open")
-        self.button.setToolTip(f"Choose the {name.lower()}: a file, a folder or an open layer.")
-        self.button.setMenu(self.menu)
-        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.summary = QLabel("none yet")
-        self.summary.setWordWrap(True)
-        self.progress = JobRow()
-
-        label = QLabel(name)
-        label.setMinimumWidth(64)
-        row = QHBoxLayout()
-        row.addWidget(label)
-        row.addWidget(self.path, 1)
-        row.addWidget(self.button)
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 4)
-        layout.addLayout(row)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.summary)
-        self.setLayout(layout)
-
-    def load(self) -> None:
-        """Read what the path names, in the background."""
-        path = self.path.text().strip()
-        if not path or self.progress.running:
-            return
-
-        def steps() -> Steps:
-            yield "reading"
-            return self._read(path)
-
-        job = self.progress.run(steps, f"reading {Path(path).name}")
-        job.done.connect(self._take)
-        job.failed.connect(self._complain)
-
-    def _take(self, cells: ad.AnnData) -> None:
-        try:
-            self._accept(cells)
-        except ValueError as error:
-            self._complain(sentence(error))
-
-    def _fill_menu(self) -> None:
-        """Offer files, folders, the sample, and the layers that carry an AnnData."""
-        self.menu.clear()
-        self.menu.addAction("File…", self._choose_file)
-        self.menu.addAction("Folder…", self._choose_folder)
-        self.menu.addAction("Sample", lambda: self._open(str(sample_folder() / self._sample)))
-        for layer in self._viewer.layers:
-            cells = layer.metadata.get("adata")
-            if isinstance(cells, ad.AnnData):
-                self.menu.addAction(f"Layer: {layer.name}", lambda cells=cells: self._take(cells))
-
-    def _choose_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, f"Open the {self._name.lower()}", self._folder(), "Cells (*.h5ad *.h5 *.mtx *.gz)"
-        )
-        self._open(path)
-
-    def _choose_folder(self) -> None:
-        title = f"Open the {self._name.lower()}: a Space Ranger or 10x folder"
-        self._open(QFileDialog.getExistingDirectory(self, title, self._folder()))
-
-    def _folder(self) -> str:
-        return str(Path(self.path.text() or ".").parent)
-
-    def _open(self, path: str) -> None:
-        if path:
-            self.path.setText(path)
-            self.load()
-
-
 class DataStep(Step):
-    """Reference and query, with what is in them."""
+    """Reference and query, what is in them, and what to look at twice."""
 
     folds_when_done = True
 
     def __init__(self, session: Session, viewer: Viewer) -> None:
         super().__init__(1, "Data", session)
         self.reference = Source(
-            "Reference",
-            read_reference,
-            self._set_reference,
-            self.complain,
-            viewer,
-            "phantom_reference.h5ad",
+            "Reference", read_reference, self._set_reference, viewer, "phantom_reference.h5ad"
         )
-        self.query = Source(
-            "Query", read_query, self._set_query, self.complain, viewer, "phantom_query.h5ad"
-        )
-        self.body.insertWidget(0, self.reference)
-        self.body.insertWidget(1, self.query)
+        self.query = Source("Query", read_query, self._set_query, viewer, "phantom_query.h5ad")
+        self.sections = SectionChoice(session)
+        self.concerns = QLabel()
+        self.concerns.setWordWrap(True)
+        set_tone(self.concerns, "warning")
+        for i, part in enumerate((self.reference, self.sections, self.query)):
+            self.body.insertWidget(i, part)
+        self.body.addWidget(self.concerns)
+        for source in (self.reference, self.query):
+            source.refused.connect(self.complain)
         self.follow(session.reference_changed, self._refresh)
         self.follow(session.query_changed, self._refresh)
         self._refresh()
+
+    def open_dropped(self, paths: list[str]) -> None:
+        """Open what was dropped: the reference first, then the query."""
+        sources = [self.reference, self.query]
+        if len(paths) == 1 and self.session.reference is not None:
+            sources = [self.query]
+        for source, path in zip(sources, paths, strict=False):
+            source.open(path)
 
     def _set_reference(self, reference: ad.AnnData) -> None:
         self.session.reference = reference
@@ -171,24 +63,65 @@ class DataStep(Step):
 
     def _refresh(self) -> None:
         reference, query = self.session.reference, self.session.query
-        self.set_done(reference is not None and query is not None)
-        self.tell("")
-        if reference is not None:
-            self.reference.summary.setText(_reference_summary(reference))
-        if query is not None:
-            self.query.summary.setText(f"{query.n_obs:,} cells · {query.n_vars:,} genes")
+        self.tell(_missing(reference, query))
+        self.reference.summary.setText("none yet" if reference is None else _spots(reference))
+        self.query.summary.setText("none yet" if query is None else _cells(query))
         if reference is not None and query is not None:
             shared = len(reference.var_names.intersection(query.var_names))
             self.tell(f"{shared:,} genes shared")
+            self.summarise(
+                f"{reference.n_obs:,} spots · {query.n_obs:,} cells · {shared:,} shared genes"
+            )
+        self._look_twice(reference, query)
+        self.set_done(reference is not None and query is not None)
+
+    def _look_twice(self, reference: ad.AnnData | None, query: ad.AnnData | None) -> None:
+        """Find concerns in the background: they look at every value."""
+        self.concerns.hide()
+        if reference is None:
+            return
+
+        def steps() -> Steps:
+            found = reference_concerns(reference)
+            yield "comparing"
+            return found + (pair_concerns(reference, query) if query is not None else [])
+
+        def show(found: list[str]) -> None:
+            if reference is self.session.reference and query is self.session.query:
+                self.concerns.setText("\n".join(f"⚠ {concern}" for concern in found))
+                self.concerns.setVisible(bool(found))
+                if found and self.done:
+                    # A step that folds must not hide what it has to say.
+                    self.summarise(f"⚠ {self.headline.text()}")
+                    self.headline.setToolTip(self.concerns.text())
+
+        job = Job(steps, self)
+        job.done.connect(show)
+        job.start()
 
 
-def _reference_summary(reference: ad.AnnData) -> str:
-    dims = reference.obsm[SPATIAL].shape[1]
-    images = [entry for entry in reference.uns.get(SPATIAL, {}).values() if entry.get("images")]
-    parts = [
-        f"{reference.n_obs:,} spots",
-        f"{reference.n_vars:,} genes",
-        f"{dims}-D",
-        "histology" if images else "no image",
-    ]
-    return " · ".join(parts)
+def _missing(reference: ad.AnnData | None, query: ad.AnnData | None) -> str:
+    if reference is None and query is None:
+        return "open a reference and a query"
+    if reference is None:
+        return "needs a reference: spots with coordinates"
+    return "needs a query: dissociated cells" if query is None else ""
+
+
+def _spots(reference: ad.AnnData) -> str:
+    return " · ".join(
+        [f"{reference.n_obs:,} spots", f"{reference.n_vars:,} genes", *_space(reference)]
+    )
+
+
+def _space(reference: ad.AnnData) -> Iterator[str]:
+    """Dimensions, unit and image."""
+    yield f"{np.shape(reference.obsm[SPATIAL])[1]}-D"
+    libraries = reference.uns.get(SPATIAL, {}).values()
+    if any(entry.get("scalefactors") for entry in libraries):
+        yield "in pixels"
+    yield "image" if any(entry.get("images") for entry in libraries) else "no image"
+
+
+def _cells(query: ad.AnnData) -> str:
+    return f"{query.n_obs:,} cells · {query.n_vars:,} genes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_dpvae.viewer.session import session
@@ -54,7 +55,19 @@ class DpvaeDock(QScrollArea):
         # Measured with all steps unfolded: none may be cut off later.
         self.setMinimumWidth(content.minimumSizeHint().width() + bar)
         self.flow = Flow(steps, self)
+        self.setAcceptDrops(True)
         self._follow_theme(napari_viewer)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what is dropped anywhere on the dock."""
+        event.acceptProposedAction()
+        self.data.unfolded = True
+        self.data.open_dropped([url.toLocalFile() for url in event.mimeData().urls()])
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, on a small screen too."""

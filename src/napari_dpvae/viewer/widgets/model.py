@@ -56,7 +56,7 @@ class ModelStep(Step):
 
     def start(self) -> None:
         """Train with the form's settings, in the background."""
-        reference = self.session.reference
+        reference, section_key = self.session.reference, self.session.section_key
         if reference is None or self.progress.running:
             return
         try:
@@ -66,7 +66,7 @@ class ModelStep(Step):
             return
 
         def steps() -> Steps:
-            yield from model.fit_epochs(reference)
+            yield from model.fit_epochs(reference, section_key=section_key)
 
         self._training, self._started = model, time.monotonic()
         self.curves.show()

@@ -96,8 +96,7 @@ class Step(Fold):
 
     def follow(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
         """Call a slot on a session's signal for as long as this widget is there."""
-        signal.connect(slot)
-        self.destroyed.connect(lambda: signal.disconnect(slot, missing_ok=True))
+        follow(self, signal, slot)
 
     def _show(self, text: str, tone: str) -> None:
         set_tone(self.status, tone)
@@ -108,3 +107,9 @@ class Step(Fold):
     def _show_headline(self) -> None:
         self.headline.setVisible(not self.unfolded)
         self.change.setVisible(self._done and not self.unfolded)
+
+
+def follow(widget: QWidget, signal: SignalInstance, slot: Callable[..., Any]) -> None:
+    """Call a slot on a session's signal for as long as a widget is there."""
+    signal.connect(slot)
+    widget.destroyed.connect(lambda: signal.disconnect(slot, missing_ok=True))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QWidget
 
+LABEL_WIDTH = 72
+"""Of the labels that stand before a row, in pixels."""
+
 SHEET = """
 QLabel[tone="muted"] {{ color: {muted}; }}
 QLabel[tone="error"] {{ color: {error}; }}

@@ -1,0 +1,92 @@
+"""What a person should know of their data before training: no errors, but reasons to look twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.normalisation import holds_counts
+
+FEW_SPOTS = 100
+FEW_GENES = 50
+SMALL_SHARE = 0.1
+SHALLOW = 0.1
+
+
+def reference_concerns(reference: ad.AnnData) -> list[str]:
+    """One sentence for each thing about a reference that may make the placement worse.
+
+    Parameters
+    ----------
+    reference
+        Checked: see :func:`napari_dpvae.data.checks.check_reference`.
+    """
+    concerns = []
+    if reference.n_obs < FEW_SPOTS:
+        concerns.append(f"Only {reference.n_obs} spots: expect coarse places.")
+    if not holds_counts(reference.X):
+        concerns.append(
+            "The reference holds no counts: its values are taken as normalised already."
+        )
+    flat = np.asarray(reference.obsm[SPATIAL]).shape[1] == 2
+    if flat and not any(entry.get("images") for entry in reference.uns.get(SPATIAL, {}).values()):
+        concerns.append("The reference has no image: cells are shown on its spots alone.")
+    return concerns
+
+
+def pair_concerns(reference: ad.AnnData, query: ad.AnnData) -> list[str]:
+    """One sentence for each way in which a query does not go well with a reference.
+
+    Parameters
+    ----------
+    reference, query
+        Checked.
+    """
+    return [*_about_genes(reference, query), *_about_values(reference, query)]
+
+
+def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
+    shared = len(reference.var_names.intersection(query.var_names))
+    n = min(reference.n_vars, query.n_vars)
+    if shared >= max(FEW_GENES, SMALL_SHARE * n) or shared == n:
+        return
+    upper = reference.var_names.str.upper().unique()
+    if len(upper.intersection(query.var_names.str.upper())) > 2 * shared:
+        yield (
+            f"Only {shared:,} genes are shared, but more would be if upper and lower case were "
+            "alike: are both of the same species?"
+        )
+    else:
+        yield (
+            f"Only {shared:,} genes are shared: are both named alike (symbols or Ensembl "
+            "identifiers), and of the same species?"
+        )
+
+
+def _about_values(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
+    counts = holds_counts(reference.X), holds_counts(query.X)
+    if counts[0] != counts[1]:
+        kinds = ("counts", "normalised values")
+        has, other = kinds if counts[0] else kinds[::-1]
+        yield (
+            f"The reference holds {has} and the query {other}: they are compared by the genes' "
+            "own spread, and raw counts of both would be better."
+        )
+    elif all(counts):
+        genes = reference.var_names.intersection(query.var_names)
+        depths = [_median_depth(cells, genes) for cells in (reference, query)]
+        if depths[1] < SHALLOW * depths[0]:
+            yield (
+                f"The query is shallow: {depths[1]:,.0f} counts in its median cell where the "
+                f"reference's median spot has {depths[0]:,.0f}; expect wider regions."
+            )
+
+
+def _median_depth(cells: ad.AnnData, genes: pd.Index) -> float:
+    """Counts of the median cell in these genes."""
+    columns = cells.var_names.get_indexer(genes)
+    return float(np.median(np.asarray(cells.X[:, columns].sum(axis=1))))
