@@ -65,10 +65,10 @@ def test_settings_reach_training_and_placement(files: Path, tmp_path: Path) -> N
     settings = DPVAE.load(model).settings
     assert (settings.latent_dim, settings.alpha2) == (5, 3.5)
     assert (settings.mask, settings.seed) == ("knn", 4)
-    options = ["--anchors", "7", "--no-keep-in-domain", "--mode", "free"]
+    options = ["--anchors", "7", "--domain", "convex", "--mode", "free"]
     assert main(["place", model, str(files / "query.h5ad"), "-o", placed, *options]) == 0
     about = ad.read_h5ad(placed).uns["dpvae"]["placement"]
-    assert (about["anchors"], about["keep_in_domain"], about["mode"]) == (7, False, "free")
+    assert (about["anchors"], about["domain"], about["mode"]) == (7, "convex", "free")
 
 
 def test_place_writes_a_table_too(files: Path, tmp_path: Path) -> None:

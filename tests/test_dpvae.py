@@ -14,9 +14,10 @@ import pytest
 from scipy import sparse
 
 import napari_dpvae as dpv
-from napari_dpvae import dpvae as module
+from napari_dpvae import placing
 from napari_dpvae.data.phantom import LIBRARY, Phantom
 from napari_dpvae.evaluation.metrics import measure, procrustes_disparity
+from napari_dpvae.placement.domain import make_domain
 from napari_dpvae.placement.uncertainty import PROBABILITY, STATUSES
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -434,12 +435,56 @@ def test_cells_stay_where_there_is_tissue_unless_allowed_out(
     trained = replace(model.trained, members=members)
     cells = trained.panel.standardise(phantom.reference)
     farthest = {}
-    for keep in (True, False):
-        settings = dpv.PlacementSettings(keep_in_domain=keep)
-        (solved,) = trained.place_chunks(cells, settings, correction=0.0)
-        farthest[keep] = farthest_from_a_spot(solved.points, trained.coordinates)
-    assert farthest[True] < 100 * (1 + 1e-9)
-    assert farthest[False] > 150
+    for choice in ("spots", "anywhere"):
+        domain = make_domain(choice, trained.coordinates)
+        (solved,) = trained.place_chunks(cells, 16, domain)
+        farthest[choice] = farthest_from_a_spot(solved.points, trained.coordinates)
+    assert farthest["spots"] < 100 * (1 + 1e-9)
+    assert farthest["anywhere"] > 150
+
+
+def test_cells_do_not_leave_a_drawn_outline(phantom: Phantom, model: dpv.DPVAE) -> None:
+    low, high = np.quantile(phantom.reference.obsm["spatial"], [0.25, 0.75], axis=0)
+    outline = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+    points = model.place(phantom.query, outlines=[outline]).obsm["spatial"]
+    assert (points >= low - 1e-6).all()
+    assert (points <= high + 1e-6).all()
+
+
+def test_known_places_are_kept_and_help_to_place_the_others(
+    phantom: Phantom, model: dpv.DPVAE
+) -> None:
+    true = phantom.truth.loc[phantom.query.obs_names].to_numpy()
+    query = phantom.query.copy()
+    known = np.arange(query.n_obs) % 2 == 0
+    query.obsm["known"] = np.where(known[:, None], true, np.nan)
+    imputed = model.place(query, mode="impute", known_key="known")
+    np.testing.assert_array_equal(imputed.obsm["spatial"][known], true[known])
+    assert (imputed.obs["dpvae_radius"][known] == 0).all()
+    alone = model.place(query).obsm["spatial"][~known]
+    errors = [
+        np.linalg.norm(points - true[~known], axis=1).mean()
+        for points in (imputed.obsm["spatial"][~known], alone)
+    ]
+    assert errors[0] < errors[1]
+
+
+def test_known_places_that_are_missing_or_misshapen_are_refused(
+    phantom: Phantom, model: dpv.DPVAE, refuses: Refuses
+) -> None:
+    query = phantom.query.copy()
+    query.obsm["flat"] = np.zeros((query.n_obs, 3))
+    query.obsm["unknown"] = np.full((query.n_obs, 2), np.nan)
+    with refuses("needs the places that are known"):
+        model.place(query, mode="impute")
+    with refuses("mode impute alone"):
+        model.place(query, known_key="unknown")
+    with refuses(r"no obsm\['nowhere'\]"):
+        model.place(query, mode="impute", known_key="nowhere")
+    with refuses("must hold 2 numbers"):
+        model.place(query, mode="impute", known_key="flat")
+    with refuses("no known place"):
+        model.place(query, mode="impute", known_key="unknown")
 
 
 def test_free_comes_near_the_true_places_in_the_same_frame(
@@ -452,7 +497,7 @@ def test_free_comes_near_the_true_places_in_the_same_frame(
 def test_free_refuses_more_cells_than_it_can_compare(
     phantom: Phantom, model: dpv.DPVAE, refuses: Refuses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_FREE", 119)
+    monkeypatch.setattr(placing, "MOST_FREE", 119)
     with refuses("takes at most 119; the query has 120: use the mode anchored"):
         model.place(phantom.query, mode="free")
 

@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     place.add_argument("query", help=".h5ad file, 10x .h5 file, or 10x folder")
     place.add_argument("-o", "--output", required=True, help="placed cells (.h5ad or .csv)")
     _add_reading(place, sections=False)
+    place.add_argument("--known-key", help="obsm entry with known places, for the mode impute")
     _add_settings(place, PlacementSettings)
 
     evaluate = command("evaluate", _evaluate, "measure against the truth, beside a vanilla VAE")
@@ -181,7 +182,7 @@ def _place(options: Any) -> None:
     settings = _settings(options, PlacementSettings)
     model = DPVAE.load(options.model)
     query = read_query(options.query, layer=options.layer)
-    placed = model.place(query, settings)
+    placed = model.place(query, settings, known_key=options.known_key)
     write_placed(placed, options.output)
     counts = placed.obs["dpvae_status"].value_counts()
     said = ", ".join(f"{n} {status}" for status, n in counts.items() if n)

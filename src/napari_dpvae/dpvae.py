@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import logging
-from collections.abc import Callable, Generator, Iterator
-from importlib.metadata import version
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import anndata as ad
 import numpy as np
-import pandas as pd
 
-from napari_dpvae.data.checks import check_expression, check_query, check_reference
-from napari_dpvae.data.keys import DPVAE as UNS
-from napari_dpvae.data.keys import LATENT, LIKENESS, RADIUS, SPATIAL, STATUS
-from napari_dpvae.errors import DataError
-from napari_dpvae.evaluation.metrics import diagonal
-from napari_dpvae.expression import Aligned
+from napari_dpvae.data.checks import check_expression, check_reference
 from napari_dpvae.fitting import EpochReport, Fitting
 from napari_dpvae.model_file import load_model, save_model
-from napari_dpvae.placement.uncertainty import PROBABILITY, STATUSES, has_home, region_status
+from napari_dpvae.placing import place_steps
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
-from napari_dpvae.trained import Solved, Trained
-
-logger = logging.getLogger(__name__)
-
-MOST_FREE = 5000
-"""Cells that ``free`` takes: it keeps all their distances, and compares them many times."""
+from napari_dpvae.trained import Trained
 
 
 class DPVAE:
@@ -160,7 +146,13 @@ class DPVAE:
         return self.trained.encode(self.trained.align(cells).x)
 
     def place(
-        self, query: ad.AnnData, settings: PlacementSettings | None = None, **changes: Any
+        self,
+        query: ad.AnnData,
+        settings: PlacementSettings | None = None,
+        *,
+        known_key: str | None = None,
+        outlines: Sequence[np.ndarray] | None = None,
+        **changes: Any,
     ) -> ad.AnnData:
         """Place dissociated cells in the reference's frame; their own coordinates are not read.
 
@@ -170,6 +162,12 @@ class DPVAE:
             Cells by genes.
         settings
             How to solve the coordinates; the defaults if not given.
+        known_key
+            For the mode ``impute``: the entry of the query's ``obsm`` with the coordinates that
+            are known, (n, 2 or 3) in the reference's frame; NaN for cells to be solved.
+        outlines
+            Polygons that the cells do not leave, each (k, 2) vertices in coordinate units, in
+            place of the domain in the settings.
         **changes
             Fields of :class:`PlacementSettings` to change, such as ``anchors=32``.
 
@@ -185,7 +183,9 @@ class DPVAE:
         DataError
             When the query cannot be used, with what to do about it.
         """
-        steps = self.place_chunks(query, settings, **changes)
+        steps = self.place_chunks(
+            query, settings, known_key=known_key, outlines=outlines, **changes
+        )
         while True:
             try:
                 next(steps)
@@ -194,33 +194,20 @@ class DPVAE:
                 return placed
 
     def place_chunks(
-        self, query: ad.AnnData, settings: PlacementSettings | None = None, **changes: Any
+        self,
+        query: ad.AnnData,
+        settings: PlacementSettings | None = None,
+        *,
+        known_key: str | None = None,
+        outlines: Sequence[np.ndarray] | None = None,
+        **changes: Any,
     ) -> Generator[float, None, ad.AnnData]:
         """Place, as a generator that yields the share of cells done and returns placed cells.
 
         Parameters and errors are those of :meth:`place`.
         """
         settings = dataclasses.replace(settings or PlacementSettings(), **changes)
-        trained = self.trained
-        check_query(query)
-        yield 0.0
-        aligned = trained.align(query)
-        _report_alignment(aligned, trained.panel.genes)
-        correction = trained.explained if aligned.statistics == "query" else 0.0
-        if settings.mode == "free":
-            if query.n_obs > MOST_FREE:
-                raise DataError(
-                    f"The mode free compares all pairs of cells and takes at most {MOST_FREE}; "
-                    f"the query has {query.n_obs}: use the mode anchored."
-                )
-            solved = trained.place_free(aligned, settings, correction)
-        else:
-            parts: list[Solved] = []
-            for part in trained.place_chunks(aligned, settings, correction):
-                parts.append(part)
-                yield sum(len(p.points) for p in parts) / query.n_obs
-            solved = Solved(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-        return _placed(query, trained, settings, aligned, correction, solved)
+        return place_steps(self.trained, query, settings, known_key, outlines)
 
     def save(self, path: str | Path) -> None:
         """Write the model, with the reference's coordinates and image, to one safetensors file.
@@ -245,65 +232,3 @@ class DPVAE:
         model = cls(trained.settings)
         model._trained = trained
         return model
-
-
-def _report_alignment(aligned: Aligned, genes: np.ndarray) -> None:
-    missing = genes[~aligned.present]
-    if len(missing):
-        logger.warning(
-            "The query lacks %d of the panel's %d genes (%s): they count as the reference's mean.",
-            len(missing),
-            len(genes),
-            ", ".join(missing[:5]) + (", …" if len(missing) > 5 else ""),
-        )
-    if aligned.statistics == "reference":
-        return
-    reason = "One of reference and query holds counts and the other normalised values"
-    if aligned.gap is not None:
-        reason = (
-            f"The query is of another kind than the reference (correlation of gene means "
-            f"{aligned.gap.mean_correlation:.2f}, depth ratio {aligned.gap.depth_ratio:.2f})"
-        )
-    logger.warning(
-        "%s: its genes were standardised by its own mean and deviation, which takes it to cover "
-        "the tissue evenly.",
-        reason,
-    )
-
-
-def _placed(
-    query: ad.AnnData,
-    trained: Trained,
-    settings: PlacementSettings,
-    aligned: Aligned,
-    correction: float,
-    solved: Solved,
-) -> ad.AnnData:
-    """The query with its placement, after the data contract."""
-    placed = query.copy()
-    radius = trained.conformal * solved.spread
-    extent = diagonal(trained.coordinates)
-    gap = aligned.statistics == "query"
-    at_home = aligned.expressed & has_home(solved.likeness, trained.usual_likeness, gap=gap)
-    status = region_status(radius, at_home, extent)
-    placed.obsm[SPATIAL] = solved.points
-    placed.obsm[LATENT] = solved.latents
-    placed.obs[RADIUS] = radius
-    placed.obs[LIKENESS] = solved.likeness
-    placed.obs[STATUS] = pd.Categorical(status, categories=STATUSES)
-    placed.uns.pop(SPATIAL, None)
-    if trained.spatial:
-        placed.uns[SPATIAL] = copy.deepcopy(trained.spatial)
-    placed.uns[UNS] = {
-        "training": dataclasses.asdict(trained.settings),
-        "placement": dataclasses.asdict(settings),
-        "genes": len(trained.panel.genes),
-        "genes_missing": int((~aligned.present).sum()),
-        "standardised_by": aligned.statistics,
-        "decoder_weight": correction,
-        "platform_gap": aligned.gap._asdict() if aligned.gap else {},
-        "region_probability": PROBABILITY,
-        "model": trained.model_hash(),
-        "versions": {name: version(name) for name in ("napari-dpvae", "torch", "anndata")},
-    }
-    return placed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anndata as ad
 import numpy as np
@@ -58,6 +58,10 @@ class Aligned:
     statistics: str
     expressed: np.ndarray
     gap: PlatformGap | None
+
+    def take(self, chosen: np.ndarray) -> Aligned:
+        """The cells of a boolean mask."""
+        return replace(self, x=self.x[chosen], expressed=self.expressed[chosen])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import make_pairs
 from napari_dpvae.model.training import NOISES, Losses, train
-from napari_dpvae.placement.domain import Domain
+from napari_dpvae.placement.domain import NearSpots
 from napari_dpvae.placement.geometry import distance_ratio
 from napari_dpvae.placement.uncertainty import conformal_factor
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
@@ -159,6 +159,7 @@ class Fitting:
             panel=self._panel,
             members=members,
             coordinates=self._spots.coordinates[self._frame],
+            expression=self._spots.x[self._frame],
             conformal=conformal,
             usual_likeness=usual,
             explained=explained,
@@ -229,7 +230,7 @@ class Fitting:
         latents = placing.encode(spots.x)
         coordinates = self._spots.coordinates[anchors]
         points, spreads = placing.place(latents, coordinates, PlacementSettings().anchors)
-        points = Domain(coordinates).keep_inside(points)
+        points = NearSpots(coordinates).keep_inside(points)
         decoded, panel = placing.decode(latents), self._panel
         residual = ((spots.x - decoded) ** 2).sum()
         total = ((spots.x - spots.x.mean(axis=0)) ** 2).sum()

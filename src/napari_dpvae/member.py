@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
 
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.training import one_thread
@@ -18,9 +19,7 @@ CHUNK = 4096
 SPREAD_ANCHORS = 16
 """Anchors that the spread is taken over, whatever the settings: it was calibrated so."""
 SHARPNESS = 16.0
-"""Log-weight of one standard deviation of likeness in :meth:`Member.infer`."""
-PAIRS_AT_ONCE = 5_000_000
-"""Pairs of cell and anchor that are compared at once: bounds memory."""
+"""``T``, the log-weight of one standard deviation of likeness in :meth:`Member.correct`."""
 
 
 @dataclass(frozen=True)
@@ -55,47 +54,28 @@ class Member:
             z = torch.from_numpy(latents).to(self.network.log_lambda.device)
             return self.network.decode(z).cpu().numpy()
 
-    def infer(self, x: np.ndarray, correction: float) -> np.ndarray:
-        """Latents of cells: the encoder's, corrected through the decoder if asked for.
+    def correct(self, latents: np.ndarray, likeness: np.ndarray, correction: float) -> np.ndarray:
+        """The mean latent of the anchors, weighted by encoder and decoder together.
+
+        A noisy cell is read better by ``p(x|z)`` than by the encoder, which never saw such noise.
+        Each anchor's log-weight is ``-(1 - c) |z - z_r|^2 / 2 s^2 + c T a_r``, where ``s`` is the
+        usual distance of an anchor to its 16th neighbour.
 
         Parameters
         ----------
-        x
-            Standardised expression, (n, n_genes).
+        latents
+            ``z``, the encoder's, (n, latent_dim).
+        likeness
+            ``a``, (n, r): how much more than the others each anchor's profile is like the cell.
         correction
-            Weight of the decoder against the encoder, 0 to 1.
+            ``c``, the weight of the decoder against the encoder, 0 to 1.
 
         Returns
         -------
         numpy.ndarray
             (n, latent_dim) float32.
         """
-        latents = self.encode(x)
-        if correction == 0:
-            return latents
-        step = max(1, PAIRS_AT_ONCE // len(self.latents))
-        profiles = _unit_rows(self.decode(self.latents))
-        parts = [
-            self._corrected(latents[i : i + step], x[i : i + step], profiles, correction)
-            for i in range(0, len(x), step)
-        ]
-        return np.concatenate(parts)
-
-    def _corrected(
-        self, latents: np.ndarray, x: np.ndarray, profiles: np.ndarray, correction: float
-    ) -> np.ndarray:
-        """The mean latent of the anchors, weighted by encoder and decoder together.
-
-        A noisy cell is read better by ``p(x|z)`` than by the encoder, which never saw such noise.
-        Each anchor's log-weight is ``-(1 - c) |z - z_r|^2 / 2 s^2 + c T a_r``. There ``s`` is the
-        usual distance of an anchor to its 16th neighbour, and ``a_r`` how much more than the
-        others the cell is like the anchor's decoded profile (by the cosine, as its depth says
-        nothing), in standard deviations.
-        """
-        squared = _squared_distances(latents, self.latents)
-        likeness = _unit_rows(x) @ profiles.T
-        likeness -= likeness.mean(axis=1, keepdims=True)
-        likeness /= np.maximum(likeness.std(axis=1, keepdims=True), 1e-12)
+        squared = cdist(latents, self.latents, "sqeuclidean")
         log_weight = correction * SHARPNESS * likeness
         log_weight -= (1 - correction) / (2 * self._usual_distance**2) * squared
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
@@ -143,14 +123,3 @@ def encode(network: Network, x: np.ndarray) -> np.ndarray:
             for start in range(0, len(x), CHUNK)
         ]
     return np.concatenate(means)
-
-
-def _unit_rows(x: np.ndarray) -> np.ndarray:
-    """Rows of length 1; rows of zeros stay."""
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-
-
-def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n, r) squared Euclidean distances of rows."""
-    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
-    return np.maximum(squared, 0.0)

@@ -30,6 +30,7 @@ def save_model(trained: Trained, path: str | Path) -> None:
     panel = trained.panel
     tensors = {
         "reference.coordinates": trained.coordinates,
+        "reference.expression": trained.expression,
         "panel.mean": panel.mean,
         "panel.deviation": panel.deviation,
         "panel.axes": panel.axes,
@@ -99,6 +100,7 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
         panel=panel,
         members=members,
         coordinates=tensors["reference.coordinates"],
+        expression=tensors["reference.expression"],
         conformal=_number(header["conformal"]),
         usual_likeness=(_number(low), _number(median)),
         explained=header["explained"],

@@ -15,7 +15,8 @@ GeneChoice = Literal["moran", "hvg"]
 PairMask = Literal["all", "knn"]
 Regularisation = Literal["auto", "strong", "medium", "light"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Mode = Literal["anchored", "free"]
+Mode = Literal["anchored", "free", "impute"]
+DomainChoice = Literal["spots", "concave", "convex", "anywhere"]
 
 
 def _setting(
@@ -147,11 +148,14 @@ class PlacementSettings(_Checked):
     mode: Mode = _setting(
         "anchored",
         "anchored ties each cell to reference spots and solves it alone; free uses only distances "
-        "between the cells (small n), and the reference only for the frame.",
+        "between the cells (small n), and the reference only for the frame; impute also ties them "
+        "to cells of the query whose places are known.",
     )
     anchors: int = _setting(
         16, "Reference spots, nearest in latent space, that each cell is tied to.", low=1, high=5000
     )
-    keep_in_domain: bool = _setting(
-        True, "Keep cells where there is tissue: within one spot distance of a reference spot."
+    domain: DomainChoice = _setting(
+        "spots",
+        "Where cells may lie: within one spot distance of a reference spot (spots), inside the "
+        "outline of all spots, following its bays (concave) or not (convex), or anywhere.",
     )

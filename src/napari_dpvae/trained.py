@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import anndata as ad
 import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
 
 from napari_dpvae.expression import Aligned, GenePanel
 from napari_dpvae.member import CHUNK, SPREAD_ANCHORS, Member
@@ -16,7 +17,10 @@ from napari_dpvae.placement.alignment import Similarity, fit_similarity
 from napari_dpvae.placement.domain import Domain
 from napari_dpvae.placement.geometry import nearest_anchors, place_free
 from napari_dpvae.placement.uncertainty import anchor_spread, upper_kind
-from napari_dpvae.settings import PlacementSettings, TrainingSettings
+from napari_dpvae.settings import TrainingSettings
+
+PAIRS_AT_ONCE = 5_000_000
+"""Pairs of cell and anchor that are compared at once: bounds memory."""
 
 
 class Solved(NamedTuple):
@@ -46,6 +50,8 @@ class Trained:
         The networks, each with the anchors in its latent space.
     coordinates
         Of the anchors, (r, 2 or 3) float64.
+    expression
+        Of the anchors, (r, n_genes) float32, standardised.
     conformal
         Radius of a region per unit of anchor spread; NaN until calibrated.
     usual_likeness
@@ -62,6 +68,7 @@ class Trained:
     panel: GenePanel
     members: tuple[Member, ...]
     coordinates: np.ndarray
+    expression: np.ndarray
     conformal: float
     usual_likeness: tuple[float, float]
     explained: float
@@ -93,50 +100,98 @@ class Trained:
         kin = upper_kind(self.panel.likeness(plain, rows, decoded), self.usual_likeness[0])
         return aligned if kin.all() else self.panel.standardise(query, kin)
 
-    def place_chunks(
-        self, cells: Aligned, settings: PlacementSettings, correction: float
-    ) -> Iterator[Solved]:
+    def correction(self, cells: Aligned) -> float:
+        """Weight of the decoder against the encoder for these cells, 0 to 1.
+
+        Cells of the reference's platform are read best by the encoder. For others the decoder
+        weighs as much as its profiles correlate with what held-out spots measured.
+        """
+        return float(np.sqrt(self.explained)) if cells.statistics == "query" else 0.0
+
+    def with_anchors(self, cells: Aligned, coordinates: np.ndarray) -> Trained:
+        """The same networks with more anchors: cells whose coordinates (n, 2 or 3) are known."""
+        latents = self._infer(cells.x, self.correction(cells))
+        members = tuple(
+            replace(member, latents=np.concatenate([member.latents, z]))
+            for member, z in zip(self.members, latents, strict=True)
+        )
+        return replace(
+            self,
+            members=members,
+            coordinates=np.concatenate([self.coordinates, coordinates]),
+            expression=np.concatenate([self.expression, cells.x]),
+        )
+
+    def place_chunks(self, cells: Aligned, n_anchors: int, domain: Domain) -> Iterator[Solved]:
         """Solve cells, each on its own, as the mean over the members; a chunk at a time.
 
         Parameters
         ----------
         cells
             Aligned to the panel.
-        settings
-            How to place.
-        correction
-            Weight of the decoder in :meth:`Member.infer`.
+        n_anchors
+            Anchors per cell.
+        domain
+            That the cells do not leave.
         """
-        domain = Domain(self.coordinates)
+        correction = self.correction(cells)
         for start in range(0, len(cells.x), CHUNK):
             rows = slice(start, start + CHUNK)
-            latents = [member.infer(cells.x[rows], correction) for member in self.members]
+            latents = self._infer(cells.x[rows], correction)
             points, spreads = zip(
                 *(
-                    member.place(z, self.coordinates, settings.anchors)
+                    member.place(z, self.coordinates, n_anchors)
                     for member, z in zip(self.members, latents, strict=True)
                 ),
                 strict=True,
             )
-            mean = np.mean(points, axis=0)
-            if settings.keep_in_domain:
-                mean = domain.keep_inside(mean)
-            likeness = self._likeness(cells, rows, latents)
-            yield Solved(mean, np.mean(spreads, axis=0), self._consensus(latents), likeness)
+            yield Solved(
+                domain.keep_inside(np.mean(points, axis=0)),
+                np.mean(spreads, axis=0),
+                self._consensus(latents),
+                self._likeness(cells, rows, latents),
+            )
 
-    def place_free(self, cells: Aligned, settings: PlacementSettings, correction: float) -> Solved:
+    def place_free(self, cells: Aligned, domain: Domain) -> Solved:
         """Solve cells together from the distances between their consensus latents."""
         first = self.members[0]
-        each = [member.infer(cells.x, correction) for member in self.members]
+        each = self._infer(cells.x, self.correction(cells))
         latents = self._consensus(each)
         points = place_free(
             latents, first.latents, self.coordinates, first.scale, self.settings.seed
         )
-        if settings.keep_in_domain:
-            points = Domain(self.coordinates).keep_inside(points)
+        points = domain.keep_inside(points)
         _, indices = nearest_anchors(latents, first.latents, SPREAD_ANCHORS)
         spread = anchor_spread(points, self.coordinates[indices])
         return Solved(points, spread, latents, self._likeness(cells, slice(None), each))
+
+    def _infer(self, x: np.ndarray, correction: float) -> list[np.ndarray]:
+        """Latents (n, latent_dim) in each member: the encoder's, corrected by the decoders."""
+        latents = [member.encode(x) for member in self.members]
+        if correction == 0:
+            return latents
+        step = max(1, PAIRS_AT_ONCE // len(self.coordinates))
+        profiles = self._profiles()
+        parts = []
+        for start in range(0, len(x), step):
+            rows = slice(start, start + step)
+            likeness = _relative_likeness(x[rows], profiles)
+            parts.append(
+                [
+                    member.correct(z[rows], likeness, correction)
+                    for member, z in zip(self.members, latents, strict=True)
+                ]
+            )
+        return [np.concatenate(z) for z in zip(*parts, strict=True)]
+
+    def _profiles(self) -> np.ndarray:
+        """(r, n_genes) what each anchor expresses: between what is measured and decoded there.
+
+        What cannot be explained is taken for noise: the more of it, the less the measured counts.
+        """
+        decoded = np.mean([member.decode(member.latents) for member in self.members], axis=0)
+        profiles: np.ndarray = decoded + self.explained * (self.expression - decoded)
+        return profiles
 
     def model_hash(self) -> str:
         """Names the weights: the first 16 hex digits of their SHA-256."""
@@ -163,3 +218,14 @@ class Trained:
     def _to_first(self) -> list[Similarity]:
         first = self.members[0].latents
         return [fit_similarity(member.latents, first) for member in self.members]
+
+
+def _relative_likeness(x: np.ndarray, profiles: np.ndarray) -> np.ndarray:
+    """(n, r) how much more than the others each profile is like a cell, in standard deviations.
+
+    By the cosine, as a cell's depth says nothing of its place.
+    """
+    likeness = cosine_similarity(x, profiles)
+    likeness -= likeness.mean(axis=1, keepdims=True)
+    likeness /= np.maximum(likeness.std(axis=1, keepdims=True), 1e-12)
+    return likeness

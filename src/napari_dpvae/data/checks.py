@@ -59,6 +59,29 @@ def check_query(query: ad.AnnData) -> None:
     check_expression(query, "The query")
 
 
+def known_coordinates(query: ad.AnnData, key: str, dims: int) -> np.ndarray:
+    """The places of a query that are known beforehand, (n, dims); NaN where they are not.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    where = f"obsm['{key}']"
+    if key not in query.obsm:
+        there = ", ".join(query.obsm) or "nothing"
+        raise DataError(f"The query has no {where} with known places: obsm has {there}.")
+    known = np.asarray(query.obsm[key])
+    if not np.issubdtype(known.dtype, np.number) or known.shape != (query.n_obs, dims):
+        raise DataError(
+            f"The query's {where} must hold {dims} numbers for each cell, like the reference's "
+            "coordinates; NaN where the place is not known."
+        )
+    if not np.isfinite(known).all(axis=1).any():
+        raise DataError(f"The query's {where} has no known place: use the mode anchored.")
+    return known.astype(float)
+
+
 def check_expression(cells: ad.AnnData, what: str) -> None:
     """Refuse expression that is not there, not finite, or has names that are not unique.
 
