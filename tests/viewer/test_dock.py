@@ -50,7 +50,10 @@ def test_the_whole_job_by_buttons(
 
     before = viewer.layers["placed cells"].face_color.copy()
     other = next(gene for gene in reversed(dock.session.model.genes) if gene != dock.session.gene)
-    dock.explore.gene.setCurrentText(other)
+    box = dock.explore.gene.box
+    box.clear()
+    qtbot.keyClicks(box, other.lower())
+    qtbot.keyClick(box, Qt.Key.Key_Return)
     assert dock.session.gene == other
     assert not np.array_equal(before, viewer.layers["placed cells"].face_color)
 
@@ -180,7 +183,7 @@ def test_the_console_and_the_dock_are_in_step(
     state.reference, state.query, state.model = phantom.reference, phantom.query, model
     assert dock.place.place.isEnabled()
     state.gene = "Gene005"
-    assert dock.explore.gene.currentText() == "Gene005"
+    assert dock.explore.gene.box.text() == "Gene005"
     state.colormap = "magma"
     assert dock.explore.colormap.currentText() == "magma"
 

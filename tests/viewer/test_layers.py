@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_dpvae.viewer.layers import (
     image_layers,
-    placed_points,
-    reference_points,
+    placed_layer,
+    reference_layer,
     to_napari,
 )
 
@@ -22,7 +22,7 @@ def test_x_right_y_down_becomes_row_column() -> None:
 
 def test_spots_lie_on_the_tissue_of_the_image(phantom: Any) -> None:
     ((image, options, _),) = image_layers(phantom.reference)
-    data, _, _ = reference_points(phantom.reference)
+    data, _, _ = reference_layer(phantom.reference)
     row, column = np.round(data / np.asarray(options["scale"])).astype(int).T
     inside = (row < image.shape[0]) & (column < image.shape[1])
     # The glass around the tissue is nearly white, the tissue is stained.
@@ -57,7 +57,7 @@ def test_no_image_is_no_error_and_a_volume_shows_none(phantom: Any) -> None:
 
 def test_points_know_their_cells(phantom: Any, model: Any) -> None:
     placed = model.place(phantom.query)
-    data, options, _ = placed_points(placed, phantom.reference)
+    data, options, _ = placed_layer(placed, phantom.reference)
     assert data.shape == (placed.n_obs, 2)
     assert options["features"]["cell"].tolist() == placed.obs_names.tolist()
     assert set(options["features"].columns) == {"cell", "status", "radius"}

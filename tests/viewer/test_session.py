@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari import Viewer
 from napari.utils import _proxies
 
 import napari_dpvae as dpv
+from napari_dpvae.placement.uncertainty import STATUSES
 from napari_dpvae.viewer.session import Session
 
 
@@ -110,3 +112,60 @@ def test_a_session_goes_with_its_viewer(phantom: Any) -> None:
     del state, viewer
     gc.collect()
     assert gone() is None
+
+
+def test_a_console_says_how_it_looks_and_the_layers_follow(
+    viewer: Viewer, phantom: Any, placed: Any
+) -> None:
+    cells = placed.copy()
+    cells.obs["dpvae_status"] = pd.Categorical(
+        ["outside"] * 3 + ["placed"] * (cells.n_obs - 3), categories=STATUSES
+    )
+    dpv.view(cells, phantom.reference, gene="Gene001", viewer=viewer)
+    state, layer = dpv.session(viewer), viewer.layers["placed cells"]
+    assert set(layer.symbol[:3].astype(str)) == {"x"}
+    state.look.statuses = {"placed", "uncertain"}
+    assert layer.shown.sum() == cells.n_obs - 3
+    state.colouring.column = "cell_type"
+    state.colouring.hidden = {"vessel"}
+    vessel = (cells.obs["cell_type"] == "vessel").to_numpy()
+    assert not layer.shown[vessel].any()
+    assert state.gene is None
+    state.look.uncertainty = "as opacity"
+    widest = int(np.argmax(cells.obs["dpvae_radius"]))
+    assert layer.face_color[widest, 3] == layer.face_color[3:, 3].min() < 0.5
+    state.look.uncertainty = "as size"
+    assert layer.size[widest] == layer.size.min()
+    assert (layer.face_color[3:, 3] == 1).all()
+    with pytest.raises(ValueError, match="uncertainty"):
+        state.look.uncertainty = "loudly"
+
+
+def test_limits_are_kept_for_each_gene(viewer: Viewer, phantom: Any) -> None:
+    dpv.view(reference=phantom.reference, gene="Gene001", viewer=viewer)
+    colouring, layer = dpv.session(viewer).colouring, viewer.layers["reference spots"]
+    usual = tuple(layer.face_contrast_limits)
+    colouring.limits = (0.5, 2.0)
+    assert tuple(layer.face_contrast_limits) == (0.5, 2.0)
+    colouring.gene = "Gene002"
+    assert tuple(layer.face_contrast_limits) != (0.5, 2.0)
+    colouring.gene = "Gene001"
+    assert tuple(layer.face_contrast_limits) == (0.5, 2.0) != usual
+    with pytest.raises(dpv.DataError, match="rise"):
+        colouring.limits = (2.0, 1.0)
+
+
+def test_side_by_side_shows_the_histology_twice_with_one_camera(
+    viewer: Viewer, phantom: Any, placed: Any
+) -> None:
+    dpv.view(placed, phantom.reference, gene="Gene001", viewer=viewer)
+    look = dpv.session(viewer).look
+    look.arrangement = "side by side"
+    assert viewer.canvas.grid.actual_shape(viewer.layers) == (1, 2)
+    halves = [viewer.canvas.grid.position(i, viewer.layers) for i in range(len(viewer.layers))]
+    assert halves == [(0, 0), (0, 0), (0, 1), (0, 1)]
+    dpv.session(viewer).placed = placed[:20].copy()
+    assert viewer.canvas.grid.actual_shape(viewer.layers) == (1, 2)
+    look.arrangement = "overlaid"
+    assert not viewer.canvas.grid.enabled
+    assert layer_names(viewer) == ["histology phantom", "reference spots", "placed cells"]

@@ -10,7 +10,10 @@ import pandas as pd
 
 from napari_dpvae.data.keys import RADIUS, SPATIAL, STATUS
 from napari_dpvae.placement.domain import spot_distance
+from napari_dpvae.viewer.facets import CORNERS, facet_faces, facet_vertices
 
+MOST_POINTS = 100_000
+"""Above it, cells are drawn as a surface."""
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari's plugins hand over: data, keyword arguments, type of layer."""
 
@@ -53,43 +56,46 @@ def _best_image(entry: dict[str, Any]) -> tuple[np.ndarray, float] | None:
     return None
 
 
-def reference_points(reference: ad.AnnData) -> LayerData:
-    """The reference's spots as points, of their true size where it is known."""
-    coordinates = np.asarray(reference.obsm[SPATIAL], float)
-    features = pd.DataFrame({"spot": reference.obs_names.to_numpy(str)})
-    options = _point_options("reference spots", _spot_size(reference), features, reference)
+def reference_layer(reference: ad.AnnData) -> LayerData:
+    """The reference's spots, of their true size where it is known."""
     # In a volume the spots stand before the cells: let these shine through.
-    opacity = 0.75 if coordinates.shape[1] == 2 else 0.35
-    return to_napari(coordinates), options | {"opacity": opacity}, "points"
+    flat = reference.obsm[SPATIAL].shape[1] == 2
+    features = pd.DataFrame({"spot": reference.obs_names.to_numpy(str)})
+    options = {"name": "reference spots", "opacity": 0.75 if flat else 0.35}
+    return _cells_layer(reference, _spot_size(reference), features, options, "#00000080")
 
 
-def placed_points(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
-    """Placed cells as points; on a slice half as wide as a spot, so that both are seen."""
-    coordinates = np.asarray(placed.obsm[SPATIAL], float)
+def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
+    """Placed cells; on a slice less wide than a spot and ringed in white, so that both are seen."""
+    flat = placed.obsm[SPATIAL].shape[1] == 2
+    size = _spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.0)
     features = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
     for key in (STATUS, RADIUS):
         if key in placed.obs:
-            column = placed.obs[key].to_numpy()
-            features[key.removeprefix("dpvae_")] = column
-    share = 0.5 if coordinates.shape[1] == 2 else 1.0
-    size = share * _spot_size(reference if reference is not None else placed)
-    options = _point_options("placed cells", size, features, placed)
-    return to_napari(coordinates), options, "points"
+            features[key.removeprefix("dpvae_")] = placed.obs[key].to_numpy()
+    return _cells_layer(placed, size, features, {"name": "placed cells"}, "#ffffffc0")
 
 
-def _point_options(
-    name: str, size: float, features: pd.DataFrame, adata: ad.AnnData
-) -> dict[str, Any]:
-    return {
-        "name": name,
+def _cells_layer(
+    cells: ad.AnnData, size: float, features: pd.DataFrame, options: dict[str, Any], border: str
+) -> LayerData:
+    """Points; or a surface, which napari draws and recolours faster, for very many cells."""
+    centres = to_napari(cells.obsm[SPATIAL])
+    options = options | {"metadata": {"adata": cells}}
+    if len(centres) > MOST_POINTS:
+        faces = facet_faces(np.arange(len(centres)), centres.shape[1])
+        data = (facet_vertices(centres, size), faces, np.zeros(CORNERS * len(centres)))
+        return data, options | {"shading": "flat"}, "surface"
+    style = {
         "size": size,
         "features": features,
-        "border_width": 0.04,
-        "border_color": "#00000080",
+        "border_width": 0.06,
+        "border_color": border,
         "symbol": "disc",
+        "shading": "none" if centres.shape[1] == 2 else "spherical",
         "face_color": "white",
-        "metadata": {"adata": adata},
     }
+    return centres, options | style, "points"
 
 
 def _spot_size(cells: ad.AnnData) -> float:

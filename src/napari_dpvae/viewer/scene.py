@@ -7,19 +7,19 @@ from weakref import ref
 
 import anndata as ad
 import numpy as np
-from napari.layers import Layer, Points
 
+from napari_dpvae.colours.categories import category_colours, is_numeric
+from napari_dpvae.colours.scale import colour_limits
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.viewer.colours import Expression, colour_limits, recolour
-from napari_dpvae.viewer.layers import LayerData, image_layers, placed_points, reference_points
+from napari_dpvae.viewer.arrangement import SideBySide
+from napari_dpvae.viewer.cells import Cells
+from napari_dpvae.viewer.layers import image_layers, placed_layer, reference_layer
 
 if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_dpvae.viewer.session import Session
 
-PLAIN = "#9fb4c7"
-"""The colour of points that show no gene."""
 VOLUME_ANGLES = (10.0, -35.0, 60.0)
 """How a volume is seen first: from above and aside, so that its depth shows."""
 
@@ -42,19 +42,31 @@ class Scene:
         # Sessions are kept by viewer: holding the viewer here would keep both for ever.
         self._viewer = ref(viewer)
         self._session = session
-        self._reference = _Drawn()
-        self._placed = _Drawn()
+        self.reference: Cells | None = None
+        self.placed: Cells | None = None
+        self._units: list[str | None] = []
         session.reference_changed.connect(self._draw_reference)
         session.placed_changed.connect(self._draw_placed)
-        session.colouring_changed.connect(self._recolour)
+        session.colouring.changed.connect(self._recolour)
+        self._side_by_side: SideBySide | None = None
+        session.look.events.arrangement.connect(self._arrange)
+        session.look.events.uncertainty.connect(self._weigh)
+        session.look.events.statuses.connect(self._filter)
+
+    @property
+    def drawn(self) -> list[Cells]:
+        """What is in the viewer, the reference first."""
+        return [cells for cells in (self.reference, self.placed) if cells is not None]
 
     def _draw_reference(self, reference: ad.AnnData | None) -> None:
-        data: list[LayerData] = []
-        if reference is not None:
-            data = [*image_layers(reference), reference_points(reference)]
-        self._reference = self._replace(self._reference, reference, data)
+        self._take_away(self.reference)
+        self.reference = None
+        if reference is None:
+            return
+        self.reference = Cells(reference, [*image_layers(reference), reference_layer(reference)])
+        self._put_up(self.reference)
         viewer = self._viewer()
-        if viewer is not None and reference is not None:
+        if viewer is not None:
             dims = reference.obsm[SPATIAL].shape[1]
             viewer.dims.ndisplay = dims
             viewer.reset_view()
@@ -62,83 +74,111 @@ class Scene:
                 viewer.scene.camera.angles = VOLUME_ANGLES
 
     def _draw_placed(self, placed: ad.AnnData | None) -> None:
-        data = [] if placed is None else [placed_points(placed, self._session.reference)]
-        self._placed = self._replace(self._placed, placed, data)
+        self._take_away(self.placed)
+        self.placed = None
+        if placed is not None:
+            self.placed = Cells(placed, [placed_layer(placed, self._session.reference)])
+            self._put_up(self.placed)
 
-    def _replace(self, old: _Drawn, cells: ad.AnnData | None, data: list[LayerData]) -> _Drawn:
-        """Take the old layers away and draw the new ones, coloured."""
+    def _arrange(self) -> None:
+        """Overlaid, or side by side when there are both."""
         viewer = self._viewer()
-        if viewer is None:
-            return _Drawn()
-        for layer in old.layers:
+        if self._side_by_side is not None:
+            self._side_by_side.end()
+            self._side_by_side = None
+        wanted = self._session.look.arrangement == "side by side"
+        if wanted and viewer is not None and self.reference and self.placed:
+            self._side_by_side = SideBySide(viewer, self.reference.layers, self.placed.layers)
+
+    def _take_away(self, cells: Cells | None) -> None:
+        viewer = self._viewer()
+        if cells is None or viewer is None:
+            return
+        if self._side_by_side is not None:
+            self._side_by_side.end()
+            self._side_by_side = None
+        for layer in cells.layers:
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
-        layers = [Layer.create(*entry) for entry in data]
-        new = _Drawn(layers, None if cells is None else Expression(cells))
-        self._colour([new, self._placed if old is self._reference else self._reference])
-        viewer.layers.extend(layers)
-        for layer in layers:
-            layer.events.visible.connect(self._recolour)
-        return new
+
+    def _put_up(self, cells: Cells) -> None:
+        """Add the layers once they are coloured, so that they are drawn once."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        cells.weigh(self._session.look.uncertainty)
+        self._recolour()
+        viewer.layers.extend(cells.layers)
+        self._arrange()
+        viewer.layers.selection.active = cells.marks.layer
+        cells.marks.layer.events.visible.connect(self._place_bars)
+
+    def _weigh(self) -> None:
+        repaint = [cells.weigh(self._session.look.uncertainty) for cells in self.drawn]
+        if any(repaint):
+            self._recolour()
 
     def _recolour(self) -> None:
-        self._colour([self._reference, self._placed])
+        """Colour by the session's gene or column."""
+        colouring = self._session.colouring
+        holders = self._session.with_column(colouring.column)
+        if holders and not is_numeric(holders[0].obs[colouring.column]):
+            self._paint_categories(str(colouring.column), holders)
+        else:
+            self._paint_numbers()
+        self._filter()
+        self._place_bars()
+        self._caption()
 
-    def _colour(self, drawn: list[_Drawn]) -> None:
-        """Colour by the session's gene: one scale for all that are in the same unit."""
-        gene = self._session.gene
-        values = [None if gene is None else part.values(gene) for part in drawn]
-        bars: set[str | None] = set()
-        for part, own in zip(drawn, values, strict=True):
+    def _paint_categories(self, column: str, holders: list[ad.AnnData]) -> None:
+        colours = category_colours(holders, column)
+        for cells in self.drawn:
+            codes = cells.codes(column, list(colours))
+            cells.marks.paint_classes(codes, np.array(list(colours.values())))
+        self._units = [None for _ in self.drawn]
+
+    def _paint_numbers(self) -> None:
+        """One scale for all that are in the same unit."""
+        colouring = self._session.colouring
+        found = [cells.numbers(colouring.gene, colouring.column) for cells in self.drawn]
+        for cells, own in zip(self.drawn, found, strict=True):
             if own is None:
-                part.show_plain()
+                cells.paint_plain()
                 continue
-            alike = [
-                others
-                for other, others in zip(drawn, values, strict=True)
-                if others is not None and other.unit == part.unit
-            ]
-            part.show(own, colour_limits(*alike), self._session.colormap)
-            # One bar serves all that share a scale: that of the first layer in sight.
-            part.show_bar(part.visible and part.unit not in bars)
-            if part.visible:
-                bars.add(part.unit)
+            alike = [other.values for other in found if other and other.unit == own.unit]
+            limits = colour_limits(*alike, limits=colouring.limits)
+            colouring.drawn = limits
+            cells.marks.paint_numbers(own.values, limits, colouring.colormap)
+        self._units = [None if own is None else own.unit for own in found]
 
+    def _filter(self) -> None:
+        """Draw the cells whose status and category are wanted."""
+        colouring = self._session.colouring
+        for cells in self.drawn:
+            shown = cells.with_status(self._session.look)
+            if colouring.hidden:
+                hidden = cells.codes(colouring.column or "", sorted(colouring.hidden)) >= 0
+                shown &= ~hidden
+            cells.marks.show_only(shown)
 
-class _Drawn:
-    """The layers of a reference or of placed cells, and the expression that colours them."""
+    def _place_bars(self) -> None:
+        """One bar serves all that share a scale: that of the first layer in sight."""
+        taken: set[str | None] = {None}
+        for cells, unit in zip(self.drawn, self._units, strict=True):
+            seen = cells.marks.layer.visible and unit not in taken
+            cells.marks.bar.visible = seen
+            if seen:
+                taken.add(unit)
 
-    def __init__(
-        self, layers: list[Layer] | None = None, expression: Expression | None = None
-    ) -> None:
-        self.layers = layers or []
-        self._expression = expression
-        self._points = [layer for layer in self.layers if isinstance(layer, Points)]
-
-    @property
-    def unit(self) -> str | None:
-        return self._expression.unit if self._expression else None
-
-    def values(self, gene: str) -> np.ndarray | None:
-        """(n,) of the gene; None where it was not measured."""
-        return self._expression.values(gene) if self._expression else None
-
-    def show(self, values: np.ndarray, limits: tuple[float, float], colormap: str) -> None:
-        for points in self._points:
-            recolour(points, values, limits, colormap)
-
-    @property
-    def visible(self) -> bool:
-        """Whether any of its points are in sight."""
-        return any(points.visible for points in self._points)
-
-    def show_bar(self, visible: bool) -> None:
-        """Show or hide the colour bar."""
-        for points in self._points:
-            points.face_colorbar.visible = visible
-
-    def show_plain(self) -> None:
-        """One colour for all: no gene is chosen, or it was not measured here."""
-        for points in self._points:
-            points.face_color = PLAIN
-        self.show_bar(False)
+    def _caption(self) -> None:
+        """Name what is shown, and its unit, in the picture."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        shown = self._session.colouring.shown
+        units = [unit for unit in dict.fromkeys(self._units) if unit not in (None, shown)]
+        caption = viewer.canvas.overlays.text
+        caption.text = " · ".join([shown or "", *map(str, units)])
+        caption.position = "bottom_left"
+        caption.box = True
+        caption.visible = shown is not None

@@ -8,17 +8,18 @@ from weakref import WeakKeyDictionary
 import anndata as ad
 from psygnal import Signal
 
+from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.checks import check_query, check_reference
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
+from napari_dpvae.viewer.colouring import Colouring
+from napari_dpvae.viewer.look import Look
 
 if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_dpvae.viewer.scene import Scene
-
-COLORMAPS = ("viridis", "magma", "inferno", "plasma", "turbo", "gray")
 
 
 class Session:
@@ -32,7 +33,6 @@ class Session:
     model_changed = Signal(object)
     placed_changed = Signal(object)
     section_key_changed = Signal(object)
-    colouring_changed = Signal()
 
     def __init__(self) -> None:
         self._reference: ad.AnnData | None = None
@@ -40,8 +40,8 @@ class Session:
         self._query: ad.AnnData | None = None
         self._model: DPVAE | None = None
         self._placed: ad.AnnData | None = None
-        self._gene: str | None = None
-        self._colormap = COLORMAPS[0]
+        self.colouring = Colouring(self._data)
+        self.look = Look()
 
     @property
     def reference(self) -> ad.AnnData | None:
@@ -112,46 +112,40 @@ class Session:
         self._placed = placed
         self.placed_changed.emit(placed)
 
+    def _data(self) -> list[ad.AnnData]:
+        return [data for data in (self._reference, self._placed) if data is not None]
+
     @property
     def genes(self) -> list[str]:
-        """Genes that can be shown: of the placed cells, then the reference's others, sorted."""
-        names = {
-            name
-            for data in (self._placed, self._reference)
-            if data is not None
-            for name in data.var_names
-        }
-        return sorted(names)
+        """Genes that can be shown: those of the reference and of the placed cells, sorted."""
+        return sorted({name for data in self._data() for name in data.var_names})
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of ``obs`` that can be shown."""
+        return drawable_columns(self._data())
+
+    def with_column(self, column: str | None) -> list[ad.AnnData]:
+        """Those of the reference and the placed cells that have a column of ``obs``."""
+        return [data for data in self._data() if column in data.obs]
 
     @property
     def gene(self) -> str | None:
-        """The gene that colours spots and cells.
-
-        Raises
-        ------
-        DataError
-            When set to a gene that neither the reference nor the placed cells have.
-        """
-        return self._gene
+        """The gene that colours spots and cells; more of how they look is in ``colouring``."""
+        return self.colouring.gene
 
     @gene.setter
     def gene(self, gene: str | None) -> None:
-        if gene is not None and not any(
-            data is not None and gene in data.var_names for data in (self._reference, self._placed)
-        ):
-            raise DataError(f"Neither the reference nor the placed cells have the gene '{gene}'.")
-        self._gene = gene
-        self.colouring_changed.emit()
+        self.colouring.gene = gene
 
     @property
     def colormap(self) -> str:
         """The colormap, by napari's name."""
-        return self._colormap
+        return self.colouring.colormap
 
     @colormap.setter
     def colormap(self, colormap: str) -> None:
-        self._colormap = colormap
-        self.colouring_changed.emit()
+        self.colouring.colormap = colormap
 
 
 _SESSIONS: WeakKeyDictionary[Viewer, tuple[Session, Scene]] = WeakKeyDictionary()

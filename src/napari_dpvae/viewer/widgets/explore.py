@@ -1,67 +1,104 @@
-"""Step 4: look at a gene on the spots and on the placed cells."""
+"""Step 4: look at a gene, or at what is known of the cells, on the tissue."""
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QComboBox, QFormLayout
-from superqt import QSearchableComboBox
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel
 from superqt.utils import signals_blocked
 
-from napari_dpvae.errors import DataError
-from napari_dpvae.viewer.session import COLORMAPS, Session
+from napari_dpvae.colours.categories import is_numeric
+from napari_dpvae.viewer.session import Session
+from napari_dpvae.viewer.widgets.fold import Fold
+from napari_dpvae.viewer.widgets.gene_row import GeneRow
+from napari_dpvae.viewer.widgets.legend import Legend
+from napari_dpvae.viewer.widgets.look_form import StatusRow, look_form
+from napari_dpvae.viewer.widgets.scale_row import ColormapBox, LimitsRow
 from napari_dpvae.viewer.widgets.step import Step
 
 NONE = "–"
 
 
 class ExploreStep(Step):
-    """Choose a gene by typing, and a colormap."""
+    """What colours spots and cells, and how they are shown."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(4, "Explore", session)
-        self.gene = QSearchableComboBox()
-        self.gene.setToolTip(
-            "Type a part of a gene's name. Spots and cells share one colour scale."
-        )
-        self.colormap = QComboBox()
-        self.colormap.addItems(COLORMAPS)
-        self.colormap.setToolTip("Colours from low to high expression.")
-        form = QFormLayout()
-        form.addRow("gene", self.gene)
-        form.addRow("colormap", self.colormap)
-        self.body.insertLayout(0, form)
-        self.gene.currentTextChanged.connect(self._choose_gene)
+        self.gene = GeneRow(session)
+        self.gene.told.connect(self.tell)
+        self.column = QComboBox()
+        self.column.setToolTip("Colour by what is known of each cell, in place of a gene.")
+        self.column.currentTextChanged.connect(self._choose_column)
+        self.colormap = ColormapBox()
         self.colormap.currentTextChanged.connect(self._choose_colormap)
-        self.follow(session.reference_changed, self._list_genes)
-        self.follow(session.placed_changed, self._list_genes)
-        self.follow(session.colouring_changed, self._refresh)
-        self._list_genes()
+        for box in (self.column, self.colormap):
+            # A long name must not widen the dock.
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+        self.limits = LimitsRow(session.colouring)
+        self.legend = Legend(session)
+        self.statuses = StatusRow(session)
+        self.look = look_form(session.look)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("gene", self.gene)
+        form.addRow("or column", self.column)
+        self._scale_rows = (QLabel("colormap"), self.colormap, self.limits.kind, self.limits)
+        form.addRow(*self._scale_rows[:2])
+        form.addRow(*self._scale_rows[2:])
+        self.body.insertLayout(0, form)
+        self.body.insertWidget(1, self.legend)
+        self.body.insertWidget(2, self.statuses)
+        self.body.insertWidget(3, Fold("how it is shown", self.look.native, unfolded=False))
+        for signal in (session.reference_changed, session.placed_changed):
+            self.follow(signal, self._list)
+        self.follow(session.model_changed, self._refresh)
+        self.follow(session.colouring.changed, self._refresh)
+        for name in ("arrangement", "uncertainty", "statuses"):
+            self.follow(session.look.events[name], self._refresh_look)
+        self._list()
 
-    def _choose_gene(self, text: str) -> None:
-        try:
-            self.session.gene = None if text == NONE else text
-        except DataError:
-            # Half a name while typing: wait for the rest.
-            return
+    def _choose_column(self, column: str) -> None:
+        self.session.colouring.column = None if column == NONE else column
 
-    def _choose_colormap(self, text: str) -> None:
-        self.session.colormap = text
+    def _choose_colormap(self, colormap: str) -> None:
+        self.session.colormap = colormap
 
-    def _list_genes(self) -> None:
-        with signals_blocked(self.gene):
-            self.gene.clear()
-            self.gene.addItems([NONE, *self.session.genes])
+    def _list(self) -> None:
+        self.gene.box.set_names(self.session.genes)
+        with signals_blocked(self.column):
+            self.column.clear()
+            self.column.addItems([NONE, *self.session.columns])
+        self.statuses.refresh()
         self._refresh()
 
     def _refresh(self) -> None:
-        session = self.session
+        session, colouring = self.session, self.session.colouring
         self.setEnabled(bool(session.genes))
-        with signals_blocked(self.gene), signals_blocked(self.colormap):
-            self.gene.setCurrentText(session.gene or NONE)
-            self.colormap.setCurrentText(session.colormap)
-        self.set_done(session.gene is not None)
+        self.gene.refresh()
+        with signals_blocked(self.column), signals_blocked(self.colormap):
+            self.column.setCurrentText(colouring.column or NONE)
+            self.colormap.setCurrentText(colouring.colormap)
+        self.limits.refresh(colouring.drawn)
+        categorical = colouring.column is not None and any(
+            not is_numeric(cells.obs[colouring.column])
+            for cells in session.with_column(colouring.column)
+        )
+        self.legend.refresh(colouring.column if categorical else None)
+        for widget in self._scale_rows:
+            widget.setVisible(not categorical)
+        self.set_done(colouring.shown is not None)
+        self.tell(self._lacking())
+
+    def _refresh_look(self) -> None:
+        self.look.update({name: getattr(self.session.look, name) for name in self.look.asdict()})
+        self.statuses.refresh()
+
+    def _lacking(self) -> str:
+        """Where the gene was not measured, in words."""
+        session = self.session
         lacking = [
             name
             for name, data in (("reference", session.reference), ("placed cells", session.placed))
             if data is not None and session.gene is not None and session.gene not in data.var_names
         ]
-        self.tell(f"not measured in the {' and '.join(lacking)}" if lacking else "")
+        return f"not measured in the {' and '.join(lacking)}" if lacking else ""

@@ -1,14 +1,12 @@
-"""Values, limits and colours of a gene."""
+"""Values and limits of a gene."""
 
 from __future__ import annotations
 
 import anndata as ad
 import numpy as np
-from napari.layers import Points
-from napari.utils.colormaps import ensure_colormap
 from scipy import sparse
 
-from napari_dpvae.viewer.colours import Expression, colour_limits, recolour
+from napari_dpvae.colours.scale import Expression, Limits, colour_limits
 
 
 def test_values_are_log_counts_per_ten_thousand() -> None:
@@ -30,16 +28,8 @@ def test_limits_span_all_parts_and_are_never_empty() -> None:
     assert 4.5 < high <= 5.0
     low, high = colour_limits(np.zeros(5))
     assert high > low
+    assert colour_limits(np.linspace(0, 1, 101), limits=Limits(10, 50)) == (0.1, 0.5)
+    assert colour_limits(np.linspace(0, 1, 50), limits=Limits(-1, 3, False)) == (-1.0, 3.0)
+    assert colour_limits(np.full(4, np.nan)) == (0.0, 1.0)
     # A gene seen in a few cells only still gets a scale of its own.
     assert colour_limits(np.r_[np.zeros(1000), 7.0]) == (0.0, 7.0)
-
-
-def test_recolour_gives_the_colormaps_colours_and_a_bar_in_real_units() -> None:
-    layer = Points(np.zeros((3, 2)))
-    recolour(layer, np.array([0.0, 2.0, 9.0]), (0.0, 4.0), "magma")
-    expected = ensure_colormap("magma").map(np.array([0.0, 0.5, 1.0]))
-    np.testing.assert_allclose(layer.face_color, expected, atol=0.02)
-    assert tuple(layer.face_contrast_limits) == (0.0, 4.0)
-    assert layer.face_colormap.name == "magma"
-    recolour(layer, np.array([0.0, 0.1, 0.2]), (0.0, 0.2), "viridis")
-    assert tuple(layer.face_contrast_limits) == (0.0, 0.2)

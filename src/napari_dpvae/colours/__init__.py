@@ -1,0 +1,1 @@
+"""From values and categories to colours; arrays and tables only."""

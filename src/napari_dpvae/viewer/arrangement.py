@@ -1,0 +1,56 @@
+"""Reference and placed cells beside each other, with one camera for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Layer
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+SPACING = 0.01
+"""Between the halves, as a share of one."""
+
+
+class SideBySide:
+    """napari's grid with two halves, the histology in both.
+
+    Parameters
+    ----------
+    viewer
+        Whose grid it is.
+    reference, placed
+        The layers of each half, from the lowest.
+    """
+
+    def __init__(self, viewer: Viewer, reference: Sequence[Layer], placed: Sequence[Layer]) -> None:
+        self._viewer = viewer
+        self._copies = [_copy(layer) for layer in reference if isinstance(layer, Image)]
+        left = [layer for layer in reference if layer in viewer.layers]
+        right = [*self._copies, *(layer for layer in placed if layer in viewer.layers)]
+        active = viewer.layers.selection.active
+        viewer.layers.extend(self._copies)
+        viewer.layers.selection.active = active
+        # napari fills the halves by so many layers each: these must stand together.
+        for layer in [*left, *right]:
+            viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+        viewer.canvas.grid.stride = max(len(left), 1)
+        viewer.canvas.grid.shape = (1, -1)
+        viewer.canvas.grid.spacing = SPACING
+        viewer.canvas.grid.enabled = True
+        viewer.reset_view()
+
+    def end(self) -> None:
+        """Lay everything on one tissue again."""
+        self._viewer.canvas.grid.enabled = False
+        for layer in self._copies:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._viewer.reset_view()
+
+
+def _copy(image: Image) -> Image:
+    """The same picture once more; the data are shared."""
+    return Image(image.data, name=f"{image.name} (placed)", scale=image.scale, rgb=image.rgb)

@@ -1,0 +1,103 @@
+"""The reference's spots or the placed cells, as they stand in the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+from napari.layers import Layer, Points, Surface
+
+from napari_dpvae.colours.categories import category_codes, is_numeric
+from napari_dpvae.colours.scale import Expression
+from napari_dpvae.data.keys import RADIUS, STATUS
+from napari_dpvae.placement.uncertainty import OUTSIDE
+from napari_dpvae.viewer.discs import Discs
+from napari_dpvae.viewer.facets import Facets
+from napari_dpvae.viewer.layers import LayerData
+from napari_dpvae.viewer.look import Look, Uncertainty
+from napari_dpvae.viewer.marks import Marks
+
+PLAIN = np.array([0.62, 0.71, 0.78, 1.0])
+"""The colour of cells that show nothing."""
+LEAST_SHARE = 0.25
+"""Size or opacity of the least sure cell."""
+
+
+class Numbers(NamedTuple):
+    """What colours a set of cells on a scale."""
+
+    values: np.ndarray
+    unit: str
+
+
+class Cells:
+    """A set of cells with the layers that show it; the last of these has a mark for each cell.
+
+    Parameters
+    ----------
+    adata
+        Spots or placed cells.
+    data
+        Its layers.
+    """
+
+    def __init__(self, adata: ad.AnnData, data: Sequence[LayerData]) -> None:
+        self.adata = adata
+        self.layers = [Layer.create(*entry) for entry in data]
+        self._expression = Expression(adata)
+        strangers = np.zeros(adata.n_obs, bool)
+        if STATUS in adata.obs:
+            strangers = (adata.obs[STATUS] == OUTSIDE).to_numpy()
+        self.marks = _marks(self.layers[-1], strangers)
+        self._uncertainty: Uncertainty = "not shown"
+
+    def numbers(self, gene: str | None, column: str | None) -> Numbers | None:
+        """The values of a gene, or of a column with numbers; None where there are none."""
+        if gene is not None:
+            values = self._expression.values(gene)
+            return None if values is None else Numbers(values, self._expression.unit)
+        if column is None or column not in self.adata.obs:
+            return None
+        held = self.adata.obs[column]
+        return Numbers(held.to_numpy(float), column) if is_numeric(held) else None
+
+    def codes(self, column: str, names: Sequence[str]) -> np.ndarray:
+        """(n,) the place of each cell's category among the names; -1 where it has none."""
+        if column not in self.adata.obs:
+            return np.full(self.adata.n_obs, -1)
+        return category_codes(self.adata.obs[column], names)
+
+    def paint_plain(self) -> None:
+        """One colour for all."""
+        self.marks.paint_classes(np.zeros(self.adata.n_obs, int), PLAIN[None])
+
+    def with_status(self, look: Look) -> np.ndarray:
+        """(n,) bool: cells whose status is to be drawn."""
+        if STATUS not in self.adata.obs:
+            return np.ones(self.adata.n_obs, bool)
+        return self.adata.obs[STATUS].isin(look.statuses).to_numpy()
+
+    def weigh(self, uncertainty: Uncertainty) -> bool:
+        """Size and opacity after the radius; tells whether the colours must be painted again."""
+        if uncertainty == self._uncertainty or RADIUS not in self.adata.obs:
+            return False
+        before, self._uncertainty = self._uncertainty, uncertainty
+        sureness = self._sureness()
+        if "as size" in (before, uncertainty):
+            self.marks.resize(sureness if uncertainty == "as size" else np.ones_like(sureness))
+        self.marks.opacity = sureness if uncertainty == "as opacity" else None
+        return "as opacity" in (before, uncertainty)
+
+    def _sureness(self) -> np.ndarray:
+        """(n,) from 1 for the smallest radius down to LEAST_SHARE for the largest."""
+        radius = self.adata.obs[RADIUS].to_numpy(float)
+        low, high = np.nanmin(radius), np.nanmax(radius)
+        unsure = np.nan_to_num((radius - low) / max(high - low, 1e-12), nan=1.0)
+        sureness: np.ndarray = 1 - (1 - LEAST_SHARE) * unsure
+        return sureness
+
+
+def _marks(layer: Layer, strangers: np.ndarray) -> Marks[Points] | Marks[Surface]:
+    return (Discs if isinstance(layer, Points) else Facets)(layer, strangers)

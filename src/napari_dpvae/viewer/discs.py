@@ -1,0 +1,64 @@
+"""Cells as napari points: discs on a slice, spheres in a volume."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.components.overlays import ColorBarOverlay
+from napari.layers import Points
+
+from napari_dpvae.viewer.marks import FAINT, Marks, shade_index, shade_table
+
+STRANGER = "x"
+"""The symbol of cells with no home in the reference."""
+
+
+class Discs(Marks[Points]):
+    """Points; those with no home in the reference are crosses.
+
+    Parameters
+    ----------
+    layer, strangers
+        As for :class:`Marks`.
+    """
+
+    def __init__(self, layer: Points, strangers: np.ndarray) -> None:
+        super().__init__(layer, strangers)
+        self._size = np.array(layer.size)
+        if strangers.any():
+            layer.symbol = np.where(strangers, STRANGER, "disc")
+
+    @property
+    def bar(self) -> ColorBarOverlay:
+        """The layer's colour bar."""
+        return self.layer.face_colorbar
+
+    @property
+    def centres(self) -> np.ndarray:
+        """(n, d) where the cells are, in napari's order."""
+        return self.layer.data
+
+    def paint_numbers(self, values: np.ndarray, limits: tuple[float, float], colormap: str) -> None:
+        """Colour by values (n,), with the colour bar in their unit; NaN is grey.
+
+        The colours are looked up in a table here: five times faster than letting the layer map a
+        feature.
+        """
+        colours = self._rgba(shade_index(values, limits), shade_table(colormap))
+        with self.layer.events.face_color.blocker():
+            self.layer.face_contrast_limits = limits
+            self.layer.face_colormap = colormap
+            self.layer.face_color = colours
+        self.layer.refresh(extent=False)
+
+    def paint_classes(self, codes: np.ndarray, colours: np.ndarray) -> None:
+        """Colour by codes (n,) into colours (k, 4); -1 is grey."""
+        with self.layer.events.face_color.blocker():
+            self.layer.face_color = self._rgba(codes.copy(), np.vstack([colours, FAINT]))
+        self.layer.refresh(extent=False)
+
+    def resize(self, share: np.ndarray) -> None:
+        """Draw each cell (n,) at a share of the usual size."""
+        self.layer.size = self._size * share
+
+    def _show(self) -> None:
+        self.layer.shown = self.shown
