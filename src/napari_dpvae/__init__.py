@@ -13,6 +13,7 @@ _PUBLIC = {
     "TrainingSettings": "settings",
     "evaluate": "evaluation.experiments",
     "make_phantom": "data.phantom",
+    "model_card": "card",
     "read_phantom": "data.phantom",
     "read_placed": "data.read",
     "read_query": "data.read",

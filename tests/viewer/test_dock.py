@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.widgets.dock import DpvaeDock
-from napari_dpvae.viewer.workers import Job
 
 Idle = Callable[[Any], None]
 LEFT = Qt.MouseButton.LeftButton
@@ -39,7 +36,7 @@ def test_the_whole_job_by_buttons(
     qtbot.mouseClick(dock.model.train, LEFT)
     assert not dock.model.train.isEnabled()
     idle(dock.model)
-    assert len(dock.model.curves.epochs) == 20
+    assert dock.model.training.curves.n_epochs == 20
     qtbot.mouseClick(dock.place.place, LEFT)
     idle(dock.place)
     placed = dock.session.placed
@@ -56,59 +53,6 @@ def test_the_whole_job_by_buttons(
     qtbot.keyClick(box, Qt.Key.Key_Return)
     assert dock.session.gene == other
     assert not np.array_equal(before, viewer.layers["placed cells"].face_color)
-
-
-def test_stopping_half_way_keeps_a_usable_model_and_training_again_replaces_it(
-    loaded: DpvaeDock, qtbot: QtBot, idle: Idle
-) -> None:
-    loaded.model.form["epochs"].value = 2000
-    qtbot.mouseClick(loaded.model.train, LEFT)
-    qtbot.waitUntil(lambda: len(loaded.model.curves.epochs) > 3, timeout=60_000)
-    qtbot.mouseClick(loaded.model.progress.stop, LEFT)
-    idle(loaded.model)
-    stopped = loaded.session.model
-    assert stopped is not None
-    assert stopped.place(loaded.session.query).n_obs == loaded.session.query.n_obs
-    loaded.model.form["epochs"].value = 5
-    qtbot.mouseClick(loaded.model.train, LEFT)
-    idle(loaded.model)
-    assert loaded.session.model is not stopped
-
-
-def test_stopping_before_the_first_epoch_keeps_the_model_there_was(
-    loaded: DpvaeDock,
-    qtbot: QtBot,
-    idle: Idle,
-    model: dpv.DPVAE,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    start = Job.start
-
-    def start_paused(job: Job) -> None:
-        job.paused = True
-        start(job)
-
-    monkeypatch.setattr(Job, "start", start_paused)
-    loaded.session.model = model
-    qtbot.mouseClick(loaded.model.train, LEFT)
-    qtbot.mouseClick(loaded.model.progress.stop, LEFT)
-    idle(loaded.model)
-    assert loaded.session.model is model
-
-
-def test_pause_and_resume(loaded: DpvaeDock, qtbot: QtBot, idle: Idle) -> None:
-    loaded.model.form["epochs"].value = 300
-    qtbot.mouseClick(loaded.model.train, LEFT)
-    qtbot.waitUntil(lambda: len(loaded.model.curves.epochs) > 3, timeout=60_000)
-    qtbot.mouseClick(loaded.model.progress.pause, LEFT)
-    qtbot.wait(300)
-    held = len(loaded.model.curves.epochs)
-    qtbot.wait(200)
-    assert len(loaded.model.curves.epochs) == held
-    qtbot.mouseClick(loaded.model.progress.pause, LEFT)
-    qtbot.waitUntil(lambda: len(loaded.model.curves.epochs) > held, timeout=60_000)
-    qtbot.mouseClick(loaded.model.progress.stop, LEFT)
-    idle(loaded.model)
 
 
 def test_a_bad_file_is_one_sentence_and_the_good_reference_stays(
@@ -136,35 +80,6 @@ def test_a_query_of_other_genes_is_refused_in_words(
     assert "genes of the panel are in the query" in loaded.place.status.text()
     assert loaded.session.placed is None
     assert loaded.place.place.isEnabled()
-
-
-def test_save_and_load_through_the_dialogs(
-    loaded: DpvaeDock,
-    qtbot: QtBot,
-    idle: Idle,
-    model: dpv.DPVAE,
-    phantom: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    target = tmp_path / "model.safetensors"
-    for name in ("getSaveFileName", "getOpenFileName"):
-        monkeypatch.setattr(QFileDialog, name, lambda *a, **k: (str(target), ""))
-    loaded.session.model = model
-    qtbot.mouseClick(loaded.model.save, LEFT)
-    idle(loaded.model)
-    qtbot.mouseClick(loaded.model.load, LEFT)
-    idle(loaded.model)
-    again = loaded.session.model
-    assert again is not None and again is not model
-    np.testing.assert_array_equal(
-        again.place(phantom.query).obsm["spatial"], model.place(phantom.query).obsm["spatial"]
-    )
-    target.write_bytes(b"junk")
-    qtbot.mouseClick(loaded.model.load, LEFT)
-    idle(loaded.model)
-    assert "not a napari-dpvae model" in loaded.model.status.text()
-    assert loaded.session.model is again
 
 
 def test_the_reference_can_be_an_open_layer(dock: DpvaeDock, viewer: Viewer) -> None:
@@ -195,7 +110,7 @@ def test_closing_the_dock_while_training_stops_the_thread(
 
     loaded.model.form["epochs"].value = 100_000
     qtbot.mouseClick(loaded.model.train, LEFT)
-    qtbot.waitUntil(lambda: len(loaded.model.curves.epochs) > 3, timeout=60_000)
+    qtbot.waitUntil(lambda: loaded.model.training.curves.n_epochs > 3, timeout=60_000)
     state = loaded.session
     viewer.window.remove_dock_widget("all")
     loaded.deleteLater()

@@ -13,6 +13,7 @@ from napari_dpvae.data.checks import check_query, check_reference
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
+from napari_dpvae.same_reference import is_trained_on
 from napari_dpvae.viewer.colouring import Colouring
 from napari_dpvae.viewer.look import Look
 
@@ -101,6 +102,13 @@ class Session:
             raise RuntimeError("The model is not trained yet: call fit() or load() first.")
         self._model = model
         self.model_changed.emit(model)
+
+    @property
+    def model_fits(self) -> bool:
+        """Whether cells that the model places would lie on the reference that is shown."""
+        if self._model is None or self._reference is None:
+            return True
+        return is_trained_on(self._model, self._reference)
 
     @property
     def placed(self) -> ad.AnnData | None:

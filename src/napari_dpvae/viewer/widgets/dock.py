@@ -14,6 +14,7 @@ from napari_dpvae.viewer.widgets.explore import ExploreStep
 from napari_dpvae.viewer.widgets.flow import Flow
 from napari_dpvae.viewer.widgets.model import ModelStep
 from napari_dpvae.viewer.widgets.place import PlaceStep
+from napari_dpvae.viewer.widgets.save import SaveStep
 from napari_dpvae.viewer.widgets.style import style_sheet
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ WIDTH = 350
 
 
 class DpvaeDock(QScrollArea):
-    """Data, Model, Place, Explore: the whole job in one column.
+    """From Data to Save: the whole job in one column.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ class DpvaeDock(QScrollArea):
         self.model = ModelStep(self.session)
         self.place = PlaceStep(self.session)
         self.explore = ExploreStep(self.session)
-        steps = (self.data, self.model, self.place, self.explore)
+        self.save = SaveStep(self.session)
+        steps = (self.data, self.model, self.place, self.explore, self.save)
         column = QVBoxLayout()
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)

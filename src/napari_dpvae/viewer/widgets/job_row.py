@@ -11,15 +11,9 @@ from napari_dpvae.viewer.workers import Job, Steps
 
 
 class JobRow(QWidget):
-    """Shows the one job that runs in it, and is hidden when there is none.
+    """Shows the one job that runs in it, and is hidden when there is none."""
 
-    Parameters
-    ----------
-    pausable
-        Whether the job can be held for a while.
-    """
-
-    def __init__(self, *, pausable: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -29,7 +23,7 @@ class JobRow(QWidget):
         self.pause = QPushButton("Pause")
         self.pause.setCheckable(True)
         self.pause.setToolTip("Wait here; press again to go on.")
-        self.pause.setVisible(pausable)
+        self.pause.hide()
         self.pause.toggled.connect(self._set_paused)
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("End now; what there was before stays.")
@@ -53,10 +47,22 @@ class JobRow(QWidget):
         """Whether a job is under way."""
         return self.job is not None
 
-    def run(self, steps: Callable[[], Steps], text: str) -> Job:
-        """Start a job and show it until it ends."""
+    def run(self, steps: Callable[[], Steps], text: str, *, pausable: bool = False) -> Job:
+        """Start a job and show it until it ends.
+
+        Parameters
+        ----------
+        steps
+            Makes the generator: see :class:`napari_dpvae.viewer.workers.Job`.
+        text
+            What is going on.
+        pausable
+            Whether it can be held for a while.
+        """
         job = Job(steps, self)
         self.job = job
+        self.pause.setVisible(pausable)
+        self.stop.setText("Stop")
         self._clock = _Stopwatch()
         self.bar.setRange(0, 0)
         self.text.setText(text)

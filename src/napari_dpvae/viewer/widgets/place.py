@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import anndata as ad
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QPushButton
 
-from napari_dpvae.data.keys import RADIUS, STATUS
-from napari_dpvae.data.write import write_placed
+from napari_dpvae.data.keys import DPVAE, RADIUS, STATUS
+from napari_dpvae.placement.uncertainty import OUTSIDE, STATUSES
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.viewer.session import Session
 from napari_dpvae.viewer.widgets.forms import FoldedForm, SettingsForm
@@ -14,37 +14,40 @@ from napari_dpvae.viewer.widgets.job_row import JobRow
 from napari_dpvae.viewer.widgets.step import Step
 from napari_dpvae.viewer.workers import Steps, sentence
 
+WORDS = dict(zip(STATUSES, ("placed", "uncertain", "outside the reference"), strict=True))
+MANY_OUTSIDE = 0.2
+"""Share of cells outside the reference from which on it is a warning."""
+
 
 class PlaceStep(Step):
-    """One button that places the cells, and one that saves them."""
+    """One button that places the cells, and how many found a place."""
 
     folds_when_done = True
 
     def __init__(self, session: Session) -> None:
         super().__init__(3, "Place", session)
-        self.place = QPushButton("Place cells")
+        self.place = QPushButton("&Place cells")
         self.place.setProperty("main", True)
         self.place.setToolTip("Solve where each cell of the query lies in the reference.")
-        self.save = QPushButton("Save…")
-        self.save.setToolTip("Keep the placed cells as .h5ad, or as .csv with their barcodes.")
         self.place.clicked.connect(self.start)
-        self.save.clicked.connect(self._choose_save)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.place)
-        buttons.addWidget(self.save)
         self.form = SettingsForm(PlacementSettings)
         self.progress = JobRow()
-        self.body.insertLayout(0, buttons)
+        self.body.insertWidget(0, self.place)
         self.body.insertWidget(1, FoldedForm(self.form))
         self.body.insertWidget(2, self.progress)
-        for signal in (session.query_changed, session.model_changed, session.placed_changed):
+        for signal in (
+            session.reference_changed,
+            session.query_changed,
+            session.model_changed,
+            session.placed_changed,
+        ):
             self.follow(signal, self._refresh)
         self._refresh()
 
     def start(self) -> None:
         """Place with the form's settings, in the background."""
         model, query = self.session.model, self.session.query
-        if model is None or query is None or self.progress.running:
+        if model is None or query is None or not self._ready:
             return
         try:
             settings = self.form.take()
@@ -61,12 +64,15 @@ class PlaceStep(Step):
         job.done.connect(self._on_placed)
         job.failed.connect(self._on_failed)
         job.stopped.connect(self._refresh)
-        self._enable()
+        self._refresh()
 
     def _on_progress(self, share: float) -> None:
         self.progress.show_share(share, f"placing · {share:.0%}")
 
     def _on_placed(self, placed: ad.AnnData) -> None:
+        if not self.session.model_fits:
+            self._refresh()
+            return
         self.session.placed = placed
         model = self.session.model
         if self.session.gene is None and model is not None:
@@ -77,59 +83,60 @@ class PlaceStep(Step):
         self._refresh()
         self.complain(text)
 
-    def _choose_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the placed cells", "", "Placed cells (*.h5ad *.csv)"
-        )
-        if path:
-            self.save_to(path)
-
-    def save_to(self, path: str) -> None:
-        """Save the placed cells, in the background."""
-        placed = self.session.placed
-        if placed is None or self.progress.running:
-            return
-
-        def steps() -> Steps:
-            yield "saving"
-            write_placed(placed, path)
-            return path
-
-        job = self.progress.run(steps, "saving")
-        job.done.connect(self._on_saved)
-        job.failed.connect(self._on_failed)
-        job.stopped.connect(self._refresh)
-        self._enable()
-
-    def _on_saved(self, path: str) -> None:
-        self._refresh()
-        self.tell(f"saved {path}")
-
-    def _enable(self) -> None:
-        idle = not self.progress.running
-        ready = self.session.model is not None and self.session.query is not None
-        self.place.setEnabled(idle and ready)
-        self.save.setEnabled(idle and self.session.placed is not None)
+    @property
+    def _ready(self) -> bool:
+        session = self.session
+        complete = session.model is not None and session.query is not None
+        return complete and session.model_fits and not self.progress.running
 
     def _refresh(self) -> None:
-        self._enable()
-        placed = self.session.placed
-        self.set_done(placed is not None)
+        session = self.session
+        self.place.setEnabled(self._ready)
+        placed = session.placed
         if placed is not None:
-            self.tell(_summary(placed))
-        elif self.session.query is None:
+            self._tell_placed(placed)
+        elif session.query is None:
             self.tell("needs a query")
-        elif self.session.model is None:
+        elif session.model is None:
             self.tell("needs a model")
+        elif not session.model_fits:
+            self.tell("needs a model that was trained on this reference")
         else:
-            self.tell("ready to place")
+            self.tell("" if self.progress.running else "ready to place")
+        self.set_done(placed is not None)
+
+    def _tell_placed(self, placed: ad.AnnData) -> None:
+        notes = _notes(placed)
+        text = "\n".join([_summary(placed), *notes])
+        (self.warn if notes else self.tell)(text)
+        self.summarise(_summary(placed))
 
 
 def _summary(placed: ad.AnnData) -> str:
+    """How many cells have which status, and how wide their regions are."""
     text = f"{placed.n_obs:,} cells placed"
     if STATUS in placed.obs:
         counts = placed.obs[STATUS].value_counts()
-        text = " · ".join(f"{n:,} {status}" for status, n in counts.items() if n)
+        text = " · ".join(f"{counts[s]:,} {WORDS[s]}" for s in STATUSES if counts.get(s))
     if RADIUS in placed.obs:
         text += f" · median radius {placed.obs[RADIUS].median():.4g} units"
     return text
+
+
+def _notes(placed: ad.AnnData) -> list[str]:
+    """What to look twice at."""
+    how, notes = placed.uns.get(DPVAE, {}), []
+    outside = (placed.obs[STATUS] == OUTSIDE).mean() if STATUS in placed.obs else 0.0
+    if outside > MANY_OUTSIDE:
+        notes.append(f"{outside:.0%} of the cells are unlike anything in the reference.")
+    if how.get("genes_missing"):
+        notes.append(
+            f"{how['genes_missing']:,} of the {how['genes']:,} panel genes are not in the query: "
+            "they count as the reference's mean."
+        )
+    if how.get("standardised_by") == "query":
+        notes.append(
+            "The query is of another kind than the reference: its genes were standardised by their "
+            "own mean and deviation, which takes it to cover the tissue evenly."
+        )
+    return notes

@@ -84,6 +84,10 @@ class Step(Fold):
         """Say what there is, or what is missing."""
         self._show(text, "plain")
 
+    def warn(self, text: str) -> None:
+        """Say what to look twice at, in the colour of warnings."""
+        self._show(f"⚠ {text}", "warning")
+
     def complain(self, text: str) -> None:
         """Say what went wrong, in the colour of errors."""
         self._show(text, "error")

@@ -1,0 +1,120 @@
+"""Placed cells and their reference as SpatialData, for the rest of scverse."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anndata as ad
+import numpy as np
+
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.errors import DataError
+
+if TYPE_CHECKING:
+    from spatialdata import SpatialData
+
+FRAME = "global"
+"""The one coordinate system: the reference's."""
+REGION, INSTANCE = "region", "instance"
+
+
+def to_spatialdata(placed: ad.AnnData, reference: ad.AnnData | None = None) -> SpatialData:
+    """Placed cells, and the reference's spots and images, in one coordinate system.
+
+    Parameters
+    ----------
+    placed
+        From :meth:`napari_dpvae.DPVAE.place`; its images are those of its reference.
+    reference
+        Spots by genes with ``obsm["spatial"]``, to be in it as well.
+
+    Returns
+    -------
+    spatialdata.SpatialData
+        Points ``placed_cells`` and ``reference_spots``, each with a table, and the images.
+    """
+    from spatialdata import SpatialData
+
+    elements: dict[str, Any] = _images(placed if reference is None else reference)
+    for name, cells in (("placed_cells", placed), ("reference_spots", reference)):
+        if cells is not None:
+            elements[name] = _points(cells)
+            elements[f"{name}_table"] = _table(cells, name)
+    return SpatialData.init_from_elements(elements)
+
+
+def write_spatialdata(
+    placed: ad.AnnData, path: str | Path, reference: ad.AnnData | None = None
+) -> None:
+    """Write :func:`to_spatialdata` as a ``.zarr`` folder: whole, or not at all.
+
+    Raises
+    ------
+    DataError
+        When there is something else at the path, or the folder cannot be written.
+    """
+    with _replacing_store(Path(path)) as scratch:
+        to_spatialdata(placed, reference).write(scratch)
+
+
+@contextmanager
+def _replacing_store(target: Path) -> Iterator[Path]:
+    """A path to write a store to; it takes the place of ``target`` on success."""
+    if target.exists() and not any((target / name).exists() for name in ("zarr.json", ".zgroup")):
+        raise DataError(f"Cannot write {target}: it exists and is no zarr store.")
+    try:
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.stem}-"))
+    except OSError as error:
+        raise DataError(f"Cannot write {target}: {error.strerror}.") from error
+    try:
+        yield scratch / "new"
+        if target.exists():
+            target.rename(scratch / "old")
+        (scratch / "new").rename(target)
+    finally:
+        shutil.rmtree(scratch)
+
+
+def _images(cells: ad.AnnData) -> dict[str, Any]:
+    """Every image of every library, with its scale."""
+    from spatialdata.models import Image2DModel
+    from spatialdata.transformations import Scale
+
+    images = {}
+    for library, entry in cells.uns.get(SPATIAL, {}).items():
+        for resolution, image in entry.get("images", {}).items():
+            factor = entry.get("scalefactors", {}).get(f"tissue_{resolution}_scalef")
+            if not factor:
+                continue
+            pixels = np.atleast_3d(np.asarray(image))
+            images[f"{library}_{resolution}_image"] = Image2DModel.parse(
+                np.moveaxis(pixels, 2, 0),
+                dims=("c", "y", "x"),
+                transformations={FRAME: Scale([1 / float(factor)] * 2, axes=("x", "y"))},
+            )
+    return images
+
+
+def _points(cells: ad.AnnData) -> Any:
+    from spatialdata.models import PointsModel
+    from spatialdata.transformations import Identity
+
+    coordinates = np.asarray(cells.obsm[SPATIAL], float)
+    return PointsModel.parse(coordinates, transformations={FRAME: Identity()})
+
+
+def _table(cells: ad.AnnData, name: str) -> ad.AnnData:
+    """The cells as the table of the points of that name."""
+    from spatialdata.models import TableModel
+
+    table = cells.copy()
+    table.uns.pop(SPATIAL, None)
+    table.obs[REGION] = name
+    table.obs[REGION] = table.obs[REGION].astype("category")
+    table.obs[INSTANCE] = np.arange(table.n_obs)
+    return TableModel.parse(table, region=name, region_key=REGION, instance_key=INSTANCE)

@@ -1,0 +1,84 @@
+"""A training under way: live curves, pause, stop and keep, or throw away."""
+
+from __future__ import annotations
+
+import anndata as ad
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_dpvae.dpvae import DPVAE
+from napari_dpvae.fitting import EpochReport
+from napari_dpvae.viewer.widgets.curves import LossCurves
+from napari_dpvae.viewer.widgets.job_row import JobRow
+from napari_dpvae.viewer.workers import Steps
+
+
+class TrainingRun(QWidget):
+    """Trains one model at a time in the background, and shows how it goes.
+
+    It ends with exactly one of its signals. ``trained`` has the model, whole or stopped early;
+    ``abandoned`` comes when there is none: it was thrown away, or had no epoch yet.
+    """
+
+    trained = Signal(object)
+    abandoned = Signal()
+    failed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress = JobRow()
+        self.progress.stop.setToolTip("End now. While training, the model is kept as it is.")
+        self.discard = QPushButton("Discard")
+        self.discard.setToolTip("End now and throw this training away; the model before it stays.")
+        self.discard.clicked.connect(self._discard)
+        self.discard.hide()
+        self.progress.buttons.addWidget(self.discard)
+        self.curves = LossCurves()
+        self.curves.hide()
+        layout = QVBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.progress, self.curves):
+            layout.addWidget(part)
+        self.setLayout(layout)
+        self._model: DPVAE | None = None
+
+    def start(self, model: DPVAE, reference: ad.AnnData, section_key: str | None) -> None:
+        """Train a model on a reference."""
+
+        def steps() -> Steps:
+            yield from model.fit_epochs(reference, section_key=section_key)
+
+        self._model = model
+        self.curves.clear()
+        self.curves.show()
+        self.discard.show()
+        job = self.progress.run(steps, "choosing genes", pausable=True)
+        self.progress.stop.setText("Stop && keep")
+        job.progressed.connect(self._on_epoch)
+        job.done.connect(self._on_end)
+        job.stopped.connect(self._on_end)
+        job.failed.connect(self._on_failed)
+
+    def _discard(self) -> None:
+        self._model = None
+        self.progress.stop.click()
+
+    def _on_epoch(self, report: EpochReport) -> None:
+        self.curves.add(report)
+        text = f"{report.stage} · epoch {report.epoch:,} of {report.epochs:,}"
+        self.progress.show_share(report.epoch / report.epochs, text)
+
+    def _on_end(self) -> None:
+        model, self._model = self._model, None
+        self.discard.hide()
+        if model is not None and model.is_trained:
+            self.trained.emit(model)
+        else:
+            self.curves.hide()
+            self.abandoned.emit()
+
+    def _on_failed(self, text: str) -> None:
+        self._model = None
+        self.discard.hide()
+        self.curves.hide()
+        self.failed.emit(text)
