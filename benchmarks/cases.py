@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.read import read_reference
-from napari_dpvae.evaluation.experiments import Split, split_spots
+from napari_dpvae.evaluation.hold_out import SpotSplit, split_spots
 
 DATA = Path(os.environ.get("DPVAE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -52,7 +52,7 @@ PAIRS = (
 )
 """Reference and query of the transfers from section to section."""
 
-SPLITS: tuple[Split, ...] = ("random", "block")
+SPLITS: tuple[SpotSplit, ...] = ("random", "block")
 
 
 class Task(NamedTuple):
@@ -72,7 +72,7 @@ class Case:
     name: str
     reference: str
     query: str | None = None
-    split: Split | None = None
+    split: SpotSplit | None = None
 
     @property
     def files(self) -> list[Path]:

@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 
 from napari_dpvae import DPVAE, TrainingSettings, evaluate, read_reference
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.evaluation.experiments import EvaluationReport, Split, split_spots
+from napari_dpvae.evaluation.experiments import EvaluationReport, evaluate_steps
+from napari_dpvae.evaluation.hold_out import SpotSplit, hold_out, split_spots
 from napari_dpvae.evaluation.metrics import diagonal, measure
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -27,7 +28,7 @@ def section(phantom: Phantom) -> ad.AnnData:
 
 
 @pytest.mark.parametrize("split", ["random", "block"])
-def test_a_fifth_is_held_out_and_the_seed_decides_which(phantom: Phantom, split: Split) -> None:
+def test_a_fifth_is_held_out_and_the_seed_decides_which(phantom: Phantom, split: SpotSplit) -> None:
     spots = phantom.reference.obsm["spatial"]
     first = split_spots(spots, split, 0)
     assert first.sum() == round(len(spots) / 5)
@@ -154,3 +155,46 @@ def test_a_reference_without_coordinates_is_refused(
 def test_no_runs_at_all_are_refused(phantom: Phantom, hasty: TrainingSettings) -> None:
     with pytest.raises(ValueError, match="seeds"):
         evaluate(hasty, phantom.reference, seeds=0)
+
+
+def in_sections(phantom: Phantom) -> ad.AnnData:
+    reference = phantom.reference.copy()
+    names = np.where(np.arange(reference.n_obs) % 3, "upper", "lower")
+    reference.obs["section"] = names
+    return reference
+
+
+def test_a_whole_section_is_held_out_and_trained_on_the_others(phantom: Phantom) -> None:
+    reference = in_sections(phantom)
+    case = hold_out(reference, None, "section", 0, "section", None)
+    assert set(case.query.obs["section"]) == {"lower"}
+    assert set(case.reference.obs["section"]) == {"upper"}
+    np.testing.assert_array_equal(case.true, case.query.obsm["spatial"])
+    case = hold_out(reference, None, "section", 0, "section", "upper")
+    assert set(case.query.obs["section"]) == {"upper"}
+
+
+def test_spots_are_held_out_of_the_section_that_is_the_frame(phantom: Phantom) -> None:
+    case = hold_out(in_sections(phantom), None, "random", 0, "section", None)
+    assert set(case.query.obs["section"]) == {"upper"}
+
+
+def test_a_section_that_is_not_there_is_refused(phantom: Phantom, refuses: Refuses) -> None:
+    with refuses("no section 'third'"):
+        hold_out(in_sections(phantom), None, "section", 0, "section", "third")
+    with refuses("one section only"):
+        hold_out(phantom.reference, None, "section", 0, None, None)
+
+
+def test_the_placements_are_those_of_the_table(phantom: Phantom, hasty: TrainingSettings) -> None:
+    steps = evaluate_steps(hasty, phantom.reference, split="block")
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            evaluation = end.value
+            break
+    assert evaluation.one_frame
+    for part, (_, row) in zip(evaluation.held_out, evaluation.table.iterrows(), strict=True):
+        assert part.method == row["method"]
+        assert measure(part.true, part.placed)["median_error"] == row["median_error"]
