@@ -10,14 +10,22 @@ import torch
 
 from napari_dpvae import DPVAE, EpochReport, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.fitting import Fitting, _folds
+from napari_dpvae.fitting import Fitting
+from napari_dpvae.layout import Layout
 from napari_dpvae.model.training import NOISES
+from napari_dpvae.trial import make_folds
+
+
+def started(
+    reference: ad.AnnData, settings: TrainingSettings, section_key: str | None = None
+) -> Fitting:
+    return Fitting(reference, settings, Layout.read(reference, section_key))
 
 
 def fit(
     reference: ad.AnnData, settings: TrainingSettings, section_key: str | None = None
 ) -> Fitting:
-    fitting = Fitting(reference, settings, section_key)
+    fitting = started(reference, settings, section_key)
     for _ in fitting.epochs():
         pass
     return fitting
@@ -32,7 +40,7 @@ def with_sections(reference: ad.AnnData, column: object) -> ad.AnnData:
 def test_reports_count_all_epochs_and_name_the_stage(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
-    reports = list(Fitting(phantom.reference, hasty).epochs())
+    reports = list(started(phantom.reference, hasty).epochs())
     assert [report.epoch for report in reports] == [0, 1, 2, 3, 4]
     assert {report.epochs for report in reports} == {4}
     assert reports[0] == EpochReport("choosing genes", 0, 4)
@@ -45,7 +53,7 @@ def test_reports_count_all_epochs_and_name_the_stage(
 def test_auto_tries_every_regularisation_and_keeps_one(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
-    fitting = Fitting(phantom.reference, replace(hasty, regularisation="auto"))
+    fitting = started(phantom.reference, replace(hasty, regularisation="auto"))
     stages = [report.stage for report in fitting.epochs()]
     assert {f"network 1 of 2, {name} regularisation" for name in NOISES} < set(stages)
     assert fitting.snapshot().card["regularisation"] in NOISES
@@ -57,7 +65,7 @@ def test_auto_keeps_the_one_that_places_held_out_spots_best(
     errors = {}
     for name in NOISES:
         # Stopped when the first network is done, which is the one that chooses.
-        fitting = Fitting(phantom.reference, replace(hasty, regularisation=name))
+        fitting = started(phantom.reference, replace(hasty, regularisation=name))
         for report in fitting.epochs():
             if report.epoch > hasty.epochs:
                 break
@@ -80,7 +88,7 @@ def test_members_differ_and_each_saw_all_spots_but_its_own_fold(
 ) -> None:
     trained = fit(phantom.reference, replace(hasty, members=3)).snapshot()
     assert len({member.weights()["log_lambda"].item() for member in trained.members}) == 3
-    folds = _folds(np.repeat([0, 1], [160, 7]), 3, seed=0)
+    folds = make_folds(np.repeat([0, 1], [160, 7]), 3, seed=0)
     for section in (folds[:160], folds[160:]):
         assert np.ptp(np.bincount(section, minlength=3)) <= 1
 
@@ -141,7 +149,7 @@ def test_the_unit_of_the_coordinates_scales_the_places_alone(
 def test_before_the_first_epoch_there_is_no_model(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
-    fitting = Fitting(phantom.reference, hasty)
+    fitting = started(phantom.reference, hasty)
     epochs = fitting.epochs()
     next(epochs)
     assert not fitting.started

@@ -10,8 +10,15 @@ from typing import Any, Self
 import anndata as ad
 import numpy as np
 
-from napari_dpvae.data.checks import check_expression, check_reference
+from napari_dpvae.data.checks import (
+    check_expression,
+    check_query,
+    check_reference,
+    known_coordinates,
+)
+from napari_dpvae.fine_tuning import FineTuning
 from napari_dpvae.fitting import EpochReport, Fitting
+from napari_dpvae.layout import Layout
 from napari_dpvae.model_file import load_model, save_model
 from napari_dpvae.placing import place_steps
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
@@ -59,7 +66,7 @@ class DPVAE:
             ``obsm["spatial"]``.
         section_key
             Column of ``obs`` with the section of each spot, when there are several. Distances are
-            compared within a section; the largest one is the frame that cells are placed in.
+            compared within a section.
         progress
             Called with every report.
 
@@ -74,7 +81,10 @@ class DPVAE:
         return self
 
     def fit_epochs(
-        self, reference: ad.AnnData, *, section_key: str | None = None
+        self,
+        reference: ad.AnnData,
+        *,
+        section_key: str | None = None,
     ) -> Iterator[EpochReport]:
         """Train, as a generator of epochs.
 
@@ -95,13 +105,107 @@ class DPVAE:
         DataError
             When the reference cannot be used, with what to do about it.
         """
-        check_reference(reference, section_key)
-        fitting = Fitting(reference, self.settings, section_key)
+        layout = self._layout(reference, section_key)
+        fitting = Fitting(reference, self.settings, layout)
         for report in fitting.epochs():
             if fitting.started:
                 self._fitting, self._trained = fitting, None
             yield report
         self._trained = None
+
+    def fine_tune(
+        self,
+        reference: ad.AnnData,
+        query: ad.AnnData,
+        *,
+        known_key: str | None = None,
+        section_key: str | None = None,
+        epochs: int = 30,
+        learning_rate: float = 1e-3,
+        progress: Callable[[EpochReport], None] | None = None,
+    ) -> DPVAE:
+        """Go on training with a query, so that its cells are placed better.
+
+        The query's cells have no part in the distance term, unless their place is known.
+
+        Parameters
+        ----------
+        reference, section_key
+            As the model was trained with: see :meth:`fit`.
+        query
+            Cells by genes.
+        known_key
+            Entry of the query's ``obsm`` with the places that are known, (n, 2 or 3) in the
+            reference's frame; NaN where they are not. The model keeps these cells as anchors.
+        epochs, learning_rate
+            Passes over reference and query, and the peak of the one-cycle learning rate.
+        progress
+            Called with every report.
+
+        Returns
+        -------
+        DPVAE
+            A new model; this one stays as it is.
+
+        Raises
+        ------
+        DataError
+            When reference or query cannot be used, with what to do about it.
+        """
+        steps = self.fine_tune_epochs(
+            reference,
+            query,
+            known_key=known_key,
+            section_key=section_key,
+            epochs=epochs,
+            learning_rate=learning_rate,
+        )
+        while True:
+            try:
+                report = next(steps)
+            except StopIteration as end:
+                tuned: DPVAE = end.value
+                return tuned
+            if progress is not None:
+                progress(report)
+
+    def fine_tune_epochs(
+        self,
+        reference: ad.AnnData,
+        query: ad.AnnData,
+        *,
+        known_key: str | None = None,
+        section_key: str | None = None,
+        epochs: int = 30,
+        learning_rate: float = 1e-3,
+    ) -> Generator[EpochReport, None, DPVAE]:
+        """:meth:`fine_tune` as a generator of epochs that returns the new model."""
+        layout = self._layout(reference, section_key)
+        check_query(query)
+        start = self.trained
+        known = np.full((query.n_obs, start.coordinates.shape[1]), np.nan)
+        if known_key is not None:
+            known = known_coordinates(query, known_key, known.shape[1])
+        settings = dataclasses.replace(
+            start.settings,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            members=len(start.members),
+            regularisation=start.card.get("regularisation", "strong"),
+        )
+        fitting = FineTuning(start, reference, query, layout, known, settings)
+        yield from fitting.epochs()
+        tuned = DPVAE(self.settings)
+        tuned._fitting = fitting
+        return tuned
+
+    def _layout(self, reference: ad.AnnData, section_key: str | None) -> Layout:
+        """Check the reference, and read how its spots belong together."""
+        check_reference(reference, section_key)
+        settings = self.settings
+        return Layout.read(
+            reference, section_key, settings.frame or None, settings.pairs_key or None
+        )
 
     @property
     def is_trained(self) -> bool:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import anndata as ad
 import numpy as np
 import torch
 
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.expression import GenePanel, row_correlation
+from napari_dpvae.expression import GenePanel
+from napari_dpvae.layout import Layout
 from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
-from napari_dpvae.model.pairs import make_pairs
+from napari_dpvae.model.pairs import Pairs, make_pairs
 from napari_dpvae.model.training import NOISES, Losses, train
-from napari_dpvae.placement.domain import NearSpots
 from napari_dpvae.placement.geometry import distance_ratio
 from napari_dpvae.placement.uncertainty import conformal_factor
-from napari_dpvae.settings import PlacementSettings, TrainingSettings
+from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
+from napari_dpvae.trial import Spots, Trial, assess, make_folds, scaled
 
 UNUSUAL = 0.01
 """Share of held-out spots that are less like their place than any cell that has a home here."""
@@ -47,32 +48,6 @@ class EpochReport:
     losses: Losses | None = None
 
 
-class Spots(NamedTuple):
-    """What the network sees of the reference: row i of each is spot i."""
-
-    x: np.ndarray
-    coordinates: np.ndarray
-    sections: np.ndarray
-
-    def take(self, chosen: np.ndarray) -> Spots:
-        """Those of a boolean mask."""
-        return Spots(*(part[chosen] for part in self))
-
-
-class Trial(NamedTuple):
-    """A network trained with one part of the spots held out, and how it placed them."""
-
-    member: Member
-    errors: np.ndarray
-    """(h,) distances from the truth of the held-out spots, in coordinate units."""
-    spreads: np.ndarray
-    """(h,) their anchor spreads."""
-    likeness: np.ndarray
-    """(h,) their likeness to what is expected there."""
-    explained: float
-    """Share of their expression that the network explains."""
-
-
 class Fitting:
     """One run: drain :meth:`epochs`; :meth:`snapshot` is the model as it stands.
 
@@ -86,18 +61,16 @@ class Fitting:
         Checked: spots by genes, coordinates in ``obsm["spatial"]``.
     settings
         What to train.
-    section_key
-        Column of ``obs`` with the section of each spot. Distances are compared within a section
-        only; the largest section is the frame, and its spots are the anchors.
+    layout
+        Of the reference: distances are compared within a section only, and the frame's spots are
+        the anchors.
     """
 
-    def __init__(
-        self, reference: ad.AnnData, settings: TrainingSettings, section_key: str | None = None
-    ) -> None:
+    def __init__(self, reference: ad.AnnData, settings: TrainingSettings, layout: Layout) -> None:
         dims = reference.obsm[SPATIAL].shape[1]
         self._reference = reference
         self._settings = replace(settings, latent_dim=settings.latent_dim or dims)
-        self._section_key = section_key
+        self._layout = layout
         automatic = settings.regularisation == "auto"
         self._candidates = list(NOISES) if automatic else [settings.regularisation]
         self._total = settings.epochs * (len(self._candidates) + settings.members - 1)
@@ -110,28 +83,50 @@ class Fitting:
         """Fit; yields a report at the start and after every epoch."""
         yield EpochReport("choosing genes", 0, self._total)
         settings = self._settings
-        sections = self._sections()
-        self._panel = GenePanel.choose(
-            self._reference, settings.genes, settings.gene_choice, sections
-        )
-        self._spots = Spots(
-            self._panel.standardise(self._reference).x,
-            np.asarray(self._reference.obsm[SPATIAL], float),
-            sections,
-        )
-        self._frame = self._spots.sections == _largest(self._spots.sections)
-        folds = _folds(self._spots.sections, settings.members, settings.seed)
+        self._prepare()
         best: Trial | None = None
         for name in self._candidates:
             stage = f"network 1 of {settings.members}, {name} regularisation"
-            trial = yield from self._train(folds, 0, name, stage)
+            trial = yield from self._train(0, name, stage)
             if best is None or trial.errors.mean() < best.errors.mean():
                 best, self._regularisation = trial, name
                 self._trials = [best]
         for fold in range(1, settings.members):
             stage = f"network {fold + 1} of {settings.members}"
-            trial = yield from self._train(folds, fold, self._regularisation, stage)
+            trial = yield from self._train(fold, self._regularisation, stage)
             self._trials.append(trial)
+
+    def _prepare(self) -> None:
+        """Choose the gene panel, and read the spots by it."""
+        settings, sections = self._settings, self._layout.sections
+        self._panel = GenePanel.choose(
+            self._reference, settings.genes, settings.gene_choice, sections
+        )
+        self._seen: np.ndarray | None = None
+        self._spots = Spots(
+            self._panel.standardise(self._reference).x,
+            np.asarray(self._reference.obsm[SPATIAL], float),
+            sections,
+            make_folds(sections, settings.members, settings.seed),
+        )
+
+    @property
+    def _frame(self) -> np.ndarray:
+        """(n,) bool: spots of the frame, whose place is known."""
+        return (self._spots.sections == self._layout.frame) & self._spots.located
+
+    def _new_network(self, fold: int, seed: int, dropout: float) -> Network:
+        """The network to train with a fold held out."""
+        settings = self._settings
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return Network(
+                len(self._panel.genes),
+                settings.latent_dim,
+                hidden=settings.hidden,
+                dropout=dropout,
+                fixed_lambda=settings.fixed_lambda,
+            )
 
     @property
     def started(self) -> bool:
@@ -163,55 +158,47 @@ class Fitting:
             conformal=conformal,
             usual_likeness=usual,
             explained=explained,
-            spatial=self._image_of_frame(),
+            spatial=self._layout.image,
             card=self._card(),
         )
 
-    def _image_of_frame(self) -> dict[str, Any]:
-        """The one library of ``uns["spatial"]`` that shows the frame; empty if none does."""
-        entries = self._reference.uns.get(SPATIAL, {})
-        libraries = {name: entry for name, entry in entries.items() if isinstance(entry, Mapping)}
-        if len(libraries) > 1 and self._section_key is not None:
-            name = str(self._reference.obs[self._section_key][self._frame].iloc[0])
-            libraries = {name: libraries[name]} if name in libraries else {}
-        return libraries
-
-    def _sections(self) -> np.ndarray:
-        """(n,) integer code of each spot's section."""
-        if self._section_key is None:
-            return np.zeros(self._reference.n_obs, int)
-        column = self._reference.obs[self._section_key].astype("category")
-        return column.cat.codes.to_numpy().astype(int)
-
     def _train(
-        self, folds: np.ndarray, fold: int, regularisation: str, stage: str
+        self, fold: int, regularisation: str, stage: str
     ) -> Generator[EpochReport, None, Trial]:
         """Train a network with one fold held out, then place that fold."""
         noise = NOISES[regularisation]
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
         settings = replace(self._settings, seed=seed)
-        part = self._spots.take(folds != fold)
-        centred, self._unit = _scaled(part.coordinates, part.sections)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            network = Network(
-                part.x.shape[1],
-                settings.latent_dim,
-                hidden=settings.hidden,
-                dropout=noise.dropout,
-                fixed_lambda=settings.fixed_lambda,
-            )
-        pairs = make_pairs(settings.mask, part.coordinates, part.sections, settings.neighbours)
-        x, s = torch.from_numpy(part.x), torch.from_numpy(centred.astype(np.float32))
-        for losses in train(network, x, s, pairs, settings, noise.inputs):
+        taken = self._spots.folds != fold
+        part = self._spots.take(taken)
+        centred, self._unit = scaled(part.coordinates, part.sections)
+        network = self._new_network(fold, seed, noise.dropout)
+        x, s = torch.from_numpy(part.x), torch.from_numpy(np.nan_to_num(centred, copy=False))
+        seen = None if self._seen is None else torch.from_numpy(self._seen[taken])
+        steps = train(network, x, s, self._pairs(taken), settings, noise.inputs, seen)
+        for losses in steps:
             self._network, self._losses = network, losses
             self._done += 1
             if self._done % settings.epochs:
                 yield EpochReport(stage, self._done, self._total, losses)
-        trial = self._assess(network, folds == fold)
+        held_out = self._frame & ~taken
+        trial = assess(
+            self._member(network, self._frame),
+            self._member(network, self._frame & taken),
+            self._panel,
+            self._spots.take(self._frame & taken),
+            self._spots.take(held_out),
+        )
         yield EpochReport(stage, self._done, self._total, losses)
         return trial
+
+    def _pairs(self, taken: np.ndarray) -> Pairs:
+        """The mask over the spots of a boolean mask."""
+        part, given = self._spots.take(taken), self._layout.pairs
+        if given is not None:
+            given = given[taken][:, taken]
+        return make_pairs(self._settings, part.coordinates, part.sections, given)
 
     def _member(self, network: Network, anchors: np.ndarray) -> Member:
         """The network with the spots of a boolean mask as anchors."""
@@ -222,27 +209,6 @@ class Fitting:
             # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
             scale = distance_ratio(latents, spots.coordinates)
         return Member(network, latents, scale)
-
-    def _assess(self, network: Network, held_out: np.ndarray) -> Trial:
-        """Place the held-out spots of the frame by the others."""
-        placing = self._member(network, self._frame & ~held_out)
-        spots, anchors = self._spots.take(self._frame & held_out), self._frame & ~held_out
-        latents = placing.encode(spots.x)
-        coordinates = self._spots.coordinates[anchors]
-        points, spreads = placing.place(latents, coordinates, PlacementSettings().anchors)
-        points = NearSpots(coordinates).keep_inside(points)
-        decoded, panel = placing.decode(latents), self._panel
-        residual = ((spots.x - decoded) ** 2).sum()
-        total = ((spots.x - spots.x.mean(axis=0)) ** 2).sum()
-        return Trial(
-            self._member(network, self._frame),
-            np.linalg.norm(points - spots.coordinates, axis=1),
-            spreads,
-            row_correlation(
-                spots.x * panel.deviation + panel.mean, decoded * panel.deviation + panel.mean
-            ),
-            float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
-        )
 
     def _card(self) -> dict[str, Any]:
         """What a person wants to know of the model; JSON can hold it."""
@@ -260,28 +226,3 @@ class Fitting:
             errors = np.concatenate([trial.errors for trial in self._trials])
             card["held_out_error"] = float(errors.mean())
         return card
-
-
-def _folds(sections: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """(n,) the fold, 0 to k - 1, of each spot: random, and even within every section."""
-    rng = np.random.default_rng(seed)
-    folds = np.zeros(len(sections), int)
-    for section in np.unique(sections):
-        members = rng.permutation(np.flatnonzero(sections == section))
-        folds[members] = np.arange(len(members)) % k
-    return folds
-
-
-def _scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:
-    """Coordinates centred in each section and of unit variance; and the unit: one for all axes."""
-    centred = coordinates.copy()
-    for section in np.unique(sections):
-        centred[sections == section] -= coordinates[sections == section].mean(axis=0)
-    unit = float(np.sqrt((centred**2).mean()))
-    return centred / unit, unit
-
-
-def _largest(sections: np.ndarray) -> int:
-    """The section with most spots."""
-    codes, sizes = np.unique(sections, return_counts=True)
-    return int(codes[sizes.argmax()])

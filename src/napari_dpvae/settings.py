@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 GeneChoice = Literal["moran", "hvg"]
-PairMask = Literal["all", "knn"]
+PairMask = Literal["all", "knn", "radius", "given"]
 Regularisation = Literal["auto", "strong", "medium", "light"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Mode = Literal["anchored", "free", "impute"]
@@ -47,6 +47,8 @@ def _checked(spec: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
         if value not in get_args(hint):
             choices = ", ".join(map(str, get_args(hint)))
             raise ValueError(f"{spec.name} is {value!r}: choose one of {choices}.")
+        return value
+    if hint is str and isinstance(value, str):
         return value
     if isinstance(value, bool) != (hint is bool) or not isinstance(value, Real):
         raise ValueError(f"{spec.name} is {value!r}: it must be of type {hint.__name__}.")
@@ -97,10 +99,24 @@ class TrainingSettings(_Checked):
     )
     mask: PairMask = _setting(
         "all",
-        "Pairs of spots whose distance is preserved: all, or only near neighbours in space (knn).",
+        "Pairs of spots whose distance is preserved: all, near neighbours in space (knn), those "
+        "within a radius, or the weights in an obsp entry of the reference (given).",
     )
-    neighbours: int = _setting(
-        30, "Neighbours of each spot when the mask is knn.", low=1, high=10_000
+    neighbours: str = _setting(
+        "30",
+        "Neighbours of each spot when the mask is knn. Several numbers, such as 10,30,100, make "
+        "the union of their masks, in which a pair counts once for each that it is in.",
+    )
+    radius: float = _setting(
+        5.0, "Radius in spot distances when the mask is radius.", low=0.1, high=1e5, step=0.5
+    )
+    pairs_key: str = _setting(
+        "", "Entry of the reference's obsp with the weights of pairs, when the mask is given."
+    )
+    frame: str = _setting(
+        "",
+        "Section that cells are placed in, where the reference has several; the one with most "
+        "spots if empty.",
     )
     members: int = _setting(
         5,
@@ -139,6 +155,28 @@ class TrainingSettings(_Checked):
     device: Device = _setting(
         "auto", "Where to compute: auto takes a graphics card when there is one."
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.mask == "given") != bool(self.pairs_key):
+            raise ValueError(
+                "mask given and pairs_key, the obsp entry with the weights, belong together: set "
+                "both or neither."
+            )
+        try:
+            numbers = self.neighbour_numbers
+        except ValueError:
+            numbers = []
+        if not numbers or min(numbers) < 1:
+            raise ValueError(
+                f"neighbours is {self.neighbours!r}: give whole numbers of 1 or more, such as 30 "
+                "or 10,30,100."
+            )
+
+    @property
+    def neighbour_numbers(self) -> list[int]:
+        """The numbers in :attr:`neighbours`."""
+        return [int(number) for number in self.neighbours.split(",")]
 
 
 @dataclass(frozen=True)

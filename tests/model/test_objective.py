@@ -11,22 +11,22 @@ Sample = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 @pytest.fixture
 def sample() -> Sample:
-    """Latents (12, 3), coordinates (12, 2) and a symmetric mask."""
+    """Latents (12, 3), coordinates (12, 2) and symmetric weights."""
     source = torch.Generator().manual_seed(0)
     z = torch.randn(12, 3, generator=source, dtype=torch.float64)
     s = torch.randn(12, 2, generator=source, dtype=torch.float64)
-    half = torch.rand(12, 12, generator=source) < 0.3
-    return z, s, half | half.T
+    half = torch.randint(0, 3, (12, 12), generator=source).float()
+    return z, s, half.maximum(half.T)
 
 
 def brute_force(z: np.ndarray, s: np.ndarray, scale: float, pairs: np.ndarray) -> float:
-    total, weight = 0.0, 0
+    total, weight = 0.0, 0.0
     for i in range(len(z)):
         for j in range(len(z)):
             if i != j and pairs[i, j]:
                 latent, space = np.linalg.norm(z[i] - z[j]), np.linalg.norm(s[i] - s[j])
-                total += abs(latent - scale * space)
-                weight += 1
+                total += pairs[i, j] * abs(latent - scale * space)
+                weight += pairs[i, j]
     return total / weight
 
 
@@ -100,3 +100,12 @@ def test_kl_of_the_unit_gaussian_is_zero() -> None:
 def test_reconstruction_is_the_mean_squared_error(sample: Sample) -> None:
     x, decoded = sample[0], sample[0].flip(0)
     torch.testing.assert_close(reconstruction(x, decoded), torch.nn.functional.mse_loss(decoded, x))
+
+
+def test_genes_that_were_not_seen_do_not_count() -> None:
+    x, decoded = torch.zeros(4, 6), torch.ones(4, 6)
+    decoded[:, 3:] = 100.0
+    seen = torch.ones(4, 6)
+    seen[:, 3:] = 0.0
+    assert reconstruction(x, decoded, seen).item() == 1.0
+    assert reconstruction(x, decoded).item() > 1000

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_dpvae.placement.domain import InsideOutlines, NearSpots, make_domain, spot_distance
+from napari_dpvae.placement.domain import InsideOutlines, NearSpots, make_domain
+from napari_dpvae.spacing import spot_distance
 
 
 def grid(dims: int) -> np.ndarray:

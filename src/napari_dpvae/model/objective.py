@@ -6,9 +6,18 @@ import torch
 from torch import Tensor
 
 
-def reconstruction(x: Tensor, decoded: Tensor) -> Tensor:
-    """Gaussian reconstruction error, as the mean over spots and genes (a scalar)."""
-    return (x - decoded).square().mean()
+def reconstruction(x: Tensor, decoded: Tensor, seen: Tensor | None = None) -> Tensor:
+    """Gaussian reconstruction error, as the mean over spots and genes (a scalar).
+
+    Parameters
+    ----------
+    x, decoded
+        (n, n_genes).
+    seen
+        (n, n_genes) 1 where a gene was measured, else 0; measured everywhere if not given.
+    """
+    error = (x - decoded).square()
+    return error.mean() if seen is None else (error * seen).sum() / seen.sum()
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor, n_genes: int) -> Tensor:
@@ -32,12 +41,12 @@ def distance_preserving(z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor) -> T
     scale
         ``lambda``, a scalar.
     pairs
-        ``G``, (n, n), boolean and symmetric.
+        ``G``, (n, n) symmetric weights, not negative.
 
     Returns
     -------
     Tensor
-        A scalar; 0 where no pair is marked.
+        A scalar; 0 where no pair has a weight.
     """
     i, j = torch.nonzero(torch.triu(pairs, diagonal=1), as_tuple=True)
     if len(i) == 0:
@@ -45,4 +54,5 @@ def distance_preserving(z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor) -> T
     # The small constant keeps the gradient of the norm finite for coincident latents.
     latent = ((z[i] - z[j]).square().sum(dim=1) + 1e-12).sqrt()
     space = (s[i] - s[j]).norm(dim=1)
-    return (latent - scale * space).abs().mean()
+    weight = pairs[i, j].to(z.dtype)
+    return (weight * (latent - scale * space).abs()).sum() / weight.sum()

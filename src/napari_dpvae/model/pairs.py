@@ -1,23 +1,25 @@
-"""Masks G: which pairs of spots have a distance to preserve."""
+"""Masks G: which pairs of spots have a distance to preserve, and how much it counts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 from torch import Tensor
 
-from napari_dpvae.settings import PairMask
+from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.spacing import spot_distance
 
 
 class Pairs(Protocol):
     """A mask over all spots that gives the block of any batch."""
 
     def block(self, batch: np.ndarray) -> Tensor:
-        """The (b, b) boolean, symmetric mask of the spots whose indices are in ``batch`` (b,)."""
+        """The (b, b) float32, symmetric weights of the spots whose indices are in batch (b,)."""
         ...
 
 
@@ -36,25 +38,26 @@ class SectionPairs:
     def block(self, batch: np.ndarray) -> Tensor:
         """See :class:`Pairs`."""
         codes = self._sections[torch.as_tensor(batch)]
-        return codes[:, None] == codes[None, :]
+        return (codes[:, None] == codes[None, :]).float()
 
 
 class SparsePairs:
-    """The pairs marked in a sparse matrix.
+    """The pairs weighted in a sparse matrix.
 
     Parameters
     ----------
     graph
-        (n, n) sparse; every stored non-zero marks a pair, in either direction.
+        (n, n) sparse: weights of pairs, not negative. Where the two directions of a pair differ,
+        the greater weight counts.
     """
 
     def __init__(self, graph: sparse.spmatrix | sparse.sparray) -> None:
-        rows = sparse.csr_array(graph)
-        self._graph = ((rows + rows.T) != 0).tocsr()
+        rows = sparse.csr_array(graph).astype(np.float32)
+        self._graph = rows.maximum(rows.T).tocsr()
 
     def block(self, batch: np.ndarray) -> Tensor:
         """See :class:`Pairs`."""
-        return torch.from_numpy(self._graph[batch][:, batch].toarray().astype(bool))
+        return torch.from_numpy(self._graph[batch][:, batch].toarray())
 
 
 def neighbour_graph(coordinates: np.ndarray, sections: np.ndarray, k: int) -> sparse.csr_array:
@@ -74,22 +77,77 @@ def neighbour_graph(coordinates: np.ndarray, sections: np.ndarray, k: int) -> sp
     scipy.sparse.csr_array
         (n, n), 1 for a neighbour.
     """
-    rows, columns = [], []
+
+    def nearest(points: np.ndarray) -> sparse.csr_matrix:
+        return kneighbors_graph(points, min(k, len(points) - 1))
+
+    return _by_section(coordinates, sections, nearest)
+
+
+def radius_graph(coordinates: np.ndarray, sections: np.ndarray, radius: float) -> sparse.csr_array:
+    """All pairs of a section that lie within a radius, in coordinate units: (n, n), 1 for a pair.
+
+    Parameters
+    ----------
+    coordinates, sections
+        As for :func:`neighbour_graph`.
+    radius
+        In coordinate units.
+    """
+    return _by_section(coordinates, sections, lambda p: radius_neighbors_graph(p, radius))
+
+
+def _by_section(
+    coordinates: np.ndarray,
+    sections: np.ndarray,
+    connect: Callable[[np.ndarray], sparse.csr_matrix],
+) -> sparse.csr_array:
+    """One graph over all spots, from those of the sections, which have two spots at least."""
+    n = len(coordinates)
+    rows, columns = [np.empty(0, int)], [np.empty(0, int)]
     for section in np.unique(sections):
         members = np.flatnonzero(sections == section)
-        if len(members) < 2:
-            continue
-        finder = NearestNeighbors(n_neighbors=min(k, len(members) - 1))
-        found = finder.fit(coordinates[members]).kneighbors(return_distance=False)
-        rows.append(np.repeat(members, found.shape[1]))
-        columns.append(members[found.ravel()])
-    n = len(coordinates)
-    row, column = (np.concatenate(part or [np.empty(0, int)]) for part in (rows, columns))
+        if len(members) > 1:
+            row, column = connect(coordinates[members]).nonzero()
+            rows.append(members[row])
+            columns.append(members[column])
+    row, column = np.concatenate(rows), np.concatenate(columns)
     return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(n, n))
 
 
-def make_pairs(mask: PairMask, coordinates: np.ndarray, sections: np.ndarray, k: int) -> Pairs:
-    """The mask named in the training settings, over coordinates (n, 2 or 3)."""
-    if mask == "all":
-        return SectionPairs(sections)
-    return SparsePairs(neighbour_graph(coordinates, sections, k))
+def make_pairs(
+    settings: TrainingSettings,
+    coordinates: np.ndarray,
+    sections: np.ndarray,
+    given: sparse.csr_array | None = None,
+) -> Pairs:
+    """The mask named in the training settings.
+
+    Parameters
+    ----------
+    settings
+        Which mask, with how many neighbours or what radius.
+    coordinates
+        (n, 2 or 3); a spot whose place is not known (NaN) has no pairs.
+    sections
+        (n,) integer codes.
+    given
+        (n, n) weights, for the mask ``given``.
+    """
+    located = np.isfinite(coordinates).all(axis=1)
+    if settings.mask == "all":
+        # Each spot without a place is in a section of its own.
+        return SectionPairs(np.where(located, sections, -1 - np.arange(len(sections))))
+    if given is not None:
+        return SparsePairs(given)
+    points, codes = coordinates[located], sections[located]
+    if settings.mask == "radius":
+        graph = radius_graph(points, codes, settings.radius * spot_distance(points))
+    else:
+        # A pair that is near by several numbers of neighbours counts as often.
+        graph = sum(neighbour_graph(points, codes, k) for k in settings.neighbour_numbers)
+    indices = np.flatnonzero(located)
+    row, column = graph.nonzero()
+    shape = (len(coordinates), len(coordinates))
+    whole = sparse.coo_array((graph[row, column], (indices[row], indices[column])), shape=shape)
+    return SparsePairs(whole)

@@ -73,6 +73,7 @@ def train(
     pairs: Pairs,
     settings: TrainingSettings,
     input_noise: float,
+    seen: Tensor | None = None,
 ) -> Iterator[Losses]:
     """Fit the network in place; it is usable, in evaluation mode, after every epoch.
 
@@ -90,6 +91,8 @@ def train(
         Weights, schedule and seed.
     input_noise
         Standard deviation of the Gaussian noise added to x.
+    seen
+        (n, n_genes) 1 where a gene was measured, else 0; measured everywhere if not given.
 
     Yields
     ------
@@ -99,6 +102,7 @@ def train(
     device = find_device(settings.device)
     network.to(device)
     x, s = x.to(device), s.to(device)
+    seen = None if seen is None else seen.to(device)
     rng = np.random.default_rng(settings.seed)
     noise_source = torch.Generator(device).manual_seed(settings.seed)
     n_batches = -(-len(x) // settings.batch_size)
@@ -116,7 +120,7 @@ def train(
         z = mean + draw * (0.5 * log_variance).exp()
         losses = torch.stack(
             [
-                reconstruction(clean, network.decode(z)),
+                reconstruction(clean, network.decode(z), None if seen is None else seen[batch]),
                 kl_divergence(mean, log_variance, x.shape[1]),
                 distance_preserving(mean, s[batch], network.scale, pairs.block(batch).to(device)),
             ]

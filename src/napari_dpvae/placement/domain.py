@@ -10,6 +10,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from napari_dpvae.settings import DomainChoice
+from napari_dpvae.spacing import spot_distance
 
 CONCAVITY = 0.15
 """How closely a concave outline follows the spots: 0 as closely as can be, 1 is convex."""
@@ -121,12 +122,3 @@ def make_domain(
     hull = spots.convex_hull if choice == "convex" else shapely.concave_hull(spots, CONCAVITY)
     border = hull.buffer(spot_distance(coordinates)).exterior
     return InsideOutlines([shapely.get_coordinates(border)])
-
-
-def spot_distance(coordinates: np.ndarray) -> float:
-    """The median distance to the nearest other place with a spot, in the coordinates' unit."""
-    places = np.unique(coordinates, axis=0)
-    if len(places) < 2:
-        return 0.0
-    distances, _ = cKDTree(places).query(places, k=2)
-    return float(np.median(distances[:, 1]))

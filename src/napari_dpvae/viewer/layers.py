@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.keys import RADIUS, SPATIAL, STATUS
-from napari_dpvae.placement.domain import spot_distance
+from napari_dpvae.spacing import spot_distance
 from napari_dpvae.viewer.facets import CORNERS, facet_faces, facet_vertices
 
 MOST_POINTS = 100_000

@@ -1,0 +1,87 @@
+"""Go on training with a query: its own ELBO beside the reference's whole objective."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import anndata as ad
+import numpy as np
+
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.errors import DataError
+from napari_dpvae.fitting import Fitting
+from napari_dpvae.layout import Layout
+from napari_dpvae.model.network import Network
+from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.trained import Trained
+from napari_dpvae.trial import Spots, make_folds
+
+
+class FineTuning(Fitting):
+    """A fitting that starts from a trained model, and also sees a query.
+
+    Cells whose place is not known take part in reconstruction and KL alone; those whose place is
+    known also have distances to the frame's spots, and become anchors.
+
+    Parameters
+    ----------
+    start
+        What to go on from.
+    reference
+        That it was trained on.
+    query
+        Checked.
+    layout
+        Of the reference.
+    known
+        (n, 2 or 3) places of the query's cells, NaN where they are not known.
+    settings
+        How to train.
+
+    Raises
+    ------
+    DataError
+        When the model was trained on another reference, or the query lacks the panel's genes.
+    """
+
+    def __init__(
+        self,
+        start: Trained,
+        reference: ad.AnnData,
+        query: ad.AnnData,
+        layout: Layout,
+        known: np.ndarray,
+        settings: TrainingSettings,
+    ) -> None:
+        super().__init__(reference, settings, layout)
+        self._start, self._query, self._known = start, query, known
+        coordinates = np.asarray(reference.obsm[SPATIAL], float)
+        if not np.array_equal(coordinates[layout.sections == layout.frame], start.coordinates):
+            raise DataError(
+                "The model was trained on another reference: fine-tune it with the one it was "
+                "trained on, or train a new model."
+            )
+
+    def _prepare(self) -> None:
+        """Read reference and query by the panel that is there."""
+        self._panel = self._start.panel
+        sections, frame = self._layout.sections, self._layout.frame
+        aligned, n = self._start.align(self._query), len(sections)
+        self._seen = np.ones((n + len(aligned.x), len(aligned.present)), np.float32)
+        self._seen[n:] = aligned.present
+        folds = make_folds(sections, self._settings.members, self._settings.seed)
+        coordinates = np.asarray(self._reference.obsm[SPATIAL], float)
+        self._spots = Spots(
+            np.concatenate([self._panel.standardise(self._reference).x, aligned.x]),
+            np.concatenate([coordinates, self._known]),
+            np.concatenate([sections, np.full(len(aligned.x), frame)]),
+            np.concatenate([folds, np.full(len(aligned.x), -1)]),
+        )
+        if self._layout.pairs is not None:
+            pairs = self._layout.pairs.copy()
+            pairs.resize((len(self._spots.x), len(self._spots.x)))
+            self._layout = replace(self._layout, pairs=pairs)
+
+    def _new_network(self, fold: int, seed: int, dropout: float) -> Network:
+        return copy.deepcopy(self._start.members[fold].network)

@@ -1,0 +1,96 @@
+"""How the spots of a reference belong together: sections, the frame, pairs given by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anndata as ad
+import numpy as np
+from scipy import sparse
+
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.errors import DataError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a reference says of its spots beside expression and coordinates.
+
+    Attributes
+    ----------
+    sections
+        (n,) integer code of each spot's section.
+    frame
+        Code of the section that cells are placed in.
+    pairs
+        (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
+    image
+        The one library of ``uns["spatial"]`` that shows the frame; empty if none does.
+    """
+
+    sections: np.ndarray
+    frame: int
+    pairs: sparse.csr_array | None
+    image: dict[str, Any]
+
+    @classmethod
+    def read(
+        cls,
+        reference: ad.AnnData,
+        section_key: str | None = None,
+        frame: str | None = None,
+        pairs_key: str | None = None,
+    ) -> Layout:
+        """From a reference that was checked.
+
+        Parameters
+        ----------
+        reference
+            Spots by genes.
+        section_key
+            Column of ``obs`` with the section of each spot; one section if not given.
+        frame
+            The section that cells are placed in; the one with most spots if not given.
+        pairs_key
+            Entry of ``obsp`` with the weights of pairs.
+
+        Raises
+        ------
+        DataError
+            When there is no such section, or no such entry.
+        """
+        pairs = None if pairs_key is None else _given_pairs(reference, pairs_key)
+        if section_key is None:
+            if frame is not None:
+                raise DataError(f"The frame '{frame}' needs the obs column that names sections.")
+            return cls(np.zeros(reference.n_obs, int), 0, pairs, _image(reference, None))
+        column = reference.obs[section_key].astype("category")
+        codes = column.cat.codes.to_numpy().astype(int)
+        names = column.cat.categories.astype(str)
+        chosen = names[np.bincount(codes[codes >= 0]).argmax()] if frame is None else str(frame)
+        if chosen not in names:
+            raise DataError(f"The reference has no section '{chosen}': it has {', '.join(names)}.")
+        return cls(codes, names.get_loc(chosen), pairs, _image(reference, chosen))
+
+
+def _given_pairs(reference: ad.AnnData, key: str) -> sparse.csr_array:
+    if key not in reference.obsp:
+        there = ", ".join(reference.obsp) or "nothing"
+        raise DataError(f"The reference has no obsp['{key}'] with pairs: obsp has {there}.")
+    pairs = sparse.csr_array(reference.obsp[key]).astype(np.float32)
+    if pairs.nnz == 0 or not np.isfinite(pairs.data).all() or (pairs.data < 0).any():
+        raise DataError(
+            f"The weights of pairs in obsp['{key}'] must be finite and not negative, and some "
+            "must be more than 0."
+        )
+    return pairs
+
+
+def _image(reference: ad.AnnData, section: str | None) -> dict[str, Any]:
+    entries = reference.uns.get(SPATIAL, {})
+    libraries = {name: entry for name, entry in entries.items() if isinstance(entry, Mapping)}
+    if len(libraries) > 1 and section is not None:
+        libraries = {section: libraries[section]} if section in libraries else {}
+    return libraries

@@ -1,0 +1,104 @@
+"""One network, assessed on the part of the spots that it did not see."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_dpvae.expression import GenePanel, row_correlation
+from napari_dpvae.member import Member
+from napari_dpvae.placement.domain import NearSpots
+from napari_dpvae.settings import PlacementSettings
+
+
+class Spots(NamedTuple):
+    """What the network sees: row i of each is spot i, or a query's cell.
+
+    The reference's spots come first.
+    """
+
+    x: np.ndarray
+    """(n, n_genes) float32, standardised."""
+    coordinates: np.ndarray
+    """(n, 2 or 3); NaN where the place is not known."""
+    sections: np.ndarray
+    """(n,) integer codes."""
+    folds: np.ndarray
+    """(n,) the fold in which each is held out; -1 never."""
+
+    def take(self, chosen: np.ndarray) -> Spots:
+        """Those of a boolean mask."""
+        return Spots(*(part[chosen] for part in self))
+
+    @property
+    def located(self) -> np.ndarray:
+        """(n,) bool: whose place is known."""
+        return np.asarray(np.isfinite(self.coordinates).all(axis=1))
+
+
+class Trial(NamedTuple):
+    """A network trained with one part of the spots held out, and how it placed them."""
+
+    member: Member
+    errors: np.ndarray
+    """(h,) distances from the truth of the held-out spots, in coordinate units."""
+    spreads: np.ndarray
+    """(h,) their anchor spreads."""
+    likeness: np.ndarray
+    """(h,) their likeness to what is expected there."""
+    explained: float
+    """Share of their expression that the network explains."""
+
+
+def assess(member: Member, placing: Member, panel: GenePanel, seen: Spots, unseen: Spots) -> Trial:
+    """Place the unseen spots by those seen.
+
+    Parameters
+    ----------
+    member
+        The network with all spots of the frame as anchors.
+    placing
+        The same with those seen alone.
+    panel
+        That the expression was standardised by.
+    seen, unseen
+        Spots of the frame.
+    """
+    latents = placing.encode(unseen.x)
+    points, spreads = placing.place(latents, seen.coordinates, PlacementSettings().anchors)
+    points = NearSpots(seen.coordinates).keep_inside(points)
+    decoded = placing.decode(latents)
+    residual = ((unseen.x - decoded) ** 2).sum()
+    total = ((unseen.x - unseen.x.mean(axis=0)) ** 2).sum()
+    return Trial(
+        member,
+        np.linalg.norm(points - unseen.coordinates, axis=1),
+        spreads,
+        row_correlation(
+            unseen.x * panel.deviation + panel.mean, decoded * panel.deviation + panel.mean
+        ),
+        float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
+    )
+
+
+def make_folds(sections: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """(n,) the fold, 0 to k - 1, of each spot: random, and even within every section."""
+    rng = np.random.default_rng(seed)
+    folds = np.zeros(len(sections), int)
+    for section in np.unique(sections):
+        members = rng.permutation(np.flatnonzero(sections == section))
+        folds[members] = np.arange(len(members)) % k
+    return folds
+
+
+def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:
+    """Coordinates centred in each section and of unit variance; and the unit: one for all axes.
+
+    float32; NaN stays, and counts for nothing.
+    """
+    centred = coordinates.copy()
+    for section in np.unique(sections[np.isfinite(coordinates).all(axis=1)]):
+        centred[sections == section] -= np.nanmean(coordinates[sections == section], axis=0)
+    unit = float(np.sqrt(np.nanmean(centred**2)))
+    return (centred / unit).astype(np.float32), unit

@@ -1,0 +1,73 @@
+"""Fine-tuning: a query's own ELBO, its known places, and a model that stays as it was."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from napari_dpvae import DPVAE
+from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.evaluation.metrics import localisation_errors
+
+Refuses = Callable[[str], AbstractContextManager[None]]
+
+
+def reconstruction_error(model: DPVAE, phantom: Phantom) -> float:
+    """Of the query's cells, by the first network."""
+    cells, member = model.trained.align(phantom.query), model.trained.members[0]
+    return float(((cells.x - member.decode(member.encode(cells.x))) ** 2).mean())
+
+
+def test_a_tuned_model_knows_the_query_and_the_first_stays_as_it_was(
+    phantom: Phantom, model: DPVAE
+) -> None:
+    before = model.trained.model_hash()
+    stages = []
+    tuned = model.fine_tune(
+        phantom.reference, phantom.query, epochs=10, progress=lambda r: stages.append(r.epoch)
+    )
+    assert stages == list(range(21))
+    assert model.trained.model_hash() == before != tuned.trained.model_hash()
+    assert reconstruction_error(tuned, phantom) < reconstruction_error(model, phantom)
+    assert len(tuned.trained.members) == len(model.trained.members)
+    np.testing.assert_array_equal(tuned.trained.coordinates, model.trained.coordinates)
+    assert np.isfinite(tuned.trained.conformal)
+
+
+def test_known_places_become_anchors_and_help_the_others(phantom: Phantom, model: DPVAE) -> None:
+    query = phantom.query.copy()
+    true = phantom.truth.loc[query.obs_names].to_numpy()
+    known = np.arange(query.n_obs) % 3 == 0
+    query.obsm["known"] = np.where(known[:, None], true, np.nan)
+    tuned = model.fine_tune(phantom.reference, query, known_key="known", epochs=20)
+    assert len(tuned.trained.coordinates) == phantom.reference.n_obs + known.sum()
+    others = query[~known].copy()
+    errors = [
+        localisation_errors(true[~known], m.place(others).obsm["spatial"]).mean()
+        for m in (tuned, model)
+    ]
+    assert errors[0] < errors[1]
+
+
+def test_a_query_that_lacks_genes_does_not_teach_their_mean(phantom: Phantom, model: DPVAE) -> None:
+    lacking = model.genes[::2]
+    query = phantom.query[:, ~phantom.query.var_names.isin(lacking)].copy()
+    tuned = model.fine_tune(phantom.reference, query, epochs=10)
+    member, before = tuned.trained.members[0], model.trained.members[0]
+    spread = [m.decode(m.latents)[:, ::2].std(axis=0).mean() for m in (member, before)]
+    assert spread[0] > 0.8 * spread[1]
+
+
+def test_another_reference_is_refused(phantom: Phantom, model: DPVAE, refuses: Refuses) -> None:
+    with refuses("trained on another reference"):
+        model.fine_tune(phantom.reference[:100].copy(), phantom.query, epochs=1)
+
+
+def test_stopping_midway_changes_nothing(phantom: Phantom, model: DPVAE) -> None:
+    before = model.trained.model_hash()
+    steps = model.fine_tune_epochs(phantom.reference, phantom.query, epochs=5)
+    for report in steps:
+        if report.epoch == 7:
+            break
+    steps.close()
+    assert model.trained.model_hash() == before
