@@ -164,6 +164,7 @@ def test_side_by_side_shows_the_histology_twice_with_one_camera(
     assert viewer.canvas.grid.actual_shape(viewer.layers) == (1, 2)
     halves = [viewer.canvas.grid.position(i, viewer.layers) for i in range(len(viewer.layers))]
     assert halves == [(0, 0), (0, 0), (0, 1), (0, 1)]
+    assert layer_names(viewer)[1] == "placed cells"
     dpv.session(viewer).placed = placed[:20].copy()
     assert viewer.canvas.grid.actual_shape(viewer.layers) == (1, 2)
     look.arrangement = "overlaid"

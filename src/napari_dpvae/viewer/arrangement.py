@@ -15,7 +15,7 @@ SPACING = 0.01
 
 
 class SideBySide:
-    """napari's grid with two halves, the histology in both.
+    """napari's grid with two halves: placed cells, reference; the histology in both.
 
     Parameters
     ----------
@@ -27,15 +27,16 @@ class SideBySide:
 
     def __init__(self, viewer: Viewer, reference: Sequence[Layer], placed: Sequence[Layer]) -> None:
         self._viewer = viewer
+        self._placed = placed
         self._copies = [_copy(layer) for layer in reference if isinstance(layer, Image)]
-        left = [layer for layer in reference if layer in viewer.layers]
-        right = [*self._copies, *(layer for layer in placed if layer in viewer.layers)]
         active = viewer.layers.selection.active
         viewer.layers.extend(self._copies)
         viewer.layers.selection.active = active
-        # napari fills the halves by so many layers each: these must stand together.
+        left = [*self._copies, *(layer for layer in placed if layer in viewer.layers)]
+        right = [layer for layer in reference if layer in viewer.layers]
         for layer in [*left, *right]:
             viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+        # napari puts so many layers into each half: the fuller one comes first.
         viewer.canvas.grid.stride = max(len(left), 1)
         viewer.canvas.grid.shape = (1, -1)
         viewer.canvas.grid.spacing = SPACING
@@ -43,11 +44,15 @@ class SideBySide:
         viewer.reset_view()
 
     def end(self) -> None:
-        """Lay everything on one tissue again."""
+        """Lay everything on one tissue again, the placed cells on top."""
+        layers = self._viewer.layers
         self._viewer.canvas.grid.enabled = False
+        for layer in self._placed:
+            if layer in layers:
+                layers.move(layers.index(layer), len(layers))
         for layer in self._copies:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+            if layer in layers:
+                layers.remove(layer)
         self._viewer.reset_view()
 
 

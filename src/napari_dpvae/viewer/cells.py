@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import NamedTuple
 
 import anndata as ad
@@ -13,6 +14,7 @@ from napari_dpvae.colours.categories import category_codes, is_numeric
 from napari_dpvae.colours.scale import Expression
 from napari_dpvae.data.keys import RADIUS, STATUS
 from napari_dpvae.placement.uncertainty import OUTSIDE
+from napari_dpvae.viewer.colouring import Colouring
 from napari_dpvae.viewer.discs import Discs
 from napari_dpvae.viewer.facets import Facets
 from napari_dpvae.viewer.layers import LayerData
@@ -68,6 +70,25 @@ class Cells:
         if column not in self.adata.obs:
             return np.full(self.adata.n_obs, -1)
         return category_codes(self.adata.obs[column], names)
+
+    def describe(self, cell: int, colouring: Colouring) -> str:
+        """What is known of a cell, in lines: barcode, type, value, status, radius."""
+        obs = self.adata.obs
+        lines = [f"<b>{escape(str(self.adata.obs_names[cell]))}</b>"]
+        kind = next(
+            (name for name in obs if name != STATUS and obs[name].dtype == "category"), None
+        )
+        for column in dict.fromkeys((kind, colouring.column)):
+            if column in obs and column not in (STATUS, RADIUS):
+                lines.append(f"{escape(str(column))}: {escape(str(obs[column].iloc[cell]))}")
+        own = self.numbers(colouring.gene, None)
+        if own is not None:
+            lines.append(f"{escape(str(colouring.gene))}: {own.values[cell]:.3g}")
+        if STATUS in obs:
+            lines.append(str(obs[STATUS].iloc[cell]))
+        if RADIUS in obs:
+            lines.append(f"radius {obs[RADIUS].iloc[cell]:.4g} units")
+        return "<br>".join(lines)
 
     def paint_plain(self) -> None:
         """One colour for all."""

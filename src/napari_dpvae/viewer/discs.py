@@ -23,7 +23,6 @@ class Discs(Marks[Points]):
 
     def __init__(self, layer: Points, strangers: np.ndarray) -> None:
         super().__init__(layer, strangers)
-        self._size = np.array(layer.size)
         if strangers.any():
             layer.symbol = np.where(strangers, STRANGER, "disc")
 
@@ -31,6 +30,9 @@ class Discs(Marks[Points]):
     def bar(self) -> ColorBarOverlay:
         """The layer's colour bar."""
         return self.layer.face_colorbar
+
+    def _measure(self) -> float:
+        return float(np.median(self.layer.size))
 
     @property
     def centres(self) -> np.ndarray:
@@ -58,7 +60,7 @@ class Discs(Marks[Points]):
 
     def resize(self, share: np.ndarray) -> None:
         """Draw each cell (n,) at a share of the usual size."""
-        self.layer.size = self._size * share
+        self.layer.size = self.size * share
 
     def _show(self) -> None:
         self.layer.shown = self.shown

@@ -46,12 +46,14 @@ class Facets(Marks[Surface]):
         super().__init__(layer, strangers)
         corners = layer.vertices.reshape(-1, CORNERS, layer.vertices.shape[1])
         self._centres = corners.mean(axis=1)
-        self._size = float(np.ptp(corners[0, :, 0]))
 
     @property
     def bar(self) -> ColorBarOverlay:
         """The layer's colour bar."""
         return self.layer.colorbar
+
+    def _measure(self) -> float:
+        return float(np.ptp(self.layer.vertices[:CORNERS, 0]))
 
     @property
     def centres(self) -> np.ndarray:
@@ -86,7 +88,7 @@ class Facets(Marks[Surface]):
 
     def resize(self, share: np.ndarray) -> None:
         """Draw each cell (n,) at a share of the usual size."""
-        self.layer.vertices = facet_vertices(self._centres, self._size * share)
+        self.layer.vertices = facet_vertices(self._centres, self.size * share)
 
     def _show(self) -> None:
         faces = facet_faces(np.flatnonzero(self.shown), self._centres.shape[1])

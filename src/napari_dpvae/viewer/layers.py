@@ -62,22 +62,22 @@ def reference_layer(reference: ad.AnnData) -> LayerData:
     flat = reference.obsm[SPATIAL].shape[1] == 2
     features = pd.DataFrame({"spot": reference.obs_names.to_numpy(str)})
     options = {"name": "reference spots", "opacity": 0.75 if flat else 0.35}
-    return _cells_layer(reference, _spot_size(reference), features, options, "#00000080")
+    return _cells_layer(reference, _spot_size(reference), features, options)
 
 
 def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
-    """Placed cells; on a slice less wide than a spot and ringed in white, so that both are seen."""
+    """Placed cells; on a slice less wide than a spot, so that both are seen."""
     flat = placed.obsm[SPATIAL].shape[1] == 2
     size = _spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.0)
     features = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
     for key in (STATUS, RADIUS):
         if key in placed.obs:
             features[key.removeprefix("dpvae_")] = placed.obs[key].to_numpy()
-    return _cells_layer(placed, size, features, {"name": "placed cells"}, "#ffffffc0")
+    return _cells_layer(placed, size, features, {"name": "placed cells"})
 
 
 def _cells_layer(
-    cells: ad.AnnData, size: float, features: pd.DataFrame, options: dict[str, Any], border: str
+    cells: ad.AnnData, size: float, features: pd.DataFrame, options: dict[str, Any]
 ) -> LayerData:
     """Points; or a surface, which napari draws and recolours faster, for very many cells."""
     centres = to_napari(cells.obsm[SPATIAL])
@@ -89,8 +89,8 @@ def _cells_layer(
     style = {
         "size": size,
         "features": features,
-        "border_width": 0.06,
-        "border_color": border,
+        "border_width": 0.05,
+        "border_color": "#000000a0",
         "symbol": "disc",
         "shading": "none" if centres.shape[1] == 2 else "spherical",
         "face_color": "white",

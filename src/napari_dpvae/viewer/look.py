@@ -11,6 +11,7 @@ from napari_dpvae.placement.uncertainty import STATUSES
 
 Arrangement = Literal["overlaid", "side by side"]
 Uncertainty = Literal["not shown", "as size", "as opacity"]
+Regions = Literal["not shown", "of the cell under the pointer", "of selected cells"]
 
 
 class Look(EventedModel):
@@ -25,6 +26,10 @@ class Look(EventedModel):
     uncertainty: Uncertainty = Field(
         default="not shown",
         description="The less sure a cell's place, the smaller or fainter it is drawn.",
+    )
+    regions: Regions = Field(
+        default="not shown",
+        description="Outline the region that holds a cell with the stated probability.",
     )
     statuses: frozenset[str] = Field(
         default=frozenset(STATUSES), description="Draw placed cells of these kinds alone."

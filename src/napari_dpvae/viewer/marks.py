@@ -33,11 +33,17 @@ class Marks(ABC, Generic[LayerT]):
         self.strangers = strangers
         self.opacity: np.ndarray | None = None
         self.shown = np.ones(len(strangers), bool)
+        self.size = self._measure()
+        """Of a mark, in coordinate units."""
 
     @property
     @abstractmethod
     def bar(self) -> ColorBarOverlay:
         """The layer's colour bar."""
+
+    @abstractmethod
+    def _measure(self) -> float:
+        """The usual size of a mark."""
 
     @property
     @abstractmethod

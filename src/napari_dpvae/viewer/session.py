@@ -16,6 +16,7 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.same_reference import is_trained_on
 from napari_dpvae.viewer.colouring import Colouring
 from napari_dpvae.viewer.look import Look
+from napari_dpvae.viewer.selection import Selection
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -43,6 +44,7 @@ class Session:
         self._placed: ad.AnnData | None = None
         self.colouring = Colouring(self._data)
         self.look = Look()
+        self.selection = Selection(lambda: self._placed)
 
     @property
     def reference(self) -> ad.AnnData | None:
@@ -118,6 +120,7 @@ class Session:
     @placed.setter
     def placed(self, placed: ad.AnnData | None) -> None:
         self._placed = placed
+        self.selection.cells = ()
         self.placed_changed.emit(placed)
 
     def _data(self) -> list[ad.AnnData]:

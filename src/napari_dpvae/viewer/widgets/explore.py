@@ -10,7 +10,7 @@ from napari_dpvae.viewer.session import Session
 from napari_dpvae.viewer.widgets.fold import Fold
 from napari_dpvae.viewer.widgets.gene_row import GeneRow
 from napari_dpvae.viewer.widgets.legend import Legend
-from napari_dpvae.viewer.widgets.look_form import StatusRow, look_form
+from napari_dpvae.viewer.widgets.look_form import CHOICES, StatusRow, look_form
 from napari_dpvae.viewer.widgets.scale_row import ColormapBox, LimitsRow
 from napari_dpvae.viewer.widgets.step import Step
 
@@ -53,7 +53,7 @@ class ExploreStep(Step):
             self.follow(signal, self._list)
         self.follow(session.model_changed, self._refresh)
         self.follow(session.colouring.changed, self._refresh)
-        for name in ("arrangement", "uncertainty", "statuses"):
+        for name in (*CHOICES, "statuses"):
             self.follow(session.look.events[name], self._refresh_look)
         self._list()
 

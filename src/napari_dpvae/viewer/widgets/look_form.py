@@ -13,7 +13,7 @@ from napari_dpvae.placement.uncertainty import STATUSES
 from napari_dpvae.viewer.look import Look
 from napari_dpvae.viewer.session import Session
 
-CHOICES = ("arrangement", "uncertainty")
+CHOICES = ("arrangement", "uncertainty", "regions")
 SAYS = {
     "placed": "Their region is smaller than half of the tissue.",
     "uncertain": "Their region is so wide that it tells little.",

@@ -1,0 +1,79 @@
+"""Which placed cells are selected, and the groups that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from psygnal import Signal
+
+from napari_dpvae.errors import DataError
+
+GROUP = "group"
+"""Column of ``obs`` of the placed cells that names their group."""
+
+
+class Selection:
+    """The placed cells that are selected; ``changed`` follows when it is set.
+
+    Groups are kept in the column ``group`` of the placed cells' ``obs``, so that they are saved
+    with them; ``grouped`` follows when they change.
+
+    Parameters
+    ----------
+    placed
+        Gives the placed cells.
+    """
+
+    changed = Signal(object)
+    grouped = Signal()
+
+    def __init__(self, placed: Callable[[], ad.AnnData | None]) -> None:
+        self._placed = placed
+        self._cells = np.empty(0, int)
+
+    @property
+    def cells(self) -> np.ndarray:
+        """(k,) numbers of the selected cells."""
+        return self._cells
+
+    @cells.setter
+    def cells(self, cells: Iterable[int]) -> None:
+        chosen = np.unique(np.fromiter(cells, int))
+        if not np.array_equal(chosen, self._cells):
+            self._cells = chosen
+            self.changed.emit(chosen)
+
+    def name(self, group: str) -> None:
+        """Put the selected cells into a group; a cell is in one group at most.
+
+        Raises
+        ------
+        DataError
+            When no cell is selected, or the name is empty.
+        """
+        placed, group = self._placed(), group.strip()
+        if placed is None or not len(self._cells):
+            raise DataError("No placed cell is selected: draw around some first.")
+        if not group:
+            raise DataError("A group needs a name.")
+        groups = self._groups(placed)
+        groups.iloc[self._cells] = group
+        placed.obs[GROUP] = groups.astype("category")
+        self.grouped.emit()
+
+    def dissolve(self, group: str) -> None:
+        """Take a group away; its cells stay."""
+        placed = self._placed()
+        if placed is not None and GROUP in placed.obs:
+            groups = self._groups(placed)
+            placed.obs[GROUP] = groups.where(groups != group).astype("category")
+            self.grouped.emit()
+
+    @staticmethod
+    def _groups(placed: ad.AnnData) -> pd.Series:
+        if GROUP in placed.obs:
+            return placed.obs[GROUP].astype(object)
+        return pd.Series(None, index=placed.obs_names, dtype=object)
