@@ -45,18 +45,29 @@ class Discs(Marks[Points]):
         The colours are looked up in a table here: five times faster than letting the layer map a
         feature.
         """
-        colours = self._rgba(shade_index(values, limits), shade_table(colormap))
-        with self.layer.events.face_color.blocker():
-            self.layer.face_contrast_limits = limits
-            self.layer.face_colormap = colormap
-            self.layer.face_color = colours
-        self.layer.refresh(extent=False)
+        self._paint(
+            shade_index(values, limits), shade_table(colormap), limits=limits, colormap=colormap
+        )
 
     def paint_classes(self, codes: np.ndarray, colours: np.ndarray) -> None:
         """Colour by codes (n,) into colours (k, 4); -1 is grey."""
+        self._paint(codes.copy(), np.vstack([colours, FAINT]))
+
+    def _paint(
+        self,
+        index: np.ndarray,
+        table: np.ndarray,
+        *,
+        limits: tuple[float, float] | None = None,
+        colormap: str | None = None,
+    ) -> None:
         with self.layer.events.face_color.blocker():
-            self.layer.face_color = self._rgba(codes.copy(), np.vstack([colours, FAINT]))
-        self.layer.refresh(extent=False)
+            if limits is not None:
+                self.layer.face_contrast_limits = limits
+                self.layer.face_colormap = colormap
+            self.layer.face_color = self._rgba(index, table)
+        # The colours draw themselves: a whole refresh would do so once more.
+        self.layer.refresh(data_displayed=False, highlight=False, extent=False)
 
     def resize(self, share: np.ndarray) -> None:
         """Draw each cell (n,) at a share of the usual size."""

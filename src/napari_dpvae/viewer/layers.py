@@ -12,7 +12,7 @@ from napari_dpvae.data.keys import RADIUS, SPATIAL, STATUS
 from napari_dpvae.spacing import spot_distance
 from napari_dpvae.viewer.facets import CORNERS, facet_faces, facet_vertices
 
-MOST_POINTS = 100_000
+MOST_POINTS = 50_000
 """Above it, cells are drawn as a surface."""
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari's plugins hand over: data, keyword arguments, type of layer."""
@@ -104,4 +104,9 @@ def _spot_size(cells: ad.AnnData) -> float:
         diameter = entry.get("scalefactors", {}).get("spot_diameter_fullres")
         if diameter:
             return float(diameter)
-    return 0.7 * spot_distance(np.unique(np.asarray(cells.obsm[SPATIAL], float), axis=0)) or 1.0
+    coordinates = np.asarray(cells.obsm[SPATIAL], float)
+    if len(coordinates) > MOST_POINTS:
+        # Neighbours of so many take seconds to find: take them to lie evenly.
+        extent = np.ptp(coordinates, axis=0)
+        return 0.7 * float((extent.prod() / len(coordinates)) ** (1 / len(extent))) or 1.0
+    return 0.7 * spot_distance(np.unique(coordinates, axis=0)) or 1.0
