@@ -35,6 +35,10 @@ def test_stop_and_keep_gives_a_usable_model_and_training_again_replaces_it(
 ) -> None:
     dock = training
     assert "left" in dock.model.progress.text.text()
+    curves = dock.model.training.curves.getPlotItem().listDataItems()
+    qtbot.waitUntil(
+        lambda: any(len(curve.yData) > 3 for curve in curves if curve.yData is not None)
+    )
     qtbot.mouseClick(dock.model.progress.stop, LEFT)
     idle(dock.model)
     stopped = dock.session.model

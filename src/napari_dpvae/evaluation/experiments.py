@@ -35,6 +35,8 @@ class HeldOut(NamedTuple):
     """(n, d)."""
     placed: np.ndarray
     """(n, d)."""
+    one_frame: bool
+    """Whether the two can be compared as they are."""
 
 
 class Evaluation(NamedTuple):
@@ -44,8 +46,11 @@ class Evaluation(NamedTuple):
     """A row for each method and seed: see :func:`evaluate`."""
     held_out: list[HeldOut]
     """In the order of the rows."""
-    one_frame: bool
-    """Whether true and placed coordinates can be compared as they are."""
+
+    @property
+    def one_frame(self) -> bool:
+        """Whether true and placed coordinates can be compared as they are."""
+        return all(part.one_frame for part in self.held_out)
 
 
 def evaluate(
@@ -140,6 +145,7 @@ def evaluate_steps(
     runs = [
         (name, seed) for seed in range(settings.seed, settings.seed + seeds) for name in methods
     ]
+    one_frame = query is None and split != "section"
     held_out = []
     for i, (name, seed) in enumerate(runs):
         case = hold_out(reference, query, split, seed, section_key, section)
@@ -148,9 +154,9 @@ def evaluate_steps(
             share = report.epoch / report.epochs
             yield EvaluationReport(f"{name}, seed {seed}: {report.stage}", (i + share) / len(runs))
         placed = fresh.place(case.query, placement)
-        held_out.append(HeldOut(name, seed, case.true, placed.obsm[SPATIAL]))
+        held_out.append(HeldOut(name, seed, case.true, placed.obsm[SPATIAL], one_frame))
     table = pd.DataFrame(
         {"method": part.method, "seed": part.seed} | measure(part.true, part.placed)
         for part in held_out
     )
-    return Evaluation(table, held_out, query is None and split != "section")
+    return Evaluation(table, held_out)

@@ -13,6 +13,7 @@ from napari_dpvae.data.checks import check_query, check_reference
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
+from napari_dpvae.evaluation.experiments import Evaluation, HeldOut
 from napari_dpvae.same_reference import is_trained_on
 from napari_dpvae.viewer.colouring import Colouring
 from napari_dpvae.viewer.look import Look
@@ -21,6 +22,7 @@ from napari_dpvae.viewer.selection import Selection
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_dpvae.viewer.error_arrows import ErrorArrows
     from napari_dpvae.viewer.scene import Scene
 
 
@@ -35,6 +37,8 @@ class Session:
     model_changed = Signal(object)
     placed_changed = Signal(object)
     section_key_changed = Signal(object)
+    evaluation_changed = Signal(object)
+    held_out_changed = Signal(object)
 
     def __init__(self) -> None:
         self._reference: ad.AnnData | None = None
@@ -42,6 +46,8 @@ class Session:
         self._query: ad.AnnData | None = None
         self._model: DPVAE | None = None
         self._placed: ad.AnnData | None = None
+        self._evaluation: Evaluation | None = None
+        self._held_out: HeldOut | None = None
         self.colouring = Colouring(self._data)
         self.look = Look()
         self.selection = Selection(lambda: self._placed)
@@ -57,6 +63,7 @@ class Session:
             check_reference(reference)
         self._reference = reference
         self.placed = None
+        self.evaluation = None
         self.reference_changed.emit(reference)
         columns = section_columns(reference) if reference is not None else []
         self.section_key = columns[0] if columns else None
@@ -123,6 +130,27 @@ class Session:
         self.selection.cells = ()
         self.placed_changed.emit(placed)
 
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The last evaluation of this reference."""
+        return self._evaluation
+
+    @evaluation.setter
+    def evaluation(self, evaluation: Evaluation | None) -> None:
+        self._evaluation = evaluation
+        self.held_out = None
+        self.evaluation_changed.emit(evaluation)
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """The held-out cells whose errors are drawn."""
+        return self._held_out
+
+    @held_out.setter
+    def held_out(self, held_out: HeldOut | None) -> None:
+        self._held_out = held_out
+        self.held_out_changed.emit(held_out)
+
     def _data(self) -> list[ad.AnnData]:
         return [data for data in (self._reference, self._placed) if data is not None]
 
@@ -159,8 +187,8 @@ class Session:
         self.colouring.colormap = colormap
 
 
-_SESSIONS: WeakKeyDictionary[Viewer, tuple[Session, Scene]] = WeakKeyDictionary()
-"""With its scene, which the session's signals hold only weakly."""
+_SESSIONS: WeakKeyDictionary[Viewer, tuple[Session, Scene, ErrorArrows]] = WeakKeyDictionary()
+"""With what draws it, which the session's signals hold only weakly."""
 
 
 def session(viewer: Viewer | None = None) -> Session:
@@ -185,6 +213,7 @@ def session(viewer: Viewer | None = None) -> Session:
     """
     import napari
 
+    from napari_dpvae.viewer.error_arrows import ErrorArrows
     from napari_dpvae.viewer.scene import Scene
 
     viewer = viewer if viewer is not None else napari.current_viewer()
@@ -194,5 +223,5 @@ def session(viewer: Viewer | None = None) -> Session:
     viewer = getattr(viewer, "__wrapped__", viewer)
     if viewer not in _SESSIONS:
         state = Session()
-        _SESSIONS[viewer] = (state, Scene(viewer, state))
+        _SESSIONS[viewer] = (state, Scene(viewer, state), ErrorArrows(viewer, state))
     return _SESSIONS[viewer][0]

@@ -47,7 +47,7 @@ class LossCurves(pg.PlotWidget):
         """How many epochs of the network are on show."""
         return len(self._losses["reconstruction"])
 
-    def clear(self) -> None:
+    def restart(self) -> None:
         """Begin with a new training."""
         self._stage = ""
         for name in CURVES:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_dpvae.viewer.session import session
 from napari_dpvae.viewer.widgets.data import DataStep
+from napari_dpvae.viewer.widgets.evaluate import EvaluateStep
 from napari_dpvae.viewer.widgets.explore import ExploreStep
 from napari_dpvae.viewer.widgets.flow import Flow
 from napari_dpvae.viewer.widgets.model import ModelStep
@@ -40,8 +41,9 @@ class DpvaeDock(QScrollArea):
         self.model = ModelStep(self.session)
         self.place = PlaceStep(self.session)
         self.explore = ExploreStep(self.session)
+        self.evaluate = EvaluateStep(self.session, self.model.form, self.place.form)
         self.save = SaveStep(self.session)
-        steps = (self.data, self.model, self.place, self.explore, self.save)
+        steps = (self.data, self.model, self.place, self.explore, self.evaluate, self.save)
         column = QVBoxLayout()
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)

@@ -131,6 +131,7 @@ class ModelStep(Step):
             self.warn(ANOTHER)
         else:
             self.tell(_summary(model))
+            self.summarise(_headline(model))
         self.set_done(model is not None and self.session.model_fits)
 
 
@@ -147,3 +148,10 @@ def _summary(model: DPVAE) -> str:
     if "held_out_error" in card:
         text += f" · mean error of held-out spots {card['held_out_error']:.4g} units"
     return text
+
+
+def _headline(model: DPVAE) -> str:
+    card = model.card
+    if "held_out_error" not in card:
+        return f"{card['genes']:,} genes, stopped early"
+    return f"{card['genes']:,} genes · error {card['held_out_error']:.4g}"

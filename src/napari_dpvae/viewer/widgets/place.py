@@ -18,6 +18,9 @@ WORDS = dict(zip(STATUSES, ("placed", "uncertain", "outside the reference"), str
 MANY_OUTSIDE = 0.2
 """Share of cells outside the reference from which on it is a warning."""
 
+MANY_MISSING = 0.1
+"""Share of the panel's genes."""
+
 
 class PlaceStep(Step):
     """One button that places the cells, and how many found a place."""
@@ -129,7 +132,7 @@ def _notes(placed: ad.AnnData) -> list[str]:
     outside = (placed.obs[STATUS] == OUTSIDE).mean() if STATUS in placed.obs else 0.0
     if outside > MANY_OUTSIDE:
         notes.append(f"{outside:.0%} of the cells are unlike anything in the reference.")
-    if how.get("genes_missing"):
+    if how.get("genes_missing", 0) > MANY_MISSING * how.get("genes", 0):
         notes.append(
             f"{how['genes_missing']:,} of the {how['genes']:,} panel genes are not in the query: "
             "they count as the reference's mean."

@@ -82,15 +82,15 @@ class Step(Fold):
 
     def tell(self, text: str) -> None:
         """Say what there is, or what is missing."""
-        self._show(text, "plain")
+        self._say(text, "plain")
 
     def warn(self, text: str) -> None:
         """Say what to look twice at, in the colour of warnings."""
-        self._show(f"⚠ {text}", "warning")
+        self._say(f"⚠ {text}", "warning")
 
     def complain(self, text: str) -> None:
         """Say what went wrong, in the colour of errors."""
-        self._show(text, "error")
+        self._say(text, "error")
         self.unfolded = True
 
     def summarise(self, line: str) -> None:
@@ -102,7 +102,7 @@ class Step(Fold):
         """Call a slot on a session's signal for as long as this widget is there."""
         follow(self, signal, slot)
 
-    def _show(self, text: str, tone: str) -> None:
+    def _say(self, text: str, tone: str) -> None:
         set_tone(self.status, tone)
         self.status.setText(text)
         self.status.setVisible(bool(text))

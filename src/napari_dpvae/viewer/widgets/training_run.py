@@ -49,7 +49,7 @@ class TrainingRun(QWidget):
             yield from model.fit_epochs(reference, section_key=section_key)
 
         self._model = model
-        self.curves.clear()
+        self.curves.restart()
         self.curves.show()
         self.discard.show()
         job = self.progress.run(steps, "choosing genes", pausable=True)

@@ -1,0 +1,81 @@
+"""The measures of an evaluation as a table to read and to copy."""
+
+from __future__ import annotations
+
+import pandas as pd
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+ROWS = {
+    "procrustes": ("Procrustes ↓", "Disparity after the best similarity: 0 is the same shape."),
+    "stress1": ("stress-1 ↓", "How far pairwise distances are off, after the best scale."),
+    "distance_spearman": ("distance ρ ↑", "Rank correlation of all pairwise distances."),
+    "knn_overlap": ("neighbours kept ↑", "Share of each cell's true neighbours that stay so."),
+    "trustworthiness": ("trustworthiness ↑", "Whether neighbours there are neighbours in truth."),
+    "continuity": ("continuity ↑", "Whether true neighbours stay together."),
+    "median_error": ("median error ↓", "Distance from the true place, in coordinate units."),
+    "p90_error": ("90 % error ↓", "Nine of ten cells are nearer to their true place than that."),
+    "aligned_median_error": (
+        "aligned error ↓",
+        "Median distance after the best similarity, in coordinate units.",
+    ),
+}
+"""What is shown of the measures, with its name and help; the arrow tells which way is better."""
+IN_ONE_FRAME = ("median_error", "p90_error")
+"""Mean nothing where true and placed coordinates have different frames."""
+
+
+class MeasuresTable(QTableWidget):
+    """A row a measure and a column a method: the mean over the runs, and their spread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToContents)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTabKeyNavigation(False)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._table = pd.DataFrame()
+
+    def show_measures(self, table: pd.DataFrame, *, one_frame: bool) -> None:
+        """Show a table of :func:`napari_dpvae.evaluate`."""
+        self._table = table
+        names = [name for name in ROWS if one_frame or name not in IN_ONE_FRAME]
+        methods = list(dict.fromkeys(table["method"]))
+        self.setRowCount(len(names))
+        self.setColumnCount(len(methods))
+        self.setHorizontalHeaderLabels(methods)
+        for row, name in enumerate(names):
+            label, help = ROWS[name]
+            header = QTableWidgetItem(label)
+            header.setToolTip(help)
+            self.setVerticalHeaderItem(row, header)
+            for column, method in enumerate(methods):
+                values = table.loc[table["method"] == method, name]
+                item = QTableWidgetItem(_figure(values))
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                item.setToolTip(help)
+                self.setItem(row, column, item)
+        self.resizeRowsToContents()
+        self.updateGeometry()
+
+    def copy(self) -> None:
+        """Copy all measures of all runs, to be pasted into a spreadsheet."""
+        QApplication.clipboard().setText(self._table.to_csv(sep="\t", index=False))
+
+
+def _figure(values: pd.Series) -> str:
+    """Three digits of the mean, with the spread of several runs."""
+    text = _digits(values.mean(), 3)
+    return f"{text} ± {_digits(values.std(), 2)}" if len(values) > 1 else text
+
+
+def _digits(value: float, n: int) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{n}g}"
