@@ -135,8 +135,9 @@ class DPVAE:
         query
             Cells by genes.
         known_key
-            Entry of the query's ``obsm`` with the places that are known, (n, 2 or 3) in the
-            reference's frame; NaN where they are not. The model keeps these cells as anchors.
+            Entry of the query's ``obsm`` with the places that are known, (n, 2 or 3); NaN where
+            they are not. Their unit must be the reference's, but they may have a frame of their
+            own: only distances between them are used.
         epochs, learning_rate
             Passes over reference and query, and the peak of the one-cycle learning rate.
         progress

@@ -21,8 +21,8 @@ from napari_dpvae.trial import Spots, make_folds
 class FineTuning(Fitting):
     """A fitting that starts from a trained model, and also sees a query.
 
-    Cells whose place is not known take part in reconstruction and KL alone; those whose place is
-    known also have distances to the frame's spots, and become anchors.
+    Cells whose place is not known take part in reconstruction and KL alone. Those whose place is
+    known are one more section: they have distances to each other, in whatever frame.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ class FineTuning(Fitting):
     layout
         Of the reference.
     known
-        (n, 2 or 3) places of the query's cells, NaN where they are not known.
+        (n, 2 or 3) places of the query's cells in the unit of the reference, NaN where they are not
+        known.
     settings
         How to train.
 
@@ -66,7 +67,7 @@ class FineTuning(Fitting):
     def _prepare(self) -> None:
         """Read reference and query by the panel that is there."""
         self._panel = self._start.panel
-        sections, frame = self._layout.sections, self._layout.frame
+        sections = self._layout.sections
         aligned, n = self._start.align(self._query), len(sections)
         self._seen = np.ones((n + len(aligned.x), len(aligned.present)), np.float32)
         self._seen[n:] = aligned.present
@@ -75,7 +76,7 @@ class FineTuning(Fitting):
         self._spots = Spots(
             np.concatenate([self._panel.standardise(self._reference).x, aligned.x]),
             np.concatenate([coordinates, self._known]),
-            np.concatenate([sections, np.full(len(aligned.x), frame)]),
+            np.concatenate([sections, np.full(len(aligned.x), sections.max() + 1)]),
             np.concatenate([folds, np.full(len(aligned.x), -1)]),
         )
         if self._layout.pairs is not None:
