@@ -39,7 +39,7 @@ class DpvaeDock(QScrollArea):
         self.session = session(napari_viewer)
         self.data = DataStep(self.session, napari_viewer)
         self.model = ModelStep(self.session)
-        self.place = PlaceStep(self.session)
+        self.place = PlaceStep(self.session, napari_viewer)
         self.explore = ExploreStep(self.session)
         self.evaluate = EvaluateStep(self.session, self.model.form, self.place.form)
         self.save = SaveStep(self.session)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import anndata as ad
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QFormLayout, QPushButton
 
 from napari_dpvae.data.keys import DPVAE, RADIUS, STATUS
 from napari_dpvae.placement.uncertainty import OUTSIDE, STATUSES
 from napari_dpvae.settings import PlacementSettings
+from napari_dpvae.viewer.outlines import layer_outlines
 from napari_dpvae.viewer.session import Session
+from napari_dpvae.viewer.widgets.domain import DomainBox
 from napari_dpvae.viewer.widgets.forms import FoldedForm, SettingsForm
 from napari_dpvae.viewer.widgets.job_row import JobRow
 from napari_dpvae.viewer.widgets.step import Step
 from napari_dpvae.viewer.workers import Steps, sentence
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 WORDS = dict(zip(STATUSES, ("placed", "uncertain", "outside the reference"), strict=True))
 MANY_OUTSIDE = 0.2
@@ -27,17 +34,21 @@ class PlaceStep(Step):
 
     folds_when_done = True
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, viewer: Viewer) -> None:
         super().__init__(3, "Place", session)
         self.place = QPushButton("&Place cells")
         self.place.setProperty("main", True)
         self.place.setToolTip("Solve where each cell of the query lies in the reference.")
         self.place.clicked.connect(self.start)
         self.form = SettingsForm(PlacementSettings)
+        self.domain = DomainBox(viewer)
         self.progress = JobRow()
+        row = QFormLayout()
+        row.addRow("domain", self.domain)
         self.body.insertWidget(0, self.place)
-        self.body.insertWidget(1, FoldedForm(self.form))
-        self.body.insertWidget(2, self.progress)
+        self.body.insertLayout(1, row)
+        self.body.insertWidget(2, FoldedForm(self.form))
+        self.body.insertWidget(3, self.progress)
         for signal in (
             session.reference_changed,
             session.query_changed,
@@ -58,8 +69,12 @@ class PlaceStep(Step):
             self.complain(sentence(error))
             return
 
+        drawn = self.domain.layer
+
         def steps() -> Steps:
-            placed = yield from model.place_chunks(query, settings)
+            yield 0.0
+            outlines = None if drawn is None else layer_outlines(drawn)
+            placed = yield from model.place_chunks(query, settings, outlines=outlines)
             return placed
 
         job = self.progress.run(steps, "placing")
