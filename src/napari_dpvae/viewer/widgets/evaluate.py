@@ -70,9 +70,9 @@ class EvaluateStep(Step):
         self._form.addRow("hold out", self.choice)
         self._form.addRow("runs", self.runs)
         self._results.addRow("arrows", self.arrows)
-        for i, part in enumerate((self.evaluate, self.progress, self.table, self.copy)):
-            self.body.insertWidget(i, part)
         self.body.insertLayout(0, self._form)
+        for i, part in enumerate((self.evaluate, self.progress, self.table, self.copy)):
+            self.body.insertWidget(i + 1, part)
         self.body.insertLayout(5, self._results)
 
     def start(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QApplication, QShortcut, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QShortcut, QWidget
 
 from napari_dpvae.viewer.widgets.step import Step
 
@@ -37,6 +37,14 @@ class Flow(QObject):
         """Unfold a step and put the keyboard there."""
         step.unfolded = True
         step.title.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def press(self, step: Step, button: QAbstractButton) -> None:
+        """Press a button of a step; where it cannot be pressed the step is opened and says why."""
+        step.unfolded = True
+        if button.isEnabled():
+            button.click()
+        else:
+            self.open(step)
 
     def _go_on_from(self, done: Step) -> None:
         if not done.folds_when_done:

@@ -36,7 +36,7 @@ class PlaceStep(Step):
 
     def __init__(self, session: Session, viewer: Viewer) -> None:
         super().__init__(3, "Place", session)
-        self.place = QPushButton("&Place cells")
+        self.place = QPushButton("Place &cells")
         self.place.setProperty("main", True)
         self.place.setToolTip("Solve where each cell of the query lies in the reference.")
         self.place.clicked.connect(self.start)
