@@ -48,6 +48,7 @@ def test_reports_count_all_epochs_and_name_the_stage(
         "network 1 of 2, light regularisation"
     ] * 2 + ["network 2 of 2"] * 2
     assert all(report.losses is not None for report in reports[1:])
+    assert [report.held_out_error is None for report in reports] == [True, True, False, True, False]
 
 
 def test_auto_tries_every_regularisation_and_keeps_one(

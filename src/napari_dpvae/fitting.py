@@ -40,12 +40,16 @@ class EpochReport:
         Epochs done and to do, over all stages.
     losses
         Of the last epoch; None before the first.
+    held_out_error
+        Mean error of the spots that a network has not seen, in coordinate units; None before its
+        last epoch.
     """
 
     stage: str
     epoch: int
     epochs: int
     losses: Losses | None = None
+    held_out_error: float | None = None
 
 
 class Fitting:
@@ -190,7 +194,7 @@ class Fitting:
             self._spots.take(self._frame & taken),
             self._spots.take(held_out),
         )
-        yield EpochReport(stage, self._done, self._total, losses)
+        yield EpochReport(stage, self._done, self._total, losses, float(trial.errors.mean()))
         return trial
 
     def _pairs(self, taken: np.ndarray) -> Pairs:

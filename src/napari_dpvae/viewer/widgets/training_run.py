@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import anndata as ad
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.fitting import EpochReport
 from napari_dpvae.viewer.widgets.curves import LossCurves
 from napari_dpvae.viewer.widgets.job_row import JobRow
+from napari_dpvae.viewer.widgets.style import set_tone
 from napari_dpvae.viewer.workers import Steps
 
 
@@ -34,13 +35,18 @@ class TrainingRun(QWidget):
         self.discard.hide()
         self.progress.buttons.addWidget(self.discard)
         self.curves = LossCurves()
-        self.curves.hide()
+        self.held_out = QLabel()
+        self.held_out.setWordWrap(True)
+        set_tone(self.held_out, "muted")
+        for part in (self.curves, self.held_out):
+            part.hide()
         layout = QVBoxLayout()
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.progress, self.curves):
+        for part in (self.progress, self.curves, self.held_out):
             layout.addWidget(part)
         self.setLayout(layout)
         self._model: DPVAE | None = None
+        self._errors: list[str] = []
 
     def start(self, model: DPVAE, reference: ad.AnnData, section_key: str | None) -> None:
         """Train a model on a reference."""
@@ -49,8 +55,10 @@ class TrainingRun(QWidget):
             yield from model.fit_epochs(reference, section_key=section_key)
 
         self._model = model
+        self._errors.clear()
         self.curves.restart()
         self.curves.show()
+        self.held_out.hide()
         self.discard.show()
         job = self.progress.run(steps, "choosing genes", pausable=True)
         self.progress.stop.setText("Stop && keep")
@@ -67,6 +75,12 @@ class TrainingRun(QWidget):
         self.curves.add(report)
         text = f"{report.stage} · epoch {report.epoch:,} of {report.epochs:,}"
         self.progress.show_share(report.epoch / report.epochs, text)
+        if report.held_out_error is not None:
+            self._errors.append(f"{report.held_out_error:.4g}")
+            self.held_out.setText(
+                f"error of held-out spots, by network: {' · '.join(self._errors)}"
+            )
+            self.held_out.show()
 
     def _on_end(self) -> None:
         model, self._model = self._model, None
@@ -74,11 +88,15 @@ class TrainingRun(QWidget):
         if model is not None and model.is_trained:
             self.trained.emit(model)
         else:
-            self.curves.hide()
+            self._hide_results()
             self.abandoned.emit()
 
     def _on_failed(self, text: str) -> None:
         self._model = None
         self.discard.hide()
-        self.curves.hide()
+        self._hide_results()
         self.failed.emit(text)
+
+    def _hide_results(self) -> None:
+        self.curves.hide()
+        self.held_out.hide()
