@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari import Viewer
+from napari.layers import Surface
 from napari.utils import _proxies
+from pytestqt.qtbot import QtBot
 
 import napari_dpvae as dpv
 from napari_dpvae.placement.uncertainty import STATUSES
@@ -170,3 +172,33 @@ def test_side_by_side_shows_the_histology_twice_with_one_camera(
     look.arrangement = "overlaid"
     assert not viewer.canvas.grid.enabled
     assert layer_names(viewer) == ["histology phantom", "reference spots", "placed cells"]
+
+
+def test_much_expression_is_sorted_in_the_background(
+    viewer: Viewer, phantom: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_dpvae.viewer.cells.AT_ONCE", 10)
+    dpv.view(reference=phantom.reference, gene="Gene001", viewer=viewer)
+    layer, caption = viewer.layers["reference spots"], viewer.canvas.overlays.text
+    assert "reading" in caption.text
+    qtbot.waitUntil(lambda: len(np.unique(layer.face_color, axis=0)) > 10)
+    assert "reading" not in caption.text
+
+
+def test_very_many_cells_are_all_drawn_and_answer_like_few(
+    viewer: Viewer, phantom: Any, placed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_dpvae.viewer.layers.MOST_POINTS", 100)
+    dpv.view(placed, phantom.reference, gene="Gene001", viewer=viewer)
+    state, layer = dpv.session(viewer), viewer.layers["placed cells"]
+    assert isinstance(layer, Surface)
+    assert len(layer.faces) == 2 * placed.n_obs
+    assert layer.metadata["adata"] is placed
+    before = layer.vertex_values.copy()
+    state.gene = "Gene002"
+    assert not np.array_equal(before, layer.vertex_values)
+    assert layer.colorbar.visible or viewer.layers["reference spots"].colorbar.visible
+    state.colouring.column = "dpvae_status"
+    state.look.statuses = {"placed"}
+    kept = (placed.obs["dpvae_status"] == "placed").sum()
+    assert len(layer.faces) == 2 * kept

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
 from napari.layers import Layer, Points, Surface
+from scipy import sparse
+from superqt.utils import create_worker
 
 from napari_dpvae.colours.categories import category_codes, is_numeric
 from napari_dpvae.colours.scale import Expression
@@ -23,6 +25,8 @@ from napari_dpvae.viewer.marks import Marks
 
 PLAIN = np.array([0.62, 0.71, 0.78, 1.0])
 """The colour of cells that show nothing."""
+AT_ONCE = 2_000_000
+"""Values of expression that are sorted in less time than a person notices."""
 LEAST_SHARE = 0.25
 """Size or opacity of the least sure cell."""
 
@@ -48,16 +52,43 @@ class Cells:
     def __init__(self, adata: ad.AnnData, data: Sequence[LayerData]) -> None:
         self.adata = adata
         self.layers = [Layer.create(*entry) for entry in data]
-        self._expression = Expression(adata)
+        self._expression: Expression | None = None
         strangers = np.zeros(adata.n_obs, bool)
         if STATUS in adata.obs:
             strangers = (adata.obs[STATUS] == OUTSIDE).to_numpy()
         self.marks = _marks(self.layers[-1], strangers)
         self._uncertainty: Uncertainty = "not shown"
 
+    def read_expression(self, then: Callable[[], None]) -> None:
+        """Sort the expression by gene: at once, or in the background when it is much.
+
+        Parameters
+        ----------
+        then
+            Called when genes can be shown.
+        """
+
+        def keep(expression: Expression) -> None:
+            self._expression = expression
+            then()
+
+        if _values(self.adata) <= AT_ONCE:
+            keep(Expression(self.adata))
+            return
+        worker = create_worker(Expression, self.adata)
+        worker.returned.connect(keep)
+        worker.start()
+
+    @property
+    def reading(self) -> bool:
+        """Whether no gene can be shown yet."""
+        return self._expression is None
+
     def numbers(self, gene: str | None, column: str | None) -> Numbers | None:
         """The values of a gene, or of a column with numbers; None where there are none."""
         if gene is not None:
+            if self._expression is None:
+                return None
             values = self._expression.values(gene)
             return None if values is None else Numbers(values, self._expression.unit)
         if column is None or column not in self.adata.obs:
@@ -118,6 +149,11 @@ class Cells:
         unsure = np.nan_to_num((radius - low) / max(high - low, 1e-12), nan=1.0)
         sureness: np.ndarray = 1 - (1 - LEAST_SHARE) * unsure
         return sureness
+
+
+def _values(cells: ad.AnnData) -> int:
+    """How many values the expression has in memory."""
+    return int(cells.X.nnz if sparse.issparse(cells.X) else cells.X.size)
 
 
 def _marks(layer: Layer, strangers: np.ndarray) -> Marks[Points] | Marks[Surface]:

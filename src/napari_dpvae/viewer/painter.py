@@ -105,6 +105,8 @@ class Painter:
             return
         shown = self._session.colouring.shown
         units = [unit for unit in dict.fromkeys(self._units) if unit not in (None, shown)]
+        if self._session.gene is not None and any(cells.reading for cells in self._drawn()):
+            units.append("reading the expression…")
         caption = viewer.canvas.overlays.text
         caption.text = " · ".join([shown or "", *map(str, units)])
         caption.position = "bottom_left"

@@ -129,7 +129,9 @@ class Scene:
         if viewer is None:
             return
         cells.weigh(self._session.look.uncertainty)
-        self._painter.paint()
+        cells.read_expression(self._painter.paint)
+        if cells.reading:
+            self._painter.paint()
         viewer.layers.extend(cells.layers)
         self._arrange()
         viewer.layers.selection.active = cells.marks.layer

@@ -1,0 +1,1 @@
+"""How fast the window answers: switching genes, and while it trains and places."""

@@ -1,0 +1,65 @@
+"""``python -m benchmarks.gui``: writes ``benchmarks/results/gui.json``.
+
+Needs a screen (``xvfb-run -a``), and napari-spatialdata for the comparison with it:
+``pip install -c constraints.txt napari-spatialdata``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gui.gaps import gaps
+from benchmarks.gui.switching import WAYS, milliseconds
+
+RESULTS = Path(__file__).parents[1] / "results" / "gui.json"
+CELLS = (10_000, 100_000, 1_000_000)
+PACKAGES = ("napari-dpvae", "napari", "napari-spatialdata", "torch", "PyQt6")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gui")
+    parser.add_argument("--cells", type=int, nargs="+", default=CELLS, help="numbers of cells")
+    options = parser.parse_args()
+    report: dict[str, Any] = {"machine": _machine(), "gene_switch_ms": {}}
+    for way in WAYS:
+        if way == "napari-spatialdata" and report["machine"][way] is None:
+            continue
+        times = {str(n): round(milliseconds(way, n), 1) for n in options.cells}
+        report["gene_switch_ms"][way] = times
+        print(way, times, flush=True)
+    found = gaps()
+    for name, share in (("p50", 50), ("p99", 99), ("max", 100)):
+        report[f"event_loop_gap_ms_{name}"] = {
+            job: round(float(np.percentile(times, share)), 1) for job, times in found.items()
+        }
+        print(name, report[f"event_loop_gap_ms_{name}"], flush=True)
+    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _machine() -> dict[str, Any]:
+    """What it ran on; loads other than its own make every figure larger."""
+    return {
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        **{package: _version(package) for package in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    main()
