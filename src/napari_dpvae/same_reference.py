@@ -22,7 +22,7 @@ def is_trained_on(model: DPVAE, reference: ad.AnnData) -> bool:
     anchors, spots = model.trained.coordinates, np.asarray(reference.obsm[SPATIAL], float)
     if anchors.shape[1] != spots.shape[1] or len(anchors) > len(spots):
         return False
-    if not np.isin(model.genes, reference.var_names).all():
+    if (reference.var_names.get_indexer(model.genes) < 0).any():
         return False
     together = np.unique(np.concatenate([np.unique(anchors, axis=0), spots]), axis=0)
     return len(together) == len(np.unique(spots, axis=0))

@@ -1,0 +1,87 @@
+"""Questions to placed cells, on cells whose answers are known."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from tests.conftest import Refuses
+
+from napari_dpvae.analysis import (
+    QUESTIONS,
+    Answer,
+    co_occurrence,
+    neighbourhoods,
+    signals,
+    spatial_genes,
+)
+
+
+def answer(steps: Answer) -> pd.DataFrame:
+    while True:
+        try:
+            assert 0 <= next(steps) <= 1
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.fixture
+def halves() -> ad.AnnData:
+    """Type a on the left, b on the right; each expresses a gene of its own, a third is noise."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(0, 100, (400, 2))
+    left = places[:, 0] < 50
+    rates = np.column_stack([np.where(left, 20, 1), np.where(left, 1, 20), np.full(400, 8)])
+    cells = ad.AnnData(sparse.csr_matrix(rng.poisson(rates).astype(np.float32)))
+    cells.var_names = ["Left", "Right", "Noise"]
+    cells.obsm["spatial"] = places
+    cells.obs["type"] = pd.Categorical(np.where(left, "a", "b"))
+    status = np.full(400, "placed", object)
+    status[:10] = "outside"
+    cells.obs["dpvae_status"] = pd.Categorical(status)
+    return cells
+
+
+def test_spatial_genes_come_first_and_those_outside_are_left_out_and_told(
+    halves: ad.AnnData,
+) -> None:
+    found = answer(spatial_genes(halves))
+    assert set(found["gene"][:2]) == {"Left", "Right"}
+    assert found["I"].iloc[0] > 0.5 > 0.2 > abs(found["I"].iloc[-1])
+    assert found["p adjusted"].iloc[0] < 1e-6 < found["p adjusted"].iloc[-1]
+    assert found.attrs["note"] == "10 cells outside the reference were left out."
+
+
+def test_types_lie_beside_their_own(halves: ad.AnnData) -> None:
+    found = answer(neighbourhoods(halves, "type")).set_index(["type", "beside"])["z"]
+    assert found["a", "a"] > 5 and found["b", "b"] > 5
+    assert found["a", "b"] < -5
+    near = answer(co_occurrence(halves, "type"))
+    first = near[near["within"] == near["within"].min()].set_index(["type", "near"])["ratio"]
+    assert first["a", "a"] > 1.5 > 0.5 > first["a", "b"]
+
+
+def test_signals_between_types(halves: ad.AnnData) -> None:
+    pairs = pd.DataFrame({"source": ["Left"], "target": ["Right"]})
+    found = answer(signals(halves, "type", pairs))
+    best = found.iloc[0]
+    assert (best["ligand"].lower(), best["receptor"].lower()) == ("left", "right")
+    assert (best["from"], best["to"]) == ("a", "b")
+
+
+def test_what_cannot_be_asked_is_said(halves: ad.AnnData, refuses: Refuses) -> None:
+    with refuses("column"):
+        answer(neighbourhoods(halves, None))
+    halves.obs["type"] = "same"
+    with refuses("fewer than two types"):
+        answer(co_occurrence(halves, "type"))
+    halves.obs["dpvae_status"] = "outside"
+    with refuses("too few"):
+        answer(spatial_genes(halves))
+
+
+def test_every_question_says_what_it_answers() -> None:
+    assert all(len(question.help) > 30 for question in QUESTIONS)
+    assert len({question.name for question in QUESTIONS}) == len(QUESTIONS)

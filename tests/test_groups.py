@@ -1,0 +1,51 @@
+"""Groups of placed cells: their genes and their distance."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from tests.conftest import Refuses
+
+from napari_dpvae.groups import group_distance, group_genes
+
+
+@pytest.fixture
+def cells() -> ad.AnnData:
+    """Groups a, b and c in a row, 100 apart; Gene1 is high in a."""
+    rng = np.random.default_rng(0)
+    rates = np.full((90, 5), 10.0)
+    rates[:30, 1] = 40
+    made = ad.AnnData(sparse.csr_matrix(rng.poisson(rates).astype(np.float32)))
+    made.var_names = [f"Gene{i}" for i in range(5)]
+    made.obsm["spatial"] = rng.normal(0, 5, (90, 2)) + np.repeat([0, 100, 200], 30)[:, None] * [
+        1,
+        0,
+    ]
+    made.obs["group"] = pd.Categorical(np.repeat(["a", "b", None], 30))
+    return made
+
+
+def test_the_genes_of_a_group(cells: ad.AnnData) -> None:
+    found = group_genes(cells, "group", "a")
+    assert found["gene"].iloc[0] == "Gene1"
+    assert found["log2 fold change"].iloc[0] > 1
+    assert found["p adjusted"].iloc[0] < 1e-6
+    against = group_genes(cells, "group", "a", "b")
+    assert against["gene"].iloc[0] == "Gene1"
+
+
+def test_the_distance_of_groups(cells: ad.AnnData) -> None:
+    found = group_distance(cells, "group", "a", "b")
+    assert found["centres"] == pytest.approx(100, abs=5)
+    assert 70 < found["nearest"] < 100
+    assert found["by_chance"] == pytest.approx(found["nearest"], rel=0.2)
+
+
+def test_a_group_that_is_too_small_is_refused(cells: ad.AnnData, refuses: Refuses) -> None:
+    with refuses("'d'"):
+        group_genes(cells, "group", "d")
+    with refuses("no obs column"):
+        group_distance(cells, "kind", "a", "b")
