@@ -1,9 +1,10 @@
 # make demo   install everything, train and place the phantom, show it in napari
 # make test   install everything, then lint, types and tests
+# make tour   pictures of every step in out/tour; set DPVAE_DATA to the folder of the real data
 BIN := .venv/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 
-.PHONY: demo test lint types tests setup clean
+.PHONY: demo tour test lint types tests setup clean
 
 setup: .venv/.complete
 
@@ -18,6 +19,9 @@ demo: setup
 	else \
 		mkdir -p out && $(SCREEN) $(BIN)/napari-dpvae demo --screenshot out/demo.png; \
 	fi
+
+tour: setup
+	$(SCREEN) $(BIN)/python -m benchmarks.tour
 
 test: lint types tests
 

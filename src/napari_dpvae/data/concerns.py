@@ -17,36 +17,25 @@ SMALL_SHARE = 0.1
 SHALLOW = 0.1
 
 
-def reference_concerns(reference: ad.AnnData) -> list[str]:
-    """One sentence for each thing about a reference that may make the placement worse.
-
-    Parameters
-    ----------
-    reference
-        Checked: see :func:`napari_dpvae.data.checks.check_reference`.
-    """
-    concerns = []
-    if reference.n_obs < FEW_SPOTS:
-        concerns.append(f"Only {reference.n_obs} spots: expect coarse places.")
-    if not holds_counts(reference.X):
-        concerns.append(
-            "The reference holds no counts: its values are taken as normalised already."
-        )
-    flat = np.asarray(reference.obsm[SPATIAL]).shape[1] == 2
-    if flat and not any(entry.get("images") for entry in reference.uns.get(SPATIAL, {}).values()):
-        concerns.append("The reference has no image: cells are shown on its spots alone.")
-    return concerns
-
-
-def pair_concerns(reference: ad.AnnData, query: ad.AnnData) -> list[str]:
-    """One sentence for each way in which a query does not go well with a reference.
+def concerns(reference: ad.AnnData, query: ad.AnnData | None = None) -> list[str]:
+    """One sentence for each thing about the data that may make the placement worse.
 
     Parameters
     ----------
     reference, query
-        Checked.
+        Checked: see :mod:`napari_dpvae.data.checks`.
     """
-    return [*_about_genes(reference, query), *_about_values(reference, query)]
+    found = [*_about_spots(reference), *_about_values(reference, query)]
+    return found if query is None else [*found, *_about_genes(reference, query)]
+
+
+def _about_spots(reference: ad.AnnData) -> Iterator[str]:
+    if reference.n_obs < FEW_SPOTS:
+        yield f"Only {reference.n_obs} spots: expect coarse places."
+    flat = np.asarray(reference.obsm[SPATIAL]).shape[1] == 2
+    libraries = reference.uns.get(SPATIAL, {}).values()
+    if flat and not any(entry.get("images") for entry in libraries):
+        yield "The reference has no image: cells are shown on its spots alone."
 
 
 def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
@@ -67,23 +56,29 @@ def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
         )
 
 
-def _about_values(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
-    counts = holds_counts(reference.X), holds_counts(query.X)
-    if counts[0] != counts[1]:
+def _about_values(reference: ad.AnnData, query: ad.AnnData | None) -> Iterator[str]:
+    counts = holds_counts(reference.X)
+    if query is not None and holds_counts(query.X) != counts:
         kinds = ("counts", "normalised values")
-        has, other = kinds if counts[0] else kinds[::-1]
+        has, other = kinds if counts else kinds[::-1]
         yield (
             f"The reference holds {has} and the query {other}: they are compared by the genes' "
             "own spread, and raw counts of both would be better."
         )
-    elif all(counts):
-        genes = reference.var_names.intersection(query.var_names)
-        depths = [_median_depth(cells, genes) for cells in (reference, query)]
-        if depths[1] < SHALLOW * depths[0]:
-            yield (
-                f"The query is shallow: {depths[1]:,.0f} counts in its median cell where the "
-                f"reference's median spot has {depths[0]:,.0f}; expect wider regions."
-            )
+    elif not counts:
+        yield "The reference holds no counts: its values are taken as normalised already."
+    elif query is not None:
+        yield from _about_depth(reference, query)
+
+
+def _about_depth(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
+    genes = reference.var_names.intersection(query.var_names)
+    depths = [_median_depth(cells, genes) for cells in (reference, query)]
+    if depths[1] < SHALLOW * depths[0]:
+        yield (
+            f"The query is shallow: {depths[1]:,.0f} counts in its median cell where the "
+            f"reference's median spot has {depths[0]:,.0f}; expect wider regions."
+        )
 
 
 def _median_depth(cells: ad.AnnData, genes: pd.Index) -> float:

@@ -64,9 +64,11 @@ class Session:
         self._reference = reference
         self.placed = None
         self.evaluation = None
-        self.reference_changed.emit(reference)
         columns = section_columns(reference) if reference is not None else []
-        self.section_key = columns[0] if columns else None
+        # Whoever hears of the reference may ask for its sections.
+        self._section_key = columns[0] if columns else None
+        self.reference_changed.emit(reference)
+        self.section_key_changed.emit(self._section_key)
 
     @property
     def section_key(self) -> str | None:

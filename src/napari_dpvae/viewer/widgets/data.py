@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 from qtpy.QtWidgets import QLabel
 
-from napari_dpvae.data.concerns import pair_concerns, reference_concerns
+from napari_dpvae.data.concerns import concerns
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.viewer.session import Session
@@ -82,9 +82,8 @@ class DataStep(Step):
             return
 
         def steps() -> Steps:
-            found = reference_concerns(reference)
-            yield "comparing"
-            return found + (pair_concerns(reference, query) if query is not None else [])
+            yield "looking"
+            return concerns(reference, query)
 
         def show(found: list[str]) -> None:
             if reference is self.session.reference and query is self.session.query:

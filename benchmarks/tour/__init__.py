@@ -1,0 +1,1 @@
+"""A tour through the real widgets, with a picture of each stop: ``make tour``."""
