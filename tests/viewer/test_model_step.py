@@ -141,6 +141,22 @@ def test_a_reference_swapped_while_training_is_told(
     assert not training.place.place.isEnabled()
 
 
+def test_adapting_to_the_query_gives_another_model_and_stopping_it_keeps_the_first(
+    loaded: DpvaeDock, qtbot: QtBot, idle: Idle, model: dpv.DPVAE
+) -> None:
+    assert loaded.model.tune.isHidden()
+    loaded.session.model = model
+    qtbot.mouseClick(loaded.model.tune, LEFT)
+    qtbot.mouseClick(loaded.model.progress.stop, LEFT)
+    idle(loaded.model)
+    assert loaded.session.model is model
+    qtbot.mouseClick(loaded.model.tune, LEFT)
+    idle(loaded.model)
+    tuned = loaded.session.model
+    assert tuned is not model
+    assert loaded.model.done and tuned.genes == model.genes
+
+
 def test_the_card_can_be_read_and_copied(dock: DpvaeDock, model: dpv.DPVAE, qtbot: QtBot) -> None:
     assert dock.model.card.isHidden()
     dock.session.model = model

@@ -32,6 +32,12 @@ class ModelStep(Step):
         self.load = QPushButton("Load…")
         self.load.setToolTip("Use a model that was saved before.")
         self.load.clicked.connect(self._choose_load)
+        self.tune = QPushButton("Adapt to the query")
+        self.tune.setToolTip(
+            "Go on training with the query's cells as well. It helps when they are of another "
+            "tissue or platform than the reference."
+        )
+        self.tune.clicked.connect(self.start_tuning)
         self.form = SettingsForm(TrainingSettings)
         self.training = TrainingRun()
         self.progress = self.training.progress
@@ -51,6 +57,7 @@ class ModelStep(Step):
         for source in (self.training, self.save):
             source.failed.connect(self._on_failed)
         self.follow(session.reference_changed, self._refresh)
+        self.follow(session.query_changed, self._enable)
         self.follow(session.model_changed, self._on_model)
         self._on_model(session.model)
 
@@ -60,7 +67,8 @@ class ModelStep(Step):
             buttons.addWidget(button)
         self.body.insertLayout(0, buttons)
         self.body.insertWidget(1, FoldedForm(self.form))
-        self.body.insertWidget(2, self.training)
+        self.body.insertWidget(2, self.tune)
+        self.body.insertWidget(3, self.training)
         self.body.addWidget(self.card)
 
     def start(self) -> None:
@@ -76,6 +84,15 @@ class ModelStep(Step):
         self.unfolded = True
         self.tell("")
         self.training.start(model, reference, self.session.section_key)
+        self._enable()
+
+    def start_tuning(self) -> None:
+        """Go on training the model with the query, in the background."""
+        session = self.session
+        if session.model is None or session.reference is None or session.query is None:
+            return
+        self.tell("")
+        self.training.tune(session.model, session.reference, session.query, session.section_key)
         self._enable()
 
     def _choose_load(self) -> None:
@@ -121,6 +138,10 @@ class ModelStep(Step):
         self.train.setEnabled(idle and self.session.reference is not None)
         self.load.setEnabled(idle)
         self.save.enable()
+        session = self.session
+        self.tune.setVisible(session.model is not None)
+        ready = session.reference is not None and session.query is not None and session.model_fits
+        self.tune.setEnabled(idle and ready)
 
     def _refresh(self) -> None:
         self._enable()

@@ -44,7 +44,7 @@ class PlaceStep(Step):
         self.domain = DomainBox(viewer)
         self.progress = JobRow()
         row = QFormLayout()
-        row.addRow("domain", self.domain)
+        row.addRow("where", self.domain)
         self.body.insertWidget(0, self.place)
         self.body.insertLayout(1, row)
         self.body.insertWidget(2, FoldedForm(self.form))

@@ -12,8 +12,8 @@ SHEET = """
 QLabel[tone="muted"] {{ color: {muted}; }}
 QLabel[tone="error"] {{ color: {error}; }}
 QLabel[tone="warning"] {{ color: {warning}; }}
-QPushButton[main="true"]:enabled {{ background-color: {current}; color: white; }}
-QPushButton[main="true"]:enabled:hover {{ background-color: {highlight}; }}
+QPushButton[main="true"]:enabled {{ background-color: {main}; color: white; }}
+QPushButton[main="true"]:enabled:hover {{ background-color: {hover}; }}
 QPushButton, QToolButton, QLineEdit, QComboBox, QAbstractSpinBox, QCheckBox, QTableView {{
     border: 1px solid transparent;
 }}
@@ -31,8 +31,8 @@ def style_sheet(theme: str) -> str:
         # napari's own tones are made for icons: as text they are too pale or too dark.
         error="#b3261e" if light else "#ff8a75",
         warning="#8a5a00" if light else "#f2b84b",
-        current=colours.current.as_hex(),
-        highlight=colours.highlight.as_hex(),
+        main="#2f56c6" if light else colours.current.as_hex(),
+        hover="#2446a8" if light else "#5a78e0",
         focus="#1f6feb" if light else "#7fb2ff",
     )
 

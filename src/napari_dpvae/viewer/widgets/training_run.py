@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anndata as ad
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
@@ -45,30 +47,45 @@ class TrainingRun(QWidget):
         for part in (self.progress, self.curves, self.held_out):
             layout.addWidget(part)
         self.setLayout(layout)
-        self._model: DPVAE | None = None
+        self._kept: DPVAE | None = None
         self._errors: list[str] = []
 
     def start(self, model: DPVAE, reference: ad.AnnData, section_key: str | None) -> None:
-        """Train a model on a reference."""
+        """Train a model on a reference; stopped early, it is kept as it is then."""
 
         def steps() -> Steps:
             yield from model.fit_epochs(reference, section_key=section_key)
+            return model
 
-        self._model = model
+        self._run(steps, kept=model)
+        self.progress.stop.setText("Stop && keep")
+        self.discard.show()
+
+    def tune(
+        self, model: DPVAE, reference: ad.AnnData, query: ad.AnnData, section_key: str | None
+    ) -> None:
+        """Go on training a model with a query; stopped early, it stays as it was."""
+
+        def steps() -> Steps:
+            tuned = yield from model.fine_tune_epochs(reference, query, section_key=section_key)
+            return tuned
+
+        self._run(steps, kept=None)
+
+    def _run(self, steps: Callable[[], Steps], kept: DPVAE | None) -> None:
+        self._kept = kept
         self._errors.clear()
         self.curves.restart()
         self.curves.show()
         self.held_out.hide()
-        self.discard.show()
         job = self.progress.run(steps, "choosing genes", pausable=True)
-        self.progress.stop.setText("Stop && keep")
         job.progressed.connect(self._on_epoch)
         job.done.connect(self._on_end)
-        job.stopped.connect(self._on_end)
+        job.stopped.connect(lambda: self._on_end(self._kept))
         job.failed.connect(self._on_failed)
 
     def _discard(self) -> None:
-        self._model = None
+        self._kept = None
         self.progress.stop.click()
 
     def _on_epoch(self, report: EpochReport) -> None:
@@ -82,8 +99,7 @@ class TrainingRun(QWidget):
             )
             self.held_out.show()
 
-    def _on_end(self) -> None:
-        model, self._model = self._model, None
+    def _on_end(self, model: DPVAE | None) -> None:
         self.discard.hide()
         if model is not None and model.is_trained:
             self.trained.emit(model)
@@ -92,7 +108,6 @@ class TrainingRun(QWidget):
             self.abandoned.emit()
 
     def _on_failed(self, text: str) -> None:
-        self._model = None
         self.discard.hide()
         self._hide_results()
         self.failed.emit(text)
