@@ -78,6 +78,12 @@ def test_hidden_cells_are_not_drawn() -> None:
     points.show_only(shown)
     surface.show_only(shown)
     assert points.layer.shown.tolist() == shown.tolist()
+    points.paint_classes(np.zeros(4, int), np.array([[1.0, 0, 0, 1]]))
+    for drawn in (points.layer.face_color, points.layer.border_color):
+        np.testing.assert_array_equal(drawn[:, 3] > 0, shown)
+    points.show_only(np.ones(4, bool))
+    for drawn in (points.layer.face_color, points.layer.border_color):
+        assert (drawn[:, 3] > 0).all()
     assert set(np.unique(surface.layer.faces // 4)) == {0, 2}
     surface.show_only(np.zeros(4, bool))
     assert len(surface.layer.faces) == 0

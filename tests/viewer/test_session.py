@@ -135,10 +135,11 @@ def test_a_console_says_how_it_looks_and_the_layers_follow(
     assert state.gene is None
     state.look.uncertainty = "as opacity"
     widest = int(np.argmax(cells.obs["dpvae_radius"]))
-    assert layer.face_color[widest, 3] == layer.face_color[3:, 3].min() < 0.5
+    assert layer.face_color[widest, 3] == layer.face_color[layer.shown, 3].min() < 0.5
+    assert (layer.face_color[~layer.shown, 3] == 0).all()
     state.look.uncertainty = "as size"
     assert layer.size[widest] == layer.size.min()
-    assert (layer.face_color[3:, 3] == 1).all()
+    assert (layer.face_color[layer.shown, 3] == 1).all()
     with pytest.raises(ValueError, match="uncertainty"):
         state.look.uncertainty = "loudly"
 

@@ -23,6 +23,8 @@ class Discs(Marks[Points]):
 
     def __init__(self, layer: Points, strangers: np.ndarray) -> None:
         super().__init__(layer, strangers)
+        self._border = np.array(layer.border_color)
+        self._faces = np.array(layer.face_color)
         if strangers.any():
             layer.symbol = np.where(strangers, STRANGER, "disc")
 
@@ -65,7 +67,8 @@ class Discs(Marks[Points]):
             if limits is not None:
                 self.layer.face_contrast_limits = limits
                 self.layer.face_colormap = colormap
-            self.layer.face_color = self._rgba(index, table)
+            self._faces = self._rgba(index, table)
+            self.layer.face_color = self._veiled(self._faces)
         # The colours draw themselves: a whole refresh would do so once more.
         self.layer.refresh(data_displayed=False, highlight=False, extent=False)
 
@@ -74,4 +77,13 @@ class Discs(Marks[Points]):
         self.layer.size = self.size * share
 
     def _show(self) -> None:
+        # napari 0.9.2 heeds this in a slice of a volume only: what is hidden is transparent too.
         self.layer.shown = self.shown
+        self.layer.face_color = self._veiled(self._faces)
+        self.layer.border_color = self._veiled(self._border)
+
+    def _veiled(self, colours: np.ndarray) -> np.ndarray:
+        """(n, 4) colours, transparent where a cell is hidden."""
+        if self.shown.all():
+            return colours
+        return colours * np.column_stack([np.ones((len(colours), 3)), self.shown])

@@ -13,6 +13,7 @@ from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.viewer.arrangement import SideBySide
 from napari_dpvae.viewer.cells import Cells
 from napari_dpvae.viewer.hover import Hover
+from napari_dpvae.viewer.lasso import Lasso
 from napari_dpvae.viewer.layers import image_layers, placed_layer, reference_layer
 from napari_dpvae.viewer.painter import Painter
 from napari_dpvae.viewer.regions import Regions
@@ -54,7 +55,10 @@ class Scene:
         self._side_by_side: SideBySide | None = None
         session.look.events.arrangement.connect(self._arrange)
         session.look.events.regions.connect(self._draw_regions)
+        self._lasso = Lasso(viewer, session.selection)
         session.selection.changed.connect(self._mark_selected)
+        session.selection.drawing.connect(self._draw_lasso)
+        session.selection.visited.connect(self._look_at)
 
     def drawn(self) -> list[Cells]:
         """What is in the viewer, the reference first."""
@@ -96,6 +100,17 @@ class Scene:
     def _mark_selected(self, cells: np.ndarray) -> None:
         if self.placed is not None and isinstance(self.placed.marks.layer, Points):
             self.placed.marks.layer.selected_data = set(cells.tolist())
+
+    def _draw_lasso(self) -> None:
+        if self.placed is not None:
+            # The halves have no room for one layer more.
+            self._session.look.arrangement = "overlaid"
+            self._lasso.begin(self.placed)
+
+    def _look_at(self, cell: int) -> None:
+        viewer = self._viewer()
+        if viewer is not None and self.placed is not None:
+            viewer.scene.camera.center = tuple(self.placed.marks.centres[cell])
 
     def _arrange(self) -> None:
         """Overlaid, or side by side when there are both."""

@@ -19,7 +19,8 @@ class Selection:
     """The placed cells that are selected; ``changed`` follows when it is set.
 
     Groups are kept in the column ``group`` of the placed cells' ``obs``, so that they are saved
-    with them; ``grouped`` follows when they change.
+    with them; ``grouped`` follows when they change. ``drawing`` asks for a drawing around cells,
+    and ``visited`` for a look at one.
 
     Parameters
     ----------
@@ -29,6 +30,8 @@ class Selection:
 
     changed = Signal(object)
     grouped = Signal()
+    drawing = Signal()
+    visited = Signal(int)
 
     def __init__(self, placed: Callable[[], ad.AnnData | None]) -> None:
         self._placed = placed
@@ -45,6 +48,15 @@ class Selection:
         if not np.array_equal(chosen, self._cells):
             self._cells = chosen
             self.changed.emit(chosen)
+
+    def draw(self) -> None:
+        """Let a person draw around cells: those within are selected then."""
+        self.drawing.emit()
+
+    def visit(self, cell: int) -> None:
+        """Select a cell, given by its number, and bring it to the middle of the view."""
+        self.cells = [cell]
+        self.visited.emit(cell)
 
     def name(self, group: str) -> None:
         """Put the selected cells into a group; a cell is in one group at most.

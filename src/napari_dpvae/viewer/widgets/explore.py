@@ -7,8 +7,11 @@ from superqt.utils import signals_blocked
 
 from napari_dpvae.colours.categories import is_numeric
 from napari_dpvae.viewer.session import Session
+from napari_dpvae.viewer.widgets.ask import Ask
+from napari_dpvae.viewer.widgets.cell_list import CellList
 from napari_dpvae.viewer.widgets.fold import Fold
 from napari_dpvae.viewer.widgets.gene_row import GeneRow
+from napari_dpvae.viewer.widgets.groups import Groups
 from napari_dpvae.viewer.widgets.legend import Legend
 from napari_dpvae.viewer.widgets.look_form import CHOICES, StatusRow, look_form
 from napari_dpvae.viewer.widgets.scale_row import ColormapBox, LimitsRow
@@ -48,9 +51,19 @@ class ExploreStep(Step):
         self.body.insertLayout(0, form)
         self.body.insertWidget(1, self.legend)
         self.body.insertWidget(2, self.statuses)
-        self.body.insertWidget(3, Fold("how it is shown", self.look.native, unfolded=False))
+        self.groups, self.cells, self.ask = Groups(session), CellList(session), Ask(session)
+        parts = {
+            "how it is shown": self.look.native,
+            "list of cells": self.cells,
+            "groups of cells": self.groups,
+            "ask the placement": self.ask,
+        }
+        self.folds = {title: Fold(title, part, unfolded=False) for title, part in parts.items()}
+        for i, fold in enumerate(self.folds.values()):
+            self.body.insertWidget(3 + i, fold)
         for signal in (session.reference_changed, session.placed_changed):
             self.follow(signal, self._list)
+        self.follow(session.selection.grouped, self._list)
         self.follow(session.model_changed, self._refresh)
         self.follow(session.colouring.changed, self._refresh)
         for name in (*CHOICES, "statuses"):

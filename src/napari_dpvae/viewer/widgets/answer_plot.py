@@ -1,0 +1,71 @@
+"""The picture of an answer: a curve, or a matrix of types by types."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyqtgraph as pg
+
+HEIGHT = 190
+LINE = "#5aa9e6"
+MOST_LETTERS = 10
+"""Of a type's name along an axis."""
+
+
+class AnswerPlot(pg.PlotWidget):
+    """A plot that is hidden until there is something to show."""
+
+    def __init__(self) -> None:
+        super().__init__(background=None)
+        self.setFixedHeight(HEIGHT)
+        self.setMouseEnabled(x=False, y=False)
+        self.hideButtons()
+        self.setMenuEnabled(False)
+        self.hide()
+
+    def show_answer(self, answer: pd.DataFrame, row: pd.Series | None = None) -> None:
+        """Draw what belongs to an answer, and to the row of it that is chosen."""
+        self.clear()
+        self.setTitle(None)
+        for axis in ("bottom", "left"):
+            self.getAxis(axis).setTicks(None)
+        columns = set(answer.columns)
+        self.setVisible(bool(columns & {"I", "z", "ratio"}) and len(answer) > 0)
+        if "I" in columns:
+            self._curve(np.arange(1, len(answer) + 1), answer["I"], "genes by rank", "Moran's I")
+        elif "z" in columns:
+            self._matrix(answer)
+        elif "ratio" in columns and len(answer):
+            pair = answer.iloc[0] if row is None else row
+            mine = (answer["type"] == pair["type"]) & (answer["near"] == pair["near"])
+            chosen = answer[mine].sort_values("within")
+            self._curve(chosen["within"], chosen["ratio"], "distance, units", "times likelier")
+            self.addLine(y=1, pen=pg.mkPen("#888888", style=pg.QtCore.Qt.PenStyle.DashLine))
+            self.setTitle(f"{pair['near']} near {pair['type']}", size="9pt")
+
+    def _curve(self, x: np.ndarray | pd.Series, y: pd.Series, below: str, beside: str) -> None:
+        self.plot(np.asarray(x), np.asarray(y), pen=pg.mkPen(LINE, width=2))
+        self.setLabel("bottom", below)
+        self.setLabel("left", beside)
+        self.getPlotItem().invertY(False)
+        self.autoRange()
+
+    def _matrix(self, answer: pd.DataFrame) -> None:
+        names = list(dict.fromkeys([*answer["type"], *answer["beside"]]))
+        names.sort()
+        place = {name: i for i, name in enumerate(names)}
+        z = np.zeros((len(names), len(names)))
+        for kind, beside, value in answer[["type", "beside", "z"]].itertuples(index=False):
+            z[place[kind], place[beside]] = z[place[beside], place[kind]] = value
+        most = float(np.abs(z).max()) or 1.0
+        image = pg.ImageItem(z, levels=(-most, most))
+        image.setColorMap(pg.colormap.get("CET-D1A"))
+        self.addItem(image)
+        ticks = [(i + 0.5, name[:MOST_LETTERS]) for i, name in enumerate(names)]
+        self.getAxis("left").setTicks([ticks])
+        self.getAxis("bottom").setTicks([ticks if len(names) <= 5 else []])
+        self.setLabel("bottom", "")
+        self.setLabel("left", "")
+        self.getPlotItem().invertY(True)
+        self.setTitle(f"blue: apart · red: beside each other · ±{most:.3g}", size="9pt")
+        self.autoRange()

@@ -1,0 +1,48 @@
+"""The placed cells as a list, to go from one to the other."""
+
+from __future__ import annotations
+
+import pandas as pd
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_dpvae.data.keys import RADIUS, STATUS
+from napari_dpvae.viewer.session import Session
+from napari_dpvae.viewer.widgets.frame_table import FrameTable
+from napari_dpvae.viewer.widgets.step import follow
+
+
+class CellList(QWidget):
+    """Barcode, type, status and radius of each placed cell; a click goes to the cell.
+
+    Parameters
+    ----------
+    session
+        Whose placed cells they are.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.table = FrameTable("type a part of a barcode, type or status")
+        self.table.view.setToolTip("A click brings the cell to the middle of the view.")
+        self.table.chosen.connect(lambda row: session.selection.visit(int(row.name)))
+        layout = QVBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.table)
+        self.setLayout(layout)
+        follow(self, session.placed_changed, self.refresh)
+        follow(self, session.selection.grouped, self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the session's placed cells."""
+        placed = self._session.placed
+        if placed is None:
+            self.table.show_frame(pd.DataFrame({"cell": []}))
+            return
+        frame = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
+        kinds = [name for name in placed.obs if placed.obs[name].dtype == "category"]
+        for name in [*(kind for kind in kinds if kind != STATUS), STATUS, RADIUS]:
+            if name in placed.obs:
+                frame[str(name).removeprefix("dpvae_")] = placed.obs[name].to_numpy()
+        self.table.show_frame(frame)

@@ -1,0 +1,141 @@
+"""A table of any length: sorted by a click on a column, filtered by typing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHeaderView,
+    QLineEdit,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+HEIGHT = 220
+Display = Qt.ItemDataRole.DisplayRole
+NOWHERE = QModelIndex()
+
+
+class FrameModel(QAbstractTableModel):
+    """A data frame as it is sorted and filtered: pandas does both, for any number of rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frame = pd.DataFrame()
+        self.order = np.empty(0, int)
+        """Which rows of the frame are shown, from the top."""
+        self._part = ""
+        self._sorted: tuple[int, bool] | None = None
+
+    def set_frame(self, frame: pd.DataFrame) -> None:
+        """Show another table, in its own order."""
+        self.frame, self._sorted = frame, None
+        text = frame.select_dtypes(exclude="number").astype(str)
+        self._text = text.agg(" ".join, axis=1).str.lower() if len(text.columns) else None
+        self._arrange()
+
+    def filter(self, part: str) -> None:
+        """Show the rows that hold a text."""
+        self._part = part.strip().lower()
+        self._arrange()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column."""
+        there = 0 <= column < self.frame.shape[1]
+        self._sorted = (column, order == Qt.SortOrder.AscendingOrder) if there else None
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.beginResetModel()
+        rows = np.arange(len(self.frame))
+        if self._part and self._text is not None:
+            rows = rows[self._text.str.contains(self._part, regex=False).to_numpy()]
+        if self._sorted is not None:
+            column, ascending = self._sorted
+            by = self.frame.iloc[rows, column].reset_index(drop=True)
+            rows = rows[by.sort_values(ascending=ascending, kind="stable").index.to_numpy()]
+        self.order = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
+        """How many rows are shown."""
+        return 0 if parent.isValid() else len(self.order)
+
+    def columnCount(self, parent: QModelIndex = NOWHERE) -> int:
+        """How many columns there are."""
+        return 0 if parent.isValid() else self.frame.shape[1]
+
+    def data(self, index: QModelIndex, role: int = Display) -> Any:
+        """The text of a cell; numbers stand to the right."""
+        if not index.isValid():
+            return None
+        value = self.frame.iat[self.order[index.row()], index.column()]
+        number = isinstance(value, float | int | np.number)
+        if role == Display:
+            return f"{value:.4g}" if number else str(value)
+        if role == Qt.ItemDataRole.TextAlignmentRole and number:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Display) -> Any:
+        """The columns' names."""
+        if role == Display and orientation == Qt.Orientation.Horizontal:
+            return str(self.frame.columns[section])
+        return None
+
+
+class FrameTable(QWidget):
+    """A table with a line that filters it; ``chosen`` tells the row that is clicked or entered.
+
+    Parameters
+    ----------
+    placeholder
+        What to type into the line.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__()
+        self.model = FrameModel()
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText(placeholder)
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self.model.filter)
+        self.view = QTableView()
+        self.view.setModel(self.model)
+        self.view.setSortingEnabled(True)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.view.verticalHeader().hide()
+        self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.view.setFixedHeight(HEIGHT)
+        self.view.selectionModel().currentRowChanged.connect(self._choose)
+        self.copy = QPushButton("Copy table")
+        self.copy.setToolTip("Copy the rows that are shown, for a spreadsheet.")
+        self.copy.clicked.connect(self._copy)
+        layout = QVBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.filter, self.view, self.copy):
+            layout.addWidget(part)
+        self.setLayout(layout)
+
+    def show_frame(self, frame: pd.DataFrame) -> None:
+        """Show another table."""
+        self.model.set_frame(frame)
+        self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+
+    def _choose(self, current: QModelIndex) -> None:
+        if current.isValid():
+            self.chosen.emit(self.model.frame.iloc[self.model.order[current.row()]])
+
+    def _copy(self) -> None:
+        rows = self.model.frame.iloc[self.model.order]
+        QApplication.clipboard().setText(rows.to_csv(sep="\t", index=False))
