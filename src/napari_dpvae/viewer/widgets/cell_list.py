@@ -41,7 +41,12 @@ class CellList(QWidget):
             self.table.show_frame(pd.DataFrame({"cell": []}))
             return
         frame = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
-        kinds = [name for name in placed.obs if placed.obs[name].dtype == "category"]
+        # A column that says the same of all cells tells none from another.
+        kinds = [
+            name
+            for name in placed.obs
+            if placed.obs[name].dtype == "category" and placed.obs[name].nunique() > 1
+        ]
         for name in [*(kind for kind in kinds if kind != STATUS), STATUS, RADIUS]:
             if name in placed.obs:
                 frame[str(name).removeprefix("dpvae_")] = placed.obs[name].to_numpy()
