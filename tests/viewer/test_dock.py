@@ -102,21 +102,3 @@ def test_the_console_and_the_dock_are_in_step(
     assert dock.explore.gene.box.text() == "Gene005"
     state.colormap = "magma"
     assert dock.explore.colormap.currentText() == "magma"
-
-
-def test_closing_the_dock_while_training_stops_the_thread(
-    loaded: DpvaeDock, viewer: Viewer, qtbot: QtBot
-) -> None:
-    from qtpy.QtCore import QThreadPool
-
-    loaded.model.form["epochs"].value = 100_000
-    qtbot.mouseClick(loaded.model.train, LEFT)
-    qtbot.waitUntil(lambda: loaded.model.training.curves.n_epochs > 3, timeout=60_000)
-    state = loaded.session
-    viewer.window.remove_dock_widget("all")
-    loaded.deleteLater()
-    qtbot.wait(200)
-    assert QThreadPool.globalInstance().waitForDone(30_000)
-    # What listened is gone: the session can still be changed from the console.
-    state.gene = None
-    state.query = None

@@ -136,14 +136,21 @@ def _summary(placed: ad.AnnData) -> str:
     if STATUS in placed.obs:
         counts = placed.obs[STATUS].value_counts()
         text = " · ".join(f"{counts[s]:,} {WORDS[s]}" for s in STATUSES if counts.get(s))
-    if RADIUS in placed.obs:
+    if _calibrated(placed):
         text += f" · median radius {placed.obs[RADIUS].median():.4g} units"
     return text
+
+
+def _calibrated(placed: ad.AnnData) -> bool:
+    """Whether there are regions: a model stopped within its first network has none."""
+    return RADIUS in placed.obs and placed.obs[RADIUS].notna().any()
 
 
 def _notes(placed: ad.AnnData) -> list[str]:
     """What to look twice at."""
     how, notes = placed.uns.get(DPVAE, {}), []
+    if not _calibrated(placed):
+        notes.append("There are no regions: training was stopped within its first network.")
     outside = (placed.obs[STATUS] == OUTSIDE).mean() if STATUS in placed.obs else 0.0
     if outside > MANY_OUTSIDE:
         notes.append(f"{outside:.0%} of the cells are unlike anything in the reference.")
