@@ -229,3 +229,23 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.strip() == "napari-dpvae: There is no file or folder nowhere.h5ad."
     assert not done.stdout
+
+
+def test_a_model_is_fine_tuned_with_a_query(files: Path, tmp_path: Path) -> None:
+    plain, tuned = str(tmp_path / "plain.safetensors"), str(tmp_path / "tuned.safetensors")
+    train = ["train", str(files / "reference.h5ad"), *HASTY]
+    assert main([*train, "-o", plain]) == 0
+    assert main([*train, "-o", tuned, "--fine-tune", str(files / "query.h5ad")]) == 0
+    assert DPVAE.load(plain).trained.model_hash() != DPVAE.load(tuned).trained.model_hash()
+
+
+def test_known_places_are_imputed_around(files: Path, tmp_path: Path, phantom: Phantom) -> None:
+    query = phantom.query.copy()
+    query.obsm["some"] = phantom.truth.loc[query.obs_names].to_numpy()
+    query.obsm["some"][3:] = np.nan
+    query.write_h5ad(tmp_path / "query.h5ad")
+    out = str(tmp_path / "placed.h5ad")
+    arguments = ["place", str(files / "model.safetensors"), str(tmp_path / "query.h5ad")]
+    assert main([*arguments, "-o", out, "--mode", "impute", "--known-key", "some"]) == 0
+    found = read_placed(out).obsm["spatial"][:3]
+    np.testing.assert_array_equal(found, query.obsm["some"][:3])

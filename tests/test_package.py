@@ -58,9 +58,10 @@ def test_only_the_viewer_knows_qt_and_napari(path: Path) -> None:
         return
     tree = parsed(path)
     # The command line opens the window, but only when asked to.
-    names = set(at_import(tree)) if path.name == "cli.py" else everywhere(tree)
+    cli = name_of(path).startswith("cli/")
+    names = set(at_import(tree)) if cli else everywhere(tree)
     assert not {name.split(".")[0] for name in names} & SCREEN
-    if path.name != "cli.py":
+    if not cli:
         assert not {name for name in names if name.startswith("napari_dpvae.viewer")}
 
 

@@ -1,6 +1,6 @@
 """Experiments: honest splits, and the dp-VAE beside the vanilla VAE."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,9 @@ from scipy.spatial import cKDTree
 
 from napari_dpvae import DPVAE, TrainingSettings, evaluate, read_reference
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.evaluation.experiments import EvaluationReport, evaluate_steps
+from napari_dpvae.evaluation.experiments import Evaluation, EvaluationReport, evaluate_steps
 from napari_dpvae.evaluation.hold_out import SpotSplit, hold_out, split_spots
-from napari_dpvae.evaluation.metrics import diagonal, measure
+from napari_dpvae.evaluation.metrics import diagonal, measure, measure_regions
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 Dataset = Callable[[str], Path]
@@ -25,6 +25,15 @@ def section(phantom: Phantom) -> ad.AnnData:
     query = phantom.query.copy()
     query.obsm["spatial"] = phantom.truth.to_numpy()
     return query
+
+
+def drained(steps: Generator[EvaluationReport, None, Evaluation]) -> Evaluation:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            evaluation: Evaluation = end.value
+            return evaluation
 
 
 @pytest.mark.parametrize("split", ["random", "block"])
@@ -98,7 +107,8 @@ def test_the_table_has_a_row_for_each_method_and_seed(
         ["vanilla VAE", 6],
     ]
     truth = phantom.truth.to_numpy()
-    assert list(table.columns[2:]) == list(measure(truth, truth))
+    regions = measure_regions(truth, truth, np.ones(len(truth)))
+    assert list(table.columns[2:]) == list(measure(truth, truth) | regions)
 
 
 def test_a_model_is_evaluated_by_its_settings_and_left_as_it_was(
@@ -187,14 +197,33 @@ def test_a_section_that_is_not_there_is_refused(phantom: Phantom, refuses: Refus
 
 
 def test_the_placements_are_those_of_the_table(phantom: Phantom, hasty: TrainingSettings) -> None:
-    steps = evaluate_steps(hasty, phantom.reference, split="block")
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            evaluation = end.value
-            break
+    evaluation = drained(evaluate_steps(hasty, phantom.reference, split="block"))
     assert evaluation.one_frame
     for part, (_, row) in zip(evaluation.held_out, evaluation.table.iterrows(), strict=True):
         assert part.method == row["method"]
         assert measure(part.true, part.placed)["median_error"] == row["median_error"]
+
+
+def test_in_sample_places_the_spots_that_were_trained_on(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    (placement, _) = drained(evaluate_steps(hasty, phantom.reference, split="none")).held_out
+    np.testing.assert_array_equal(placement.true, phantom.reference.obsm["spatial"])
+
+
+def test_fine_tuning_is_measured_beside_zero_shot(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    table = evaluate(hasty, phantom.reference, section(phantom), fine_tune=True)
+    assert table["method"].tolist() == ["dp-VAE", "dp-VAE, fine-tuned", "vanilla VAE"]
+    assert table["procrustes"].nunique() == 3
+
+
+def test_the_coverage_is_that_of_the_stated_regions(
+    phantom: Phantom, quick: TrainingSettings
+) -> None:
+    evaluation = drained(evaluate_steps(quick, phantom.reference))
+    part, row = evaluation.held_out[0], evaluation.table.iloc[0]
+    inside = np.linalg.norm(part.true - part.placed, axis=1) <= part.radius
+    assert row["coverage"] == inside.mean() > 0.6
+    assert row["median_radius"] == np.median(part.radius)

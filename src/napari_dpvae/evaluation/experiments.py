@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.checks import check_reference
-from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.keys import RADIUS, SPATIAL
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.evaluation.hold_out import Split, hold_out
-from napari_dpvae.evaluation.metrics import measure
+from napari_dpvae.evaluation.metrics import measure, measure_regions
+from napari_dpvae.fitting import EpochReport
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 
@@ -35,6 +36,8 @@ class HeldOut(NamedTuple):
     """(n, d)."""
     placed: np.ndarray
     """(n, d)."""
+    radius: np.ndarray
+    """(n,) of the regions."""
     one_frame: bool
     """Whether the two can be compared as they are."""
 
@@ -63,6 +66,7 @@ def evaluate(
     section: str | None = None,
     seeds: int = 1,
     placement: PlacementSettings | None = None,
+    fine_tune: bool = False,
     progress: Callable[[EvaluationReport], None] | None = None,
 ) -> pd.DataFrame:
     """The paper's measures for the dp-VAE and, beside it, the vanilla VAE (``alpha2 = 0``).
@@ -79,7 +83,8 @@ def evaluate(
     split
         How to hold out: ``random`` or ``block``, see
         :func:`napari_dpvae.evaluation.hold_out.split_spots`, of the largest section;
-        or a whole ``section``, whose coordinates need not be registered.
+        a whole ``section``, whose coordinates need not be registered; or ``none``, in-sample: the
+        spots are placed by the model that was trained on them.
     section_key
         Column of ``obs`` with the section of each spot, when there are several.
     section
@@ -88,6 +93,9 @@ def evaluate(
         So many runs, each with another seed for the split and the training.
     placement
         How to place; the defaults if not given.
+    fine_tune
+        Whether to fine-tune each dp-VAE on what is held out, without its coordinates, and to
+        measure that too, as ``dp-VAE, fine-tuned``.
     progress
         Called with every report.
 
@@ -95,8 +103,8 @@ def evaluate(
     -------
     pandas.DataFrame
         A row for each method and seed; columns are those of
-        :func:`napari_dpvae.evaluation.metrics.measure`. Against another section, only measures
-        that do not need a shared frame mean anything across unregistered sections.
+        :func:`napari_dpvae.evaluation.metrics.measure` and ``measure_regions``. Across sections
+        that are not registered, only measures that need no shared frame mean anything.
 
     Raises
     ------
@@ -112,6 +120,7 @@ def evaluate(
         section=section,
         seeds=seeds,
         placement=placement,
+        fine_tune=fine_tune,
     )
     while True:
         try:
@@ -133,6 +142,7 @@ def evaluate_steps(
     section: str | None = None,
     seeds: int = 1,
     placement: PlacementSettings | None = None,
+    fine_tune: bool = False,
 ) -> Generator[EvaluationReport, None, Evaluation]:
     """:func:`evaluate` as a generator of reports that returns the table and the placements."""
     if seeds < 1:
@@ -153,10 +163,33 @@ def evaluate_steps(
         for report in fresh.fit_epochs(case.reference, section_key=section_key):
             share = report.epoch / report.epochs
             yield EvaluationReport(f"{name}, seed {seed}: {report.stage}", (i + share) / len(runs))
-        placed = fresh.place(case.query, placement)
-        held_out.append(HeldOut(name, seed, case.true, placed.obsm[SPATIAL], one_frame))
-    table = pd.DataFrame(
-        {"method": part.method, "seed": part.seed} | measure(part.true, part.placed)
-        for part in held_out
+        models = {name: fresh}
+        if fine_tune and name == "dp-VAE":
+            tuning = fresh.fine_tune_epochs(case.reference, case.query, section_key=section_key)
+            models[f"{name}, fine-tuned"] = yield from _tuned(tuning, (i + 1) / len(runs))
+        for method, trained in models.items():
+            placed = trained.place(case.query, placement)
+            points, radius = placed.obsm[SPATIAL], placed.obs[RADIUS].to_numpy(float)
+            held_out.append(HeldOut(method, seed, case.true, points, radius, one_frame))
+    return Evaluation(pd.DataFrame(map(_row, held_out)), held_out)
+
+
+def _tuned(
+    tuning: Generator[EpochReport, None, DPVAE], done: float
+) -> Generator[EvaluationReport, None, DPVAE]:
+    """Drain a fine-tuning, and return its model."""
+    while True:
+        try:
+            report = next(tuning)
+        except StopIteration as end:
+            tuned: DPVAE = end.value
+            return tuned
+        yield EvaluationReport(f"fine-tuning: {report.stage}", done)
+
+
+def _row(part: HeldOut) -> dict[str, object]:
+    """What the table says of a placement."""
+    measured = measure(part.true, part.placed) | measure_regions(
+        part.true, part.placed, part.radius
     )
-    return Evaluation(table, held_out)
+    return {"method": part.method, "seed": part.seed, **measured}

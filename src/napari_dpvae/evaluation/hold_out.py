@@ -12,7 +12,7 @@ from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
 
 SpotSplit = Literal["random", "block"]
-Split = Literal["random", "block", "section"]
+Split = Literal["random", "block", "section", "none"]
 
 HELD_OUT = 0.2
 """Share of the spots held out by a split."""
@@ -74,6 +74,8 @@ def hold_out(
     if query is not None:
         return Case(reference, query, _true_coordinates(query, reference))
     coordinates = np.asarray(reference.obsm[SPATIAL], float)
+    if split == "none":
+        return Case(reference, reference, coordinates)
     sections = _sections(reference, section_key)
     held_out = np.zeros(reference.n_obs, bool)
     if split == "section":

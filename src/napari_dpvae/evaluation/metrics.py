@@ -146,6 +146,30 @@ def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, floa
     }
 
 
+def measure_regions(true: np.ndarray, placed: np.ndarray, radius: np.ndarray) -> dict[str, float]:
+    """How well the regions hold the cells, and how wide they are.
+
+    Parameters
+    ----------
+    true, placed
+        (n, d) coordinates in one frame.
+    radius
+        (n,) of each cell's region.
+
+    Returns
+    -------
+    dict
+        ``coverage``, the share of cells inside their region, and the regions' median radius in
+        coordinate units and in per cent of the diagonal.
+    """
+    median = float(np.median(radius))
+    return {
+        "coverage": float((localisation_errors(true, placed) <= radius).mean()),
+        "median_radius": median,
+        "median_radius_percent": 100 * median / diagonal(true),
+    }
+
+
 def held_out_gene_correlation(
     expression: np.ndarray,
     placed: np.ndarray,
