@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from qtpy.QtCore import QSettings
 
@@ -18,13 +19,14 @@ OUT = Path("out/tour")
 def main(names: list[str]) -> None:
     """Play the scenes of these names, or all."""
     OUT.mkdir(parents=True, exist_ok=True)
-    # What a person's own docks remember is neither read nor changed.
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(OUT / ".settings"))
     data = os.environ.get("DPVAE_DATA")
     for name in names or SCENES:
-        stage = Stage(name, OUT, Path(data) if data else None)
-        SCENES[name](stage)
-        stage.close()
+        with TemporaryDirectory() as folder:
+            # What a person's own docks remember is neither read nor changed.
+            QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
+            stage = Stage(name, OUT, Path(data) if data else None)
+            SCENES[name](stage)
+            stage.close()
 
 
 if __name__ == "__main__":
