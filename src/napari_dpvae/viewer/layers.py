@@ -58,17 +58,17 @@ def _best_image(entry: dict[str, Any]) -> tuple[np.ndarray, float] | None:
 
 def reference_layer(reference: ad.AnnData) -> LayerData:
     """The reference's spots, of their true size where it is known."""
-    # In a volume the spots stand before the cells: let these shine through.
+    # In a volume the spots stand before the cells: let these shine through, and be larger.
     flat = reference.obsm[SPATIAL].shape[1] == 2
     features = pd.DataFrame({"spot": reference.obs_names.to_numpy(str)})
-    options = {"name": "reference spots", "opacity": 0.75 if flat else 0.35}
+    options = {"name": "reference spots", "opacity": 0.75 if flat else 0.5}
     return _cells_layer(reference, _spot_size(reference), features, options)
 
 
 def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
     """Placed cells; on a slice less wide than a spot, so that both are seen."""
     flat = placed.obsm[SPATIAL].shape[1] == 2
-    size = _spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.0)
+    size = _spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.3)
     features = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
     for key in (STATUS, RADIUS):
         if key in placed.obs:
@@ -109,4 +109,5 @@ def _spot_size(cells: ad.AnnData) -> float:
         # Neighbours of so many take seconds to find: take them to lie evenly.
         extent = np.ptp(coordinates, axis=0)
         return 0.7 * float((extent.prod() / len(coordinates)) ** (1 / len(extent))) or 1.0
-    return 0.7 * spot_distance(np.unique(coordinates, axis=0)) or 1.0
+    share = 0.7 if coordinates.shape[1] == 2 else 1.0
+    return share * spot_distance(np.unique(coordinates, axis=0)) or 1.0

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from napari_dpvae.viewer.session import Session
 
-VOLUME_ANGLES = (10.0, -35.0, 60.0)
-"""How a volume is seen first: from above and aside, so that its depth shows."""
+VOLUME_ANGLES = (-15.0, 20.0, 80.0)
+"""How a volume is seen first: x to the right, a little from above, so that its depth shows."""
 
 
 class Scene:
@@ -78,6 +78,7 @@ class Scene:
             viewer.reset_view()
             if dims == 3:
                 viewer.scene.camera.angles = VOLUME_ANGLES
+                viewer.reset_view(reset_camera_angle=False)
 
     def _draw_placed(self, placed: ad.AnnData | None) -> None:
         self._take_away(self.placed)
