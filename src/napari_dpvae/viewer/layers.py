@@ -7,6 +7,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from napari_dpvae.data.keys import RADIUS, SPATIAL, STATUS
 from napari_dpvae.spacing import spot_distance
@@ -14,17 +15,19 @@ from napari_dpvae.viewer.facets import CORNERS, facet_faces, facet_vertices
 
 MOST_POINTS = 50_000
 """Above it, cells are drawn as a surface."""
+Shifts = dict[str, np.ndarray]
+"""How far each section is moved, (2,) as (x, y)."""
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari's plugins hand over: data, keyword arguments, type of layer."""
 
 
-def to_napari(coordinates: np.ndarray) -> np.ndarray:
+def to_napari(coordinates: ArrayLike) -> np.ndarray:
     """(n, 2 or 3) as (x, y) or (x, y, z) to napari's (row, column) or (plane, row, column)."""
     return np.ascontiguousarray(np.asarray(coordinates, float)[:, ::-1])
 
 
-def image_layers(reference: ad.AnnData) -> list[LayerData]:
-    """The histology of each library, in the reference's coordinates; none for a volume."""
+def image_layers(reference: ad.AnnData, shifts: Shifts | None = None) -> list[LayerData]:
+    """The histology of each library, moved with its section; none for a volume."""
     layers: list[LayerData] = []
     if reference.obsm[SPATIAL].shape[1] != 2:
         return layers
@@ -34,10 +37,21 @@ def image_layers(reference: ad.AnnData) -> list[LayerData]:
             continue
         image, scale = found
         name = "histology" if library in ("", "0") else f"histology {library}"
-        layers.append(
-            (image, {"name": name, "scale": (scale, scale), "rgb": image.ndim == 3}, "image")
-        )
+        options = {"name": name, "scale": (scale, scale), "rgb": image.ndim == 3}
+        if shifts is not None and library in shifts:
+            options["translate"] = tuple(shifts[library][::-1])
+        layers.append((image, options, "image"))
     return layers
+
+
+def image_sizes(reference: ad.AnnData) -> dict[str, np.ndarray]:
+    """(2,) width and height of each library's image, in the reference's coordinates."""
+    found = {name: _best_image(entry) for name, entry in reference.uns.get(SPATIAL, {}).items()}
+    return {
+        name: np.array(image[0].shape[1::-1]) * image[1]
+        for name, image in found.items()
+        if image is not None
+    }
 
 
 def _best_image(entry: dict[str, Any]) -> tuple[np.ndarray, float] | None:
@@ -56,13 +70,18 @@ def _best_image(entry: dict[str, Any]) -> tuple[np.ndarray, float] | None:
     return None
 
 
-def reference_layer(reference: ad.AnnData) -> LayerData:
-    """The reference's spots, of their true size where it is known."""
+def reference_layer(
+    reference: ad.AnnData, section_key: str | None = None, shifts: Shifts | None = None
+) -> LayerData:
+    """The reference's spots, of their true size where it is known, moved with their section."""
     # In a volume the spots stand before the cells: let these shine through, and be larger.
     flat = reference.obsm[SPATIAL].shape[1] == 2
     features = pd.DataFrame({"spot": reference.obs_names.to_numpy(str)})
     options = {"name": "reference spots", "opacity": 0.75 if flat else 0.5}
-    return _cells_layer(reference, _spot_size(reference), features, options)
+    centres = to_napari(reference.obsm[SPATIAL])
+    if section_key is not None and shifts:
+        centres += to_napari([shifts[str(name)] for name in reference.obs[section_key]])
+    return _cells_layer(reference, centres, _spot_size(reference), features, options)
 
 
 def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
@@ -73,14 +92,18 @@ def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> Lay
     for key in (STATUS, RADIUS):
         if key in placed.obs:
             features[key.removeprefix("dpvae_")] = placed.obs[key].to_numpy()
-    return _cells_layer(placed, size, features, {"name": "placed cells"})
+    centres = to_napari(placed.obsm[SPATIAL])
+    return _cells_layer(placed, centres, size, features, {"name": "placed cells"})
 
 
 def _cells_layer(
-    cells: ad.AnnData, size: float, features: pd.DataFrame, options: dict[str, Any]
+    cells: ad.AnnData,
+    centres: np.ndarray,
+    size: float,
+    features: pd.DataFrame,
+    options: dict[str, Any],
 ) -> LayerData:
     """Points; or a surface, which napari draws and recolours faster, for very many cells."""
-    centres = to_napari(cells.obsm[SPATIAL])
     options = options | {"metadata": {"adata": cells}}
     if len(centres) > MOST_POINTS:
         faces = facet_faces(np.arange(len(centres)), centres.shape[1])

@@ -11,12 +11,16 @@ import numpy as np
 
 from napari_dpvae.colours.categories import category_colours, is_numeric
 from napari_dpvae.colours.scale import colour_limits
-from napari_dpvae.viewer.cells import Cells
+from napari_dpvae.viewer.cells import Cells, Numbers
+from napari_dpvae.viewer.virtual_genes import VirtualGenes
 
 if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_dpvae.viewer.session import Session
+
+VIRTUAL = "virtual, from the placed cells"
+"""The unit of a gene that the reference lacks."""
 
 
 class Painter:
@@ -37,6 +41,8 @@ class Painter:
         self._session = session
         self._drawn = drawn
         self._units: list[str | None] = []
+        self._virtual = VirtualGenes(session)
+        self._virtual.ready.connect(self.paint)
         session.colouring.changed.connect(self.paint)
         session.look.events.uncertainty.connect(self._weigh)
         session.look.events.statuses.connect(self._filter)
@@ -56,7 +62,6 @@ class Painter:
             self._paint_numbers()
         self._filter()
         self.place_bars()
-        self._caption()
 
     def _paint_categories(self, column: str, holders: list[ad.AnnData]) -> None:
         colours = category_colours(holders, column)
@@ -68,7 +73,7 @@ class Painter:
     def _paint_numbers(self) -> None:
         """One scale for all that are in the same unit."""
         colouring = self._session.colouring
-        found = [cells.numbers(colouring.gene, colouring.column) for cells in self._drawn()]
+        found = [self._numbers(cells) for cells in self._drawn()]
         for cells, own in zip(self._drawn(), found, strict=True):
             if own is None:
                 cells.paint_plain()
@@ -78,6 +83,15 @@ class Painter:
             colouring.drawn = limits
             cells.marks.paint_numbers(own.values, limits, colouring.colormap)
         self._units = [None if own is None else own.unit for own in found]
+
+    def _numbers(self, cells: Cells) -> Numbers | None:
+        """The values that colour cells: measured, or virtual where the reference has none."""
+        colouring = self._session.colouring
+        own = cells.numbers(colouring.gene, colouring.column)
+        if own is not None or colouring.gene is None or cells.adata is not self._session.reference:
+            return own
+        values = self._virtual.values(colouring.gene)
+        return None if values is None else Numbers(values, VIRTUAL)
 
     def _filter(self) -> None:
         """Draw the cells whose status and category are wanted."""
@@ -90,25 +104,32 @@ class Painter:
             cells.marks.show_only(shown)
 
     def place_bars(self) -> None:
-        """One bar serves all that share a scale: that of the first layer in sight."""
+        """One bar serves all that share a scale; with two scales the reference's is on the left."""
         taken: set[str | None] = {None}
+        seen: list[str] = []
         for cells, unit in zip(self._drawn(), self._units, strict=True):
-            seen = cells.marks.layer.visible and unit not in taken
-            cells.marks.bar.visible = seen
-            if seen:
+            wanted = cells.marks.layer.visible and unit not in taken
+            cells.marks.bar.visible = wanted
+            if wanted:
                 taken.add(unit)
+                seen.append(str(unit))
+        for cells, side in zip(self._drawn(), ("top_left", "top_right"), strict=False):
+            cells.marks.bar.position = side if len(seen) > 1 else "top_right"
+        self._caption(seen)
 
-    def _caption(self) -> None:
+    def _caption(self, units: list[str]) -> None:
         """Name what is shown, and its unit, in the picture."""
         viewer = self._viewer()
         if viewer is None:
             return
         shown = self._session.colouring.shown
-        units = [unit for unit in dict.fromkeys(self._units) if unit not in (None, shown)]
+        if len(units) > 1:
+            units = [f"{side}: {unit}" for side, unit in zip(("left", "right"), units, strict=True)]
+        units = [unit for unit in units if unit != shown]
         if self._session.gene is not None and any(cells.reading for cells in self._drawn()):
             units.append("reading the expression…")
         caption = viewer.canvas.overlays.text
-        caption.text = " · ".join([shown or "", *map(str, units)])
+        caption.text = " · ".join([shown or "", *units])
         caption.position = "bottom_left"
         caption.box = True
         caption.visible = shown is not None

@@ -14,9 +14,16 @@ from napari_dpvae.viewer.arrangement import SideBySide
 from napari_dpvae.viewer.cells import Cells
 from napari_dpvae.viewer.hover import Hover
 from napari_dpvae.viewer.lasso import Lasso
-from napari_dpvae.viewer.layers import image_layers, placed_layer, reference_layer
+from napari_dpvae.viewer.layers import (
+    Shifts,
+    image_layers,
+    image_sizes,
+    placed_layer,
+    reference_layer,
+)
 from napari_dpvae.viewer.painter import Painter
 from napari_dpvae.viewer.regions import Regions
+from napari_dpvae.viewer.section_layout import section_boxes, section_shifts
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -47,11 +54,14 @@ class Scene:
         self._session = session
         self.reference: Cells | None = None
         self.placed: Cells | None = None
+        self._sections: Shifts = {}
         self._painter = Painter(viewer, session, self.drawn)
         self._hover = Hover(viewer, self.drawn, session.colouring)
         self._regions = Regions(viewer, session, self._hover, lambda: self.placed)
         session.reference_changed.connect(self._draw_reference)
         session.placed_changed.connect(self._draw_placed)
+        session.section_key_changed.connect(self._rearrange_sections)
+        session.model_changed.connect(self._rearrange_sections)
         self._side_by_side: SideBySide | None = None
         session.look.events.arrangement.connect(self._arrange)
         session.look.events.regions.connect(self._draw_regions)
@@ -66,10 +76,12 @@ class Scene:
 
     def _draw_reference(self, reference: ad.AnnData | None) -> None:
         self._take_away(self.reference)
-        self.reference = None
+        self.reference, self._sections = None, self._section_shifts(reference)
         if reference is None:
             return
-        self.reference = Cells(reference, [*image_layers(reference), reference_layer(reference)])
+        key, shifts = self._session.section_key, self._sections
+        data = [*image_layers(reference, shifts), reference_layer(reference, key, shifts)]
+        self.reference = Cells(reference, data)
         self._put_up(self.reference)
         viewer = self._viewer()
         if viewer is not None:
@@ -78,7 +90,29 @@ class Scene:
             viewer.reset_view()
             if dims == 3:
                 viewer.scene.camera.angles = VOLUME_ANGLES
-                viewer.reset_view(reset_camera_angle=False)
+                viewer.reset_view(margin=0.2, reset_camera_angle=False)
+
+    def _section_shifts(self, reference: ad.AnnData | None) -> Shifts:
+        key, model = self._session.section_key, self._session.model
+        if reference is None or key is None or reference.obsm[SPATIAL].shape[1] != 2:
+            return {}
+        sections = reference.obs[key]
+        frame = model.settings.frame if model is not None else ""
+        largest = str(sections.value_counts().index[0])
+        coordinates = np.asarray(reference.obsm[SPATIAL], float)
+        boxes = section_boxes(coordinates, sections, image_sizes(reference))
+        return section_shifts(boxes, frame or largest)
+
+    def _rearrange_sections(self) -> None:
+        """Another column names the sections, or another is the frame."""
+        reference = self._session.reference
+        shifts = self._section_shifts(reference)
+        same = shifts.keys() == self._sections.keys() and all(
+            np.array_equal(shifts[name], self._sections[name]) for name in shifts
+        )
+        if not same:
+            self._draw_reference(reference)
+            self._draw_placed(self._session.placed)
 
     def _draw_placed(self, placed: ad.AnnData | None) -> None:
         self._take_away(self.placed)

@@ -109,9 +109,13 @@ class ExploreStep(Step):
     def _lacking(self) -> str:
         """Where the gene was not measured, in words."""
         session = self.session
-        lacking = [
-            name
-            for name, data in (("reference", session.reference), ("placed cells", session.placed))
-            if data is not None and session.gene is not None and session.gene not in data.var_names
-        ]
-        return f"not measured in the {' and '.join(lacking)}" if lacking else ""
+        if session.gene is None:
+            return ""
+        if session.placed is not None and session.gene not in session.placed.var_names:
+            return "not measured in the placed cells"
+        if session.reference is not None and session.gene not in session.reference.var_names:
+            drawn = (
+                "" if session.placed is None else ": virtual, from the placed cells around a spot"
+            )
+            return f"not measured in the reference{drawn}"
+        return ""
