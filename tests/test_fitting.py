@@ -222,3 +222,20 @@ def test_very_few_spots_train(phantom: Phantom, hasty: TrainingSettings, n: int)
     trained = fit(phantom.reference[:n].copy(), hasty).snapshot()
     assert len(trained.coordinates) == n
     assert all(np.isfinite(member.latents).all() for member in trained.members)
+
+
+def test_wide_regions_hold_cells_of_a_part_never_seen(
+    phantom: Phantom, quick: TrainingSettings
+) -> None:
+    spots = phantom.reference.obsm["spatial"]
+    unseen = spots[:, 0] < np.quantile(spots[:, 0], 0.2)
+    model = DPVAE(quick, blocks=2).fit(phantom.reference[~unseen].copy())
+    assert model.trained.conformal_wide >= model.trained.conformal
+    placed = model.place(phantom.reference[unseen].copy())
+    errors = np.linalg.norm(placed.obsm["spatial"] - spots[unseen], axis=1)
+    inside = [(errors <= placed.obs[f"dpvae_{key}"]).mean() for key in ("radius", "radius_wide")]
+    assert inside[0] < 0.5 < 0.8 < inside[1]
+
+
+def test_without_blocks_there_are_no_wide_regions(phantom: Phantom, model: DPVAE) -> None:
+    assert model.place(phantom.query).obs["dpvae_radius_wide"].isna().all()

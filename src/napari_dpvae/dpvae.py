@@ -192,6 +192,7 @@ class DPVAE:
             epochs=epochs,
             learning_rate=learning_rate,
             members=len(start.members),
+            blocks=0,
             regularisation=start.card.get("regularisation", "strong"),
         )
         fitting = FineTuning(start, reference, query, layout, known, settings)
@@ -279,9 +280,9 @@ class DPVAE:
         Returns
         -------
         anndata.AnnData
-            A copy of the query with ``obsm["spatial"]``, ``obsm["X_dpvae"]``,
-            ``obs["dpvae_radius"]``, ``obs["dpvae_likeness"]``, ``obs["dpvae_status"]`` and
-            ``uns["dpvae"]``.
+            A copy of the query with ``obsm["spatial"]``, ``obsm["X_dpvae"]``, ``uns["dpvae"]`` and
+            the columns ``dpvae_radius``, ``dpvae_radius_wide``, ``dpvae_likeness`` and
+            ``dpvae_status`` of ``obs``.
 
         Raises
         ------

@@ -22,7 +22,7 @@ from napari_dpvae.placement.geometry import distance_ratio
 from napari_dpvae.placement.uncertainty import conformal_factor
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
-from napari_dpvae.trial import Spots, Trial, assess, make_folds, scaled
+from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
 
 UNUSUAL = 0.01
 """Share of held-out spots that are less like their place than any cell that has a home here."""
@@ -70,6 +70,9 @@ class Fitting:
         the anchors.
     """
 
+    _panel: GenePanel
+    _spots: Spots
+
     def __init__(self, reference: ad.AnnData, settings: TrainingSettings, layout: Layout) -> None:
         dims = reference.obsm[SPATIAL].shape[1]
         self._reference = reference
@@ -77,11 +80,15 @@ class Fitting:
         self._layout = layout
         automatic = settings.regularisation == "auto"
         self._candidates = list(NOISES) if automatic else [settings.regularisation]
-        self._total = settings.epochs * (len(self._candidates) + settings.members - 1)
+        in_frame = (layout.sections == layout.frame).sum()
+        self._blocks = settings.blocks if in_frame >= 2 * BLOCKS else 0
+        networks = len(self._candidates) + settings.members - 1 + self._blocks
+        self._total = settings.epochs * networks
         self._done = 0
         self._losses: Losses | None = None
         self._regularisation = self._candidates[0]
         self._trials: list[Trial] = []
+        self._block_trials: list[Trial] = []
 
     def epochs(self) -> Iterator[EpochReport]:
         """Fit; yields a report at the start and after every epoch."""
@@ -99,6 +106,12 @@ class Fitting:
             stage = f"network {fold + 1} of {settings.members}"
             trial = yield from self._train(fold, self._regularisation, stage)
             self._trials.append(trial)
+        if self._blocks:
+            self._spots = self._spots._replace(folds=make_blocks(self._spots, self._frame))
+        for block in range(self._blocks):
+            stage = f"without block {block + 1} of {self._blocks}"
+            trial = yield from self._train(block, self._regularisation, stage)
+            self._block_trials.append(trial)
 
     def _prepare(self) -> None:
         """Choose the gene panel, and read the spots by it."""
@@ -144,9 +157,7 @@ class Fitting:
         """
         if self._trials:
             members = tuple(trial.member for trial in self._trials)
-            errors = np.concatenate([trial.errors for trial in self._trials])
-            spreads = np.concatenate([trial.spreads for trial in self._trials])
-            conformal = conformal_factor(errors, spreads)
+            conformal = _calibrated(self._trials)
             likeness = np.concatenate([trial.likeness for trial in self._trials])
             usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
@@ -160,11 +171,16 @@ class Fitting:
             coordinates=self._spots.coordinates[self._frame],
             expression=self._spots.x[self._frame],
             conformal=conformal,
+            conformal_wide=self._wide(conformal),
             usual_likeness=usual,
             explained=explained,
             spatial=self._layout.image,
             card=self._card(),
         )
+
+    def _wide(self, conformal: float) -> float:
+        """The factor for regions of cells from tissue that the reference does not show."""
+        return max(conformal, _calibrated(self._block_trials)) if self._block_trials else np.nan
 
     def _train(
         self, fold: int, regularisation: str, stage: str
@@ -230,3 +246,10 @@ class Fitting:
             errors = np.concatenate([trial.errors for trial in self._trials])
             card["held_out_error"] = float(errors.mean())
         return card
+
+
+def _calibrated(trials: list[Trial]) -> float:
+    """Radius per unit of spread that holds the held-out spots of all trials."""
+    errors = np.concatenate([trial.errors for trial in trials])
+    spreads = np.concatenate([trial.spreads for trial in trials])
+    return conformal_factor(errors, spreads)

@@ -47,8 +47,9 @@ def save_model(trained: Trained, path: str | Path) -> None:
     header = {
         "settings": dataclasses.asdict(trained.settings),
         "scales": [member.scale for member in trained.members],
-        "conformal": None if np.isnan(trained.conformal) else trained.conformal,
-        "usual_likeness": [None if np.isnan(value) else value for value in trained.usual_likeness],
+        "conformal": _null(trained.conformal),
+        "conformal_wide": _null(trained.conformal_wide),
+        "usual_likeness": [_null(value) for value in trained.usual_likeness],
         "explained": trained.explained,
         "genes": panel.genes.tolist(),
         "counts": panel.counts,
@@ -102,11 +103,17 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
         coordinates=tensors["reference.coordinates"],
         expression=tensors["reference.expression"],
         conformal=_number(header["conformal"]),
+        conformal_wide=_number(header["conformal_wide"]),
         usual_likeness=(_number(low), _number(median)),
         explained=header["explained"],
         spatial=_spatial(tensors, header["scalefactors"]),
         card=header["card"],
     )
+
+
+def _null(value: float) -> float | None:
+    """What stands for a value in JSON."""
+    return None if np.isnan(value) else value
 
 
 def _number(value: float | None) -> float:

@@ -13,12 +13,18 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.checks import check_query, known_coordinates
-from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.metrics import diagonal
 from napari_dpvae.expression import Aligned
 from napari_dpvae.placement.domain import make_domain
-from napari_dpvae.placement.uncertainty import PROBABILITY, STATUSES, has_home, region_status
+from napari_dpvae.placement.uncertainty import (
+    PROBABILITY,
+    STATUSES,
+    has_home,
+    region_radius,
+    region_status,
+)
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.trained import Solved, Trained
 
@@ -112,14 +118,17 @@ def _placed(
 ) -> ad.AnnData:
     """The query with its placement, after the data contract."""
     placed = query.copy()
-    radius = trained.conformal * solved.spread
+    radius, wide = (
+        region_radius(solved.spread, factor, solved.points, trained.coordinates)
+        for factor in (trained.conformal, trained.conformal_wide)
+    )
     extent = diagonal(trained.coordinates)
     gap = aligned.statistics == "query"
     at_home = aligned.expressed & has_home(solved.likeness, trained.usual_likeness, gap=gap)
     status = region_status(radius, at_home, extent)
     placed.obsm[SPATIAL] = solved.points
     placed.obsm[LATENT] = solved.latents
-    placed.obs[RADIUS] = radius
+    placed.obs[RADIUS], placed.obs[RADIUS_WIDE] = radius, wide
     placed.obs[LIKENESS] = solved.likeness
     placed.obs[STATUS] = pd.Categorical(status, categories=STATUSES)
     placed.uns.pop(SPATIAL, None)

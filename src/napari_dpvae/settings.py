@@ -125,6 +125,13 @@ class TrainingSettings(_Checked):
         low=2,
         high=50,
     )
+    blocks: int = _setting(
+        2,
+        "Networks that are each trained without a contiguous block of the reference and then place "
+        "it: they calibrate the wide regions, and place no other cells. 0 saves their time.",
+        low=0,
+        high=5,
+    )
     regularisation: Regularisation = _setting(
         "auto",
         "Noise and dropout while training: strong suits few spots, light suits thousands of spots "

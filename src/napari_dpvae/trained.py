@@ -54,6 +54,8 @@ class Trained:
         Of the anchors, (r, n_genes) float32, standardised.
     conformal
         Radius of a region per unit of anchor spread; NaN until calibrated.
+    conformal_wide
+        The same for cells of tissue that the reference does not show.
     usual_likeness
         Least that 99 % of held-out spots reach, and their median.
     explained
@@ -70,6 +72,7 @@ class Trained:
     coordinates: np.ndarray
     expression: np.ndarray
     conformal: float
+    conformal_wide: float
     usual_likeness: tuple[float, float]
     explained: float
     spatial: dict[str, Any]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.cluster import KMeans
 
 from napari_dpvae.expression import GenePanel, row_correlation
 from napari_dpvae.member import Member
 from napari_dpvae.placement.domain import NearSpots
 from napari_dpvae.settings import PlacementSettings
+
+BLOCKS = 5
+"""Contiguous parts of the frame, one of which is held out at a time."""
 
 
 class Spots(NamedTuple):
@@ -90,6 +94,14 @@ def make_folds(sections: np.ndarray, k: int, seed: int) -> np.ndarray:
         members = rng.permutation(np.flatnonzero(sections == section))
         folds[members] = np.arange(len(members)) % k
     return folds
+
+
+def make_blocks(spots: Spots, frame: np.ndarray) -> np.ndarray:
+    """(n,) which of five contiguous blocks each spot of the frame is in; -1 for other spots."""
+    blocks = np.full(len(spots.x), -1)
+    found = KMeans(BLOCKS, n_init=1, random_state=0).fit_predict(spots.coordinates[frame])
+    blocks[frame] = found
+    return blocks
 
 
 def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:

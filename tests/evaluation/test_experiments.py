@@ -108,7 +108,8 @@ def test_the_table_has_a_row_for_each_method_and_seed(
     ]
     truth = phantom.truth.to_numpy()
     regions = measure_regions(truth, truth, np.ones(len(truth)))
-    assert list(table.columns[2:]) == list(measure(truth, truth) | regions)
+    wide = [f"wide_{name}" for name in regions]
+    assert list(table.columns[2:]) == [*measure(truth, truth), *regions, *wide]
 
 
 def test_a_model_is_evaluated_by_its_settings_and_left_as_it_was(

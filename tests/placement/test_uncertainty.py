@@ -10,6 +10,7 @@ from napari_dpvae.placement.uncertainty import (
     UNCERTAIN,
     anchor_spread,
     conformal_factor,
+    region_radius,
     region_status,
     upper_kind,
 )
@@ -80,3 +81,11 @@ def test_two_kinds_are_told_apart_only_where_there_are_two() -> None:
     # Neither kind is at home: another platform, with two types of cells.
     assert upper_kind(both, 0.95).all()
     assert upper_kind(np.full(5, 0.3), 0.7).all()
+
+
+def test_no_region_is_wider_than_the_tissue() -> None:
+    coordinates = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0]])
+    points = np.array([[0.0, 0.0], [30.0, 40.0], [15.0, 20.0]])
+    spread = np.array([1.0, 100.0, 100.0])
+    np.testing.assert_allclose(region_radius(spread, 2.0, points, coordinates), [2, 50, 25])
+    assert np.isnan(region_radius(spread, np.nan, points, coordinates)).all()

@@ -28,6 +28,7 @@ MEASURES = (
     "median_error_percent",
     "aligned_median_error_percent",
     "coverage",
+    "wide_coverage",
 )
 """Those that are printed; the report holds all."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.checks import check_reference
-from napari_dpvae.data.keys import RADIUS, SPATIAL
+from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.evaluation.hold_out import Split, hold_out
 from napari_dpvae.evaluation.metrics import measure, measure_regions
@@ -38,6 +38,8 @@ class HeldOut(NamedTuple):
     """(n, d)."""
     radius: np.ndarray
     """(n,) of the regions."""
+    wide: np.ndarray
+    """(n,) of the wide regions."""
     one_frame: bool
     """Whether the two can be compared as they are."""
 
@@ -169,8 +171,9 @@ def evaluate_steps(
             models[f"{name}, fine-tuned"] = yield from _tuned(tuning, (i + 1) / len(runs))
         for method, trained in models.items():
             placed = trained.place(case.query, placement)
-            points, radius = placed.obsm[SPATIAL], placed.obs[RADIUS].to_numpy(float)
-            held_out.append(HeldOut(method, seed, case.true, points, radius, one_frame))
+            radius, wide = placed.obs[[RADIUS, RADIUS_WIDE]].to_numpy(float).T
+            part = HeldOut(method, seed, case.true, placed.obsm[SPATIAL], radius, wide, one_frame)
+            held_out.append(part)
     return Evaluation(pd.DataFrame(map(_row, held_out)), held_out)
 
 
@@ -189,7 +192,12 @@ def _tuned(
 
 def _row(part: HeldOut) -> dict[str, object]:
     """What the table says of a placement."""
-    measured = measure(part.true, part.placed) | measure_regions(
-        part.true, part.placed, part.radius
-    )
-    return {"method": part.method, "seed": part.seed, **measured}
+    regions = measure_regions(part.true, part.placed, part.radius)
+    wide = measure_regions(part.true, part.placed, part.wide)
+    return {
+        "method": part.method,
+        "seed": part.seed,
+        **measure(part.true, part.placed),
+        **regions,
+        **{f"wide_{name}": value for name, value in wide.items()},
+    }

@@ -58,6 +58,28 @@ def conformal_factor(
     return float(scores[min(rank, len(scores)) - 1])
 
 
+def region_radius(
+    spread: np.ndarray, factor: float, points: np.ndarray, coordinates: np.ndarray
+) -> np.ndarray:
+    """Radius of each cell's region, (n,), no wider than the tissue.
+
+    Parameters
+    ----------
+    spread
+        (n,) anchor spread of the cells.
+    factor
+        From :func:`conformal_factor`; NaN gives NaN.
+    points
+        (n, d) of the cells.
+    coordinates
+        (r, d) of the reference: no cell is farther off than the farthest corner of their box.
+    """
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
+    farthest = np.linalg.norm(np.maximum(points - low, high - points), axis=1)
+    radius: np.ndarray = np.minimum(factor * spread, farthest)
+    return radius
+
+
 def region_status(radius: np.ndarray, at_home: np.ndarray, extent: float) -> np.ndarray:
     """Status of each cell.
 
