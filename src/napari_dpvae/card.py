@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from napari_dpvae.dpvae import DPVAE
-from napari_dpvae.placement.uncertainty import PROBABILITY
-from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.placement.uncertainty import conformal_factor
+from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 MOST_GENES = 60
 """Genes that are named: the panel is sorted, the most spatial ones come first."""
@@ -59,11 +59,13 @@ def _measures(model: DPVAE) -> Iterator[tuple[str, Any]]:
     if "held_out_error" not in card:
         yield "held-out spots", "not measured: training was stopped within the first network"
         return
+    probability = PlacementSettings().probability
+    factor = conformal_factor(trained.scores, probability)
     yield "mean error of held-out spots", f"{card['held_out_error']:.4g} coordinate units"
     yield "expression explained on held-out spots", f"{trained.explained:.0%}"
     yield (
-        f"radius of a {PROBABILITY:.0%} region",
-        f"{trained.conformal:.3g} times the spread of a cell's anchors",
+        f"radius of a {probability:.0%} region",
+        f"{factor:.3g} times the spread of a cell's anchors",
     )
 
 

@@ -84,9 +84,9 @@ class FineTuning(Fitting):
             pairs.resize((len(self._spots.x), len(self._spots.x)))
             self._layout = replace(self._layout, pairs=pairs)
 
-    def _wide(self, conformal: float) -> float:
-        """As much wider as before: all networks have seen all blocks by now."""
-        return conformal * self._start.conformal_wide / self._start.conformal
+    def _block_scores(self) -> np.ndarray:
+        """As they were: by now all networks have seen all blocks."""
+        return self._start.block_scores
 
     def _new_network(self, fold: int, seed: int, dropout: float) -> Network:
         return copy.deepcopy(self._start.members[fold].network)

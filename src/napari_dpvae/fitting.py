@@ -19,7 +19,6 @@ from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import Pairs, make_pairs
 from napari_dpvae.model.training import NOISES, Losses, train
 from napari_dpvae.placement.geometry import distance_ratio
-from napari_dpvae.placement.uncertainty import conformal_factor
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
@@ -157,30 +156,30 @@ class Fitting:
         """
         if self._trials:
             members = tuple(trial.member for trial in self._trials)
-            conformal = _calibrated(self._trials)
+            scores = _scores(self._trials)
             likeness = np.concatenate([trial.likeness for trial in self._trials])
             usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
         else:
             members = (self._member(self._network, self._frame),)
-            conformal, explained, usual = np.nan, 0.0, (np.nan, np.nan)
+            scores, explained, usual = np.empty(0), 0.0, (np.nan, np.nan)
         return Trained(
             settings=self._settings,
             panel=self._panel,
             members=members,
             coordinates=self._spots.coordinates[self._frame],
             expression=self._spots.x[self._frame],
-            conformal=conformal,
-            conformal_wide=self._wide(conformal),
+            scores=scores,
+            block_scores=self._block_scores(),
             usual_likeness=usual,
             explained=explained,
             spatial=self._layout.image,
             card=self._card(),
         )
 
-    def _wide(self, conformal: float) -> float:
-        """The factor for regions of cells from tissue that the reference does not show."""
-        return max(conformal, _calibrated(self._block_trials)) if self._block_trials else np.nan
+    def _block_scores(self) -> np.ndarray:
+        """Of spots whose whole block was held out."""
+        return _scores(self._block_trials)
 
     def _train(
         self, fold: int, regularisation: str, stage: str
@@ -248,8 +247,6 @@ class Fitting:
         return card
 
 
-def _calibrated(trials: list[Trial]) -> float:
-    """Radius per unit of spread that holds the held-out spots of all trials."""
-    errors = np.concatenate([trial.errors for trial in trials])
-    spreads = np.concatenate([trial.spreads for trial in trials])
-    return conformal_factor(errors, spreads)
+def _scores(trials: list[Trial]) -> np.ndarray:
+    """Of the held-out spots of all trials."""
+    return np.concatenate([np.empty(0), *(trial.scores for trial in trials)])

@@ -31,6 +31,8 @@ def save_model(trained: Trained, path: str | Path) -> None:
     tensors = {
         "reference.coordinates": trained.coordinates,
         "reference.expression": trained.expression,
+        "calibration.scores": trained.scores,
+        "calibration.block_scores": trained.block_scores,
         "panel.mean": panel.mean,
         "panel.deviation": panel.deviation,
         "panel.axes": panel.axes,
@@ -47,8 +49,6 @@ def save_model(trained: Trained, path: str | Path) -> None:
     header = {
         "settings": dataclasses.asdict(trained.settings),
         "scales": [member.scale for member in trained.members],
-        "conformal": _null(trained.conformal),
-        "conformal_wide": _null(trained.conformal_wide),
         "usual_likeness": [_null(value) for value in trained.usual_likeness],
         "explained": trained.explained,
         "genes": panel.genes.tolist(),
@@ -102,8 +102,8 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
         members=members,
         coordinates=tensors["reference.coordinates"],
         expression=tensors["reference.expression"],
-        conformal=_number(header["conformal"]),
-        conformal_wide=_number(header["conformal_wide"]),
+        scores=tensors["calibration.scores"],
+        block_scores=tensors["calibration.block_scores"],
         usual_likeness=(_number(low), _number(median)),
         explained=header["explained"],
         spatial=_spatial(tensors, header["scalefactors"]),

@@ -19,8 +19,8 @@ from napari_dpvae.evaluation.metrics import diagonal
 from napari_dpvae.expression import Aligned
 from napari_dpvae.placement.domain import make_domain
 from napari_dpvae.placement.uncertainty import (
-    PROBABILITY,
     STATUSES,
+    conformal_factor,
     has_home,
     region_radius,
     region_status,
@@ -118,9 +118,12 @@ def _placed(
 ) -> ad.AnnData:
     """The query with its placement, after the data contract."""
     placed = query.copy()
+    factor = conformal_factor(trained.scores, settings.probability)
+    # No narrower than for cells like the reference's; NaN where no block was held out.
+    wide_factor = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
     radius, wide = (
-        region_radius(solved.spread, factor, solved.points, trained.coordinates)
-        for factor in (trained.conformal, trained.conformal_wide)
+        region_radius(solved.spread, each, solved.points, trained.coordinates)
+        for each in (factor, wide_factor)
     )
     extent = diagonal(trained.coordinates)
     gap = aligned.statistics == "query"
@@ -142,7 +145,6 @@ def _placed(
         "standardised_by": aligned.statistics,
         "decoder_weight": trained.correction(aligned),
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},
-        "region_probability": PROBABILITY,
         "model": trained.model_hash(),
         "versions": {name: version(name) for name in ("napari-dpvae", "torch", "anndata")},
     }

@@ -204,3 +204,10 @@ class PlacementSettings(_Checked):
         "Where cells may lie: within one spot distance of a reference spot (spots), inside the "
         "outline of all spots, following its bays (concave) or not (convex), or anywhere.",
     )
+    probability: float = _setting(
+        0.9,
+        "Stated probability that a cell lies in its region: the more, the wider.",
+        low=0.05,
+        high=0.99,
+        step=0.05,
+    )

@@ -52,10 +52,10 @@ class Trained:
         Of the anchors, (r, 2 or 3) float64.
     expression
         Of the anchors, (r, n_genes) float32, standardised.
-    conformal
-        Radius of a region per unit of anchor spread; NaN until calibrated.
-    conformal_wide
-        The same for cells of tissue that the reference does not show.
+    scores
+        Error per unit of anchor spread of each spot, when held out; empty until calibrated.
+    block_scores
+        The same of spots whose whole block was held out; empty if none was.
     usual_likeness
         Least that 99 % of held-out spots reach, and their median.
     explained
@@ -71,8 +71,8 @@ class Trained:
     members: tuple[Member, ...]
     coordinates: np.ndarray
     expression: np.ndarray
-    conformal: float
-    conformal_wide: float
+    scores: np.ndarray
+    block_scores: np.ndarray
     usual_likeness: tuple[float, float]
     explained: float
     spatial: dict[str, Any]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from sklearn.cluster import KMeans
 
-PROBABILITY = 0.9
-"""Stated probability that a cell lies in its region."""
 PLACED, UNCERTAIN, OUTSIDE = STATUSES = ("placed", "uncertain", "outside")
 
 APART = 4.0
@@ -34,28 +32,27 @@ def anchor_spread(points: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     return spread
 
 
-def conformal_factor(
-    errors: np.ndarray, spreads: np.ndarray, probability: float = PROBABILITY
-) -> float:
+def conformal_factor(scores: np.ndarray, probability: float) -> float:
     """Radius per unit of spread that holds the stated share of held-out cells.
 
     Split conformal prediction with the score error / spread (Lei et al. 2018, JASA 113:1094).
 
     Parameters
     ----------
-    errors, spreads
-        (n,) of held-out cells, in coordinate units.
+    scores
+        (n,) of held-out cells; empty where there was no calibration.
     probability
         Stated probability of the region.
 
     Returns
     -------
     float
-        The ``ceil((n + 1) p) / n`` quantile of the scores; the largest for small n.
+        The ``ceil((n + 1) p) / n`` quantile of the scores; the largest for small n; NaN for none.
     """
-    scores = np.sort(errors / np.maximum(spreads, np.finfo(float).tiny))
+    if len(scores) == 0:
+        return np.nan
     rank = int(np.ceil((len(scores) + 1) * probability))
-    return float(scores[min(rank, len(scores)) - 1])
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
 
 
 def region_radius(
