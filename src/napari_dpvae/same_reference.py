@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import anndata as ad
 import numpy as np
+from scipy.spatial import cKDTree
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.dpvae import DPVAE
+
+TOLERANCE = 1e-6
+"""Of the extent: coordinates may have been through single precision on their way."""
 
 
 def is_trained_on(model: DPVAE, reference: ad.AnnData) -> bool:
@@ -20,9 +24,9 @@ def is_trained_on(model: DPVAE, reference: ad.AnnData) -> bool:
         Spots by genes with ``obsm["spatial"]``.
     """
     anchors, spots = model.trained.coordinates, np.asarray(reference.obsm[SPATIAL], float)
-    if anchors.shape[1] != spots.shape[1] or len(anchors) > len(spots):
+    if anchors.shape[1] != spots.shape[1] or not np.isin(model.genes, reference.var_names).all():
         return False
-    if (reference.var_names.get_indexer(model.genes) < 0).any():
-        return False
-    together = np.unique(np.concatenate([np.unique(anchors, axis=0), spots]), axis=0)
-    return len(together) == len(np.unique(spots, axis=0))
+    if np.array_equal(anchors, spots):
+        return True
+    distance, _ = cKDTree(spots).query(anchors, distance_upper_bound=np.ptp(spots) * TOLERANCE)
+    return bool(np.isfinite(distance).all())

@@ -68,6 +68,12 @@ def test_arrows_are_replaced_and_go_with_the_reference(
         qtbot.mouseClick(step.evaluate, LEFT)
         idle(step)
         assert len(arrows(viewer)) == 1
+        step.fine_tune.setChecked(True)
+    assert [step.arrows.itemText(i) for i in range(3)] == [
+        "dp-VAE",
+        "dp-VAE, fine-tuned",
+        "vanilla VAE",
+    ]
     viewer.layers.remove(arrows(viewer)[0])
     step.arrows.setCurrentText("vanilla VAE")
     assert len(arrows(viewer)) == 1
@@ -101,11 +107,11 @@ def test_sections_and_a_query_with_coordinates_are_offered(step: Any, phantom: A
     def offered() -> list[str]:
         return [step.choice.itemText(i) for i in range(step.choice.count())]
 
-    assert offered() == ["random spots", "a contiguous block"]
+    assert offered()[:2] == ["random spots", "a contiguous block"] and len(offered()) == 3
     reference = phantom.reference.copy()
     reference.obs["section"] = np.where(np.arange(reference.n_obs) % 2, "a", "b")
     step.session.reference = reference
-    assert offered()[2:] == ["section a", "section b"]
+    assert offered()[2:4] == ["section a", "section b"]
     query = phantom.query.copy()
     query.obsm["spatial"] = phantom.truth.to_numpy()
     step.session.query = query
@@ -115,9 +121,11 @@ def test_sections_and_a_query_with_coordinates_are_offered(step: Any, phantom: A
 def test_arrows_of_another_frame_are_drawn_after_the_best_similarity() -> None:
     placed = np.random.default_rng(0).uniform(0, 100, (20, 2))
     turned = 3 * placed @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 500
-    data, options, kind = arrows_layer(HeldOut("dp-VAE", 0, turned, placed, one_frame=False))
+    radius = np.ones(20)
+    part = HeldOut("dp-VAE", 0, turned, placed, radius, one_frame=False)
+    data, options, kind = arrows_layer(part)
     assert kind == "vectors"
     np.testing.assert_allclose(data[:, 1], 0, atol=1e-6)
     np.testing.assert_allclose(data[:, 0], placed[:, ::-1], atol=1e-6)
-    data, options, _ = arrows_layer(HeldOut("dp-VAE", 0, turned, placed, one_frame=True))
+    data, options, _ = arrows_layer(part._replace(one_frame=True))
     assert options["features"]["error"].min() > 1

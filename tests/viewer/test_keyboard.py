@@ -79,13 +79,12 @@ def focus_chain(step: Step) -> list[QWidget]:
     return chain
 
 
-@pytest.mark.parametrize("name", ["data", "model", "place", "evaluate", "save"])
-def test_tab_goes_down_a_step(shown: DpvaeDock, qtbot: QtBot, name: str) -> None:
-    step = getattr(shown, name)
-    chain = focus_chain(step)
-    tops = [widget.mapTo(step, QPoint(0, widget.height() // 2)).y() for widget in chain]
-    assert len(chain) > 1 or name == "save"
-    assert all(after >= before - 4 for before, after in zip(tops, tops[1:], strict=False))
+def test_tab_goes_down_each_step(shown: DpvaeDock) -> None:
+    for step in (shown.data, shown.model, shown.place, shown.evaluate, shown.save):
+        chain = focus_chain(step)
+        tops = [widget.mapTo(step, QPoint(0, widget.height() // 2)).y() for widget in chain]
+        assert len(chain) > 1 or step is shown.save
+        assert all(after >= before - 4 for before, after in zip(tops, tops[1:], strict=False))
 
 
 def test_alt_and_a_number_open_a_step(shown: DpvaeDock, qtbot: QtBot) -> None:

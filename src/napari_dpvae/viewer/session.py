@@ -45,6 +45,7 @@ class Session:
         self._section_key: str | None = None
         self._query: ad.AnnData | None = None
         self._model: DPVAE | None = None
+        self._model_fits: bool | None = None
         self._placed: ad.AnnData | None = None
         self._evaluation: Evaluation | None = None
         self._held_out: HeldOut | None = None
@@ -61,7 +62,7 @@ class Session:
     def reference(self, reference: ad.AnnData | None) -> None:
         if reference is not None:
             check_reference(reference)
-        self._reference = reference
+        self._reference, self._model_fits = reference, None
         self.placed = None
         self.evaluation = None
         columns = section_columns(reference) if reference is not None else []
@@ -111,7 +112,7 @@ class Session:
     def model(self, model: DPVAE | None) -> None:
         if model is not None and not model.is_trained:
             raise RuntimeError("The model is not trained yet: call fit() or load() first.")
-        self._model = model
+        self._model, self._model_fits = model, None
         self.model_changed.emit(model)
 
     @property
@@ -119,7 +120,9 @@ class Session:
         """Whether cells that the model places would lie on the reference that is shown."""
         if self._model is None or self._reference is None:
             return True
-        return is_trained_on(self._model, self._reference)
+        if self._model_fits is None:
+            self._model_fits = is_trained_on(self._model, self._reference)
+        return self._model_fits
 
     @property
     def placed(self) -> ad.AnnData | None:

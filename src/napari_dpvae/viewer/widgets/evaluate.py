@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anndata as ad
-from qtpy.QtWidgets import QComboBox, QFormLayout, QPushButton, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QPushButton, QSpinBox
 
 from napari_dpvae.evaluation.experiments import Evaluation, EvaluationReport, evaluate_steps
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
@@ -52,6 +52,11 @@ class EvaluateStep(Step):
         self.runs = QSpinBox()
         self.runs.setRange(1, MOST_RUNS)
         self.runs.setToolTip("How often, each time with another seed; the table shows the spread.")
+        self.fine_tune = QCheckBox("adapt to it as well")
+        self.fine_tune.setToolTip(
+            "Also go on training with the expression, not the places, of what is held out, and "
+            "measure that beside."
+        )
         self.evaluate = QPushButton("&Evaluate")
         self.evaluate.setProperty("main", True)
         self.evaluate.setToolTip(READY)
@@ -69,6 +74,7 @@ class EvaluateStep(Step):
         self._form, self._results = QFormLayout(), QFormLayout()
         self._form.addRow("hold out", self.choice)
         self._form.addRow("runs", self.runs)
+        self._form.addRow("", self.fine_tune)
         self._results.addRow("arrows", self.arrows)
         self.body.insertLayout(0, self._form)
         for i, part in enumerate((self.evaluate, self.progress, self.table, self.copy)):
@@ -103,6 +109,7 @@ class EvaluateStep(Step):
     ) -> Any:
         query = self.session.query if choice.query else None
         section_key, runs = self.session.section_key, self.runs.value()
+        fine_tune = self.fine_tune.isChecked()
 
         def steps() -> Steps:
             evaluation = yield from evaluate_steps(
@@ -114,6 +121,7 @@ class EvaluateStep(Step):
                 section=choice.section,
                 seeds=runs,
                 placement=placement,
+                fine_tune=fine_tune,
             )
             return reference, evaluation
 

@@ -56,6 +56,7 @@ class HoldOutBox(QComboBox):
             names = session.reference.obs[session.section_key].astype(str).unique()
             for name in sorted(names):
                 self.addItem(f"section {name}", Choice("section", name))
+        self.addItem("nothing: place the spots it was trained on", Choice("none"))
         if _has_truth(session):
             self.addItem("the query, which has coordinates", Choice(query=True))
         self.setCurrentIndex(max(self.findText(before), 0))

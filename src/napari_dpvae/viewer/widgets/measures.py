@@ -21,13 +21,14 @@ ROWS = {
     "continuity": ("continuity ↑", "Whether true neighbours stay together."),
     "median_error": ("median error ↓", "Distance from the true place, in coordinate units."),
     "p90_error": ("90 % error ↓", "Nine of ten cells are nearer to their true place than that."),
+    "coverage": ("coverage = 0.9", "Share of cells inside their region; it should be 0.9."),
     "aligned_median_error": (
         "aligned error ↓",
         "Median distance after the best similarity, in coordinate units.",
     ),
 }
 """What is shown of the measures, with its name and help; the arrow tells which way is better."""
-IN_ONE_FRAME = ("median_error", "p90_error")
+IN_ONE_FRAME = ("median_error", "p90_error", "coverage")
 """Mean nothing where true and placed coordinates have different frames."""
 
 
@@ -51,7 +52,7 @@ class MeasuresTable(QTableWidget):
         methods = list(dict.fromkeys(table["method"]))
         self.setRowCount(len(names))
         self.setColumnCount(len(methods))
-        self.setHorizontalHeaderLabels(methods)
+        self.setHorizontalHeaderLabels([method.replace(" ", "\n") for method in methods])
         for row, name in enumerate(names):
             label, help = ROWS[name]
             header = QTableWidgetItem(label)
@@ -74,8 +75,9 @@ class MeasuresTable(QTableWidget):
 def _figure(values: pd.Series) -> str:
     """Three digits of the mean, with the spread of several runs."""
     text = _digits(values.mean(), 3)
-    return f"{text} ± {_digits(values.std(), 2)}" if len(values) > 1 else text
+    return f"{text}\n± {_digits(values.std(), 1)}" if len(values) > 1 else text
 
 
 def _digits(value: float, n: int) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{n}g}"
+    """With so many digits, but never as a power of ten."""
+    return f"{value:,.0f}" if abs(value) >= 10 ** (n - 1) else f"{value:.{n}g}"

@@ -14,6 +14,7 @@ QLabel[tone="error"] {{ color: {error}; }}
 QLabel[tone="warning"] {{ color: {warning}; }}
 QPushButton[main="true"]:enabled {{ background-color: {main}; color: white; }}
 QPushButton[main="true"]:enabled:hover {{ background-color: {hover}; }}
+QTableView, QHeaderView::section {{ font-size: 8pt; padding: 1px; }}
 QPushButton, QToolButton, QLineEdit, QComboBox, QAbstractSpinBox, QCheckBox, QTableView {{
     border: 1px solid transparent;
 }}
