@@ -11,6 +11,7 @@ _PUBLIC = {
     "EpochReport": "fitting",
     "PlacementSettings": "settings",
     "TrainingSettings": "settings",
+    "draw_figure": "figure",
     "evaluate": "evaluation.experiments",
     "make_phantom": "data.phantom",
     "model_card": "card",
@@ -21,6 +22,7 @@ _PUBLIC = {
     "session": "viewer.session",
     "view": "viewer.view",
     "virtual_expression": "virtual",
+    "write_figure": "figure",
     "write_placed": "data.write",
 }
 __all__ = ["__version__", *_PUBLIC]

@@ -15,6 +15,8 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.normalisation import log_expression
 from napari_dpvae.placement.uncertainty import OUTSIDE
 
+VIRTUAL = "virtual, from the placed cells"
+"""How a gene that the reference lacks is named where it is shown."""
 NEIGHBOURS = 15
 """Placed cells that each target takes its expression from."""
 

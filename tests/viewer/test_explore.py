@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QInputDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.widgets.dock import DpvaeDock
@@ -118,3 +119,14 @@ def test_status_and_look_are_in_step_with_the_console(explored: DpvaeDock, qtbot
     assert step.look.uncertainty.value == "as size"
     step.look.arrangement.value = "side by side"
     assert look.arrangement == "side by side"
+
+
+def test_the_figure_is_of_what_is_shown(
+    explored: DpvaeDock, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, target = explored.explore, tmp_path / "shown.svg"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(target), ""))
+    qtbot.mouseClick(step.figure, LEFT)
+    qtbot.waitUntil(lambda: not step.progress.running, timeout=60_000)
+    assert target.is_file()
+    assert "shown.svg" in step.status.text()

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from napari_dpvae.data.images import best_image, spot_size
 from napari_dpvae.data.keys import RADIUS, SPATIAL, STATUS
-from napari_dpvae.spacing import spot_distance
 from napari_dpvae.viewer.facets import CORNERS, facet_faces, facet_vertices
 
 MOST_POINTS = 50_000
@@ -32,7 +32,7 @@ def image_layers(reference: ad.AnnData, shifts: Shifts | None = None) -> list[La
     if reference.obsm[SPATIAL].shape[1] != 2:
         return layers
     for library, entry in reference.uns.get(SPATIAL, {}).items():
-        found = _best_image(entry)
+        found = best_image(entry)
         if found is None:
             continue
         image, scale = found
@@ -42,32 +42,6 @@ def image_layers(reference: ad.AnnData, shifts: Shifts | None = None) -> list[La
             options["translate"] = tuple(shifts[library][::-1])
         layers.append((image, options, "image"))
     return layers
-
-
-def image_sizes(reference: ad.AnnData) -> dict[str, np.ndarray]:
-    """(2,) width and height of each library's image, in the reference's coordinates."""
-    found = {name: _best_image(entry) for name, entry in reference.uns.get(SPATIAL, {}).items()}
-    return {
-        name: np.array(image[0].shape[1::-1]) * image[1]
-        for name, image in found.items()
-        if image is not None
-    }
-
-
-def _best_image(entry: dict[str, Any]) -> tuple[np.ndarray, float] | None:
-    """The finest image of a library that has a scale factor, with its pixels' size."""
-    for resolution in ("hires", "lowres"):
-        image = entry.get("images", {}).get(resolution)
-        factor = entry.get("scalefactors", {}).get(f"tissue_{resolution}_scalef")
-        if image is None or not factor:
-            continue
-        image = np.asarray(image)
-        if image.ndim == 3 and image.shape[2] not in (3, 4):
-            image = image[..., 0]
-        if np.issubdtype(image.dtype, np.floating) and image.max() > 1:
-            image = image / 255.0
-        return image, 1.0 / float(factor)
-    return None
 
 
 def reference_layer(
@@ -81,13 +55,13 @@ def reference_layer(
     centres = to_napari(reference.obsm[SPATIAL])
     if section_key is not None and shifts:
         centres += to_napari([shifts[str(name)] for name in reference.obs[section_key]])
-    return _cells_layer(reference, centres, _spot_size(reference), features, options)
+    return _cells_layer(reference, centres, spot_size(reference), features, options)
 
 
 def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
     """Placed cells; on a slice less wide than a spot, so that both are seen."""
     flat = placed.obsm[SPATIAL].shape[1] == 2
-    size = _spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.3)
+    size = spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.3)
     features = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
     for key in (STATUS, RADIUS):
         if key in placed.obs:
@@ -119,18 +93,3 @@ def _cells_layer(
         "face_color": "white",
     }
     return centres, options | style, "points"
-
-
-def _spot_size(cells: ad.AnnData) -> float:
-    """Diameter of a spot in coordinate units: as stated, else 0.7 of the spot distance."""
-    for entry in cells.uns.get(SPATIAL, {}).values():
-        diameter = entry.get("scalefactors", {}).get("spot_diameter_fullres")
-        if diameter:
-            return float(diameter)
-    coordinates = np.asarray(cells.obsm[SPATIAL], float)
-    if len(coordinates) > MOST_POINTS:
-        # Neighbours of so many take seconds to find: take them to lie evenly.
-        extent = np.ptp(coordinates, axis=0)
-        return 0.7 * float((extent.prod() / len(coordinates)) ** (1 / len(extent))) or 1.0
-    share = 0.7 if coordinates.shape[1] == 2 else 1.0
-    return share * spot_distance(np.unique(coordinates, axis=0)) or 1.0

@@ -13,14 +13,12 @@ from napari_dpvae.colours.categories import category_colours, is_numeric
 from napari_dpvae.colours.scale import colour_limits
 from napari_dpvae.viewer.cells import Cells, Numbers
 from napari_dpvae.viewer.virtual_genes import VirtualGenes
+from napari_dpvae.virtual import VIRTUAL
 
 if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_dpvae.viewer.session import Session
-
-VIRTUAL = "virtual, from the placed cells"
-"""The unit of a gene that the reference lacks."""
 
 
 class Painter:

@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 from napari.layers import Points
 
+from napari_dpvae.data.images import image_sizes
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.viewer.arrangement import SideBySide
 from napari_dpvae.viewer.cells import Cells
@@ -17,7 +18,6 @@ from napari_dpvae.viewer.lasso import Lasso
 from napari_dpvae.viewer.layers import (
     Shifts,
     image_layers,
-    image_sizes,
     placed_layer,
     reference_layer,
 )

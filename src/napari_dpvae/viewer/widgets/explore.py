@@ -6,14 +6,18 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel
 from superqt.utils import signals_blocked
 
 from napari_dpvae.colours.categories import is_numeric
+from napari_dpvae.figure import FORMATS, write_figure
+from napari_dpvae.viewer.present_figure import present_figure
 from napari_dpvae.viewer.session import Session
 from napari_dpvae.viewer.widgets.ask import Ask
 from napari_dpvae.viewer.widgets.cell_list import CellList
 from napari_dpvae.viewer.widgets.fold import Fold
 from napari_dpvae.viewer.widgets.gene_row import GeneRow
 from napari_dpvae.viewer.widgets.groups import Groups
+from napari_dpvae.viewer.widgets.job_row import JobRow
 from napari_dpvae.viewer.widgets.legend import Legend
 from napari_dpvae.viewer.widgets.look_form import CHOICES, StatusRow, look_form
+from napari_dpvae.viewer.widgets.saving import SaveButton, Write
 from napari_dpvae.viewer.widgets.scale_row import ColormapBox, LimitsRow
 from napari_dpvae.viewer.widgets.step import Step
 
@@ -61,6 +65,7 @@ class ExploreStep(Step):
         self.folds = {title: Fold(title, part, unfolded=False) for title, part in parts.items()}
         for i, fold in enumerate(self.folds.values()):
             self.body.insertWidget(3 + i, fold)
+        self._add_figure(3 + len(self.folds))
         for signal in (session.reference_changed, session.placed_changed):
             self.follow(signal, self._list)
         self.follow(session.selection.grouped, self._list)
@@ -69,6 +74,25 @@ class ExploreStep(Step):
         for name in (*CHOICES, "statuses"):
             self.follow(session.look.events[name], self._refresh_look)
         self._list()
+
+    def _add_figure(self, place: int) -> None:
+        self.progress = JobRow()
+        self.figure = SaveButton(
+            "Figure…",
+            "What is shown, for print: histology, cells, colour bar and scale bar",
+            FORMATS,
+            self._write_figure,
+            self.progress,
+        )
+        self.figure.saved.connect(lambda path: self.tell(f"saved {path}"))
+        self.figure.failed.connect(self.complain)
+        self.body.insertWidget(place, self.figure)
+        self.body.insertWidget(place + 1, self.progress)
+
+    def _write_figure(self) -> Write | None:
+        if not self.session.genes:
+            return None
+        return lambda path: write_figure(present_figure(self.session), path)
 
     def _choose_column(self, column: str) -> None:
         self.session.colouring.column = None if column == NONE else column
