@@ -115,9 +115,12 @@ def _add_legend(
             Line2D([], [], color="black", marker="x", ls="none", label="outside the reference")
         )
     if marks:
-        place = "outside right upper" if colours else "outside lower right"
-        title = column if colours else None
-        figure.legend(handles=marks, loc=place, frameon=False, title=title)
+        figure.legend(
+            handles=marks,
+            loc="outside right upper" if colours else "outside lower right",
+            frameon=False,
+            title=column if colours else None,
+        )
 
 
 def write_figure(figure: Figure, path: str | Path) -> None:
