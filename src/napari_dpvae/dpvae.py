@@ -22,6 +22,7 @@ from napari_dpvae.layout import Layout
 from napari_dpvae.model_file import load_model, save_model
 from napari_dpvae.placing import place_steps
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
+from napari_dpvae.steps import drain
 from napari_dpvae.trained import Trained
 
 
@@ -161,14 +162,7 @@ class DPVAE:
             epochs=epochs,
             learning_rate=learning_rate,
         )
-        while True:
-            try:
-                report = next(steps)
-            except StopIteration as end:
-                tuned: DPVAE = end.value
-                return tuned
-            if progress is not None:
-                progress(report)
+        return drain(steps, progress)
 
     def fine_tune_epochs(
         self,
@@ -292,12 +286,7 @@ class DPVAE:
         steps = self.place_chunks(
             query, settings, known_key=known_key, outlines=outlines, **changes
         )
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                placed: ad.AnnData = end.value
-                return placed
+        return drain(steps)
 
     def place_chunks(
         self,

@@ -1,6 +1,6 @@
 """Experiments: honest splits, and the dp-VAE beside the vanilla VAE."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,10 @@ from scipy.spatial import cKDTree
 
 from napari_dpvae import DPVAE, TrainingSettings, evaluate, read_reference
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.evaluation.experiments import Evaluation, EvaluationReport, evaluate_steps
+from napari_dpvae.evaluation.experiments import EvaluationReport, evaluate_steps
 from napari_dpvae.evaluation.hold_out import SpotSplit, hold_out, split_spots
 from napari_dpvae.evaluation.metrics import diagonal, measure, measure_regions
+from napari_dpvae.steps import drain
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 Dataset = Callable[[str], Path]
@@ -25,15 +26,6 @@ def section(phantom: Phantom) -> ad.AnnData:
     query = phantom.query.copy()
     query.obsm["spatial"] = phantom.truth.to_numpy()
     return query
-
-
-def drained(steps: Generator[EvaluationReport, None, Evaluation]) -> Evaluation:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            evaluation: Evaluation = end.value
-            return evaluation
 
 
 @pytest.mark.parametrize("split", ["random", "block"])
@@ -198,7 +190,7 @@ def test_a_section_that_is_not_there_is_refused(phantom: Phantom, refuses: Refus
 
 
 def test_the_placements_are_those_of_the_table(phantom: Phantom, hasty: TrainingSettings) -> None:
-    evaluation = drained(evaluate_steps(hasty, phantom.reference, split="block"))
+    evaluation = drain(evaluate_steps(hasty, phantom.reference, split="block"))
     assert evaluation.one_frame
     for part, (_, row) in zip(evaluation.held_out, evaluation.table.iterrows(), strict=True):
         assert part.method == row["method"]
@@ -208,7 +200,7 @@ def test_the_placements_are_those_of_the_table(phantom: Phantom, hasty: Training
 def test_in_sample_places_the_spots_that_were_trained_on(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
-    (placement, _) = drained(evaluate_steps(hasty, phantom.reference, split="none")).held_out
+    (placement, _) = drain(evaluate_steps(hasty, phantom.reference, split="none")).held_out
     np.testing.assert_array_equal(placement.true, phantom.reference.obsm["spatial"])
 
 
@@ -223,7 +215,7 @@ def test_fine_tuning_is_measured_beside_zero_shot(
 def test_the_coverage_is_that_of_the_stated_regions(
     phantom: Phantom, quick: TrainingSettings
 ) -> None:
-    evaluation = drained(evaluate_steps(quick, phantom.reference))
+    evaluation = drain(evaluate_steps(quick, phantom.reference))
     part, row = evaluation.held_out[0], evaluation.table.iloc[0]
     inside = np.linalg.norm(part.true - part.placed, axis=1) <= part.radius
     assert row["coverage"] == inside.mean() > 0.6

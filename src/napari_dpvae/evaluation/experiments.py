@@ -17,6 +17,7 @@ from napari_dpvae.evaluation.hold_out import Split, hold_out
 from napari_dpvae.evaluation.metrics import measure, measure_regions
 from napari_dpvae.fitting import EpochReport
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
+from napari_dpvae.steps import drain
 
 
 class EvaluationReport(NamedTuple):
@@ -124,14 +125,7 @@ def evaluate(
         placement=placement,
         fine_tune=fine_tune,
     )
-    while True:
-        try:
-            report = next(steps)
-        except StopIteration as end:
-            evaluation: Evaluation = end.value
-            return evaluation.table
-        if progress is not None:
-            progress(report)
+    return drain(steps, progress).table
 
 
 def evaluate_steps(
