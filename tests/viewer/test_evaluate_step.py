@@ -42,7 +42,7 @@ def test_the_table_and_the_arrows_of_one_evaluation(
     idle(step)
     assert not step.table.isHidden() and step.evaluate.isEnabled()
     headers = [step.table.horizontalHeaderItem(i).text() for i in range(2)]
-    assert headers == ["dp-VAE", "vanilla VAE"]
+    assert headers == ["dp-VAE", "vanilla\nVAE"]
     evaluation = step.session.evaluation
     assert float(step.table.item(0, 0).text()) == pytest.approx(
         evaluation.table["procrustes"][0], rel=0.01
