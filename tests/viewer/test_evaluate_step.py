@@ -121,8 +121,8 @@ def test_sections_and_a_query_with_coordinates_are_offered(step: Any, phantom: A
 def test_arrows_of_another_frame_are_drawn_after_the_best_similarity() -> None:
     placed = np.random.default_rng(0).uniform(0, 100, (20, 2))
     turned = 3 * placed @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 500
-    radius = np.ones(20)
-    part = HeldOut("dp-VAE", 0, turned, placed, radius, one_frame=False)
+    ones = np.ones(20)
+    part = HeldOut("dp-VAE", 0, turned, placed, radius=ones, wide=ones, one_frame=False)
     data, options, kind = arrows_layer(part)
     assert kind == "vectors"
     np.testing.assert_allclose(data[:, 1], 0, atol=1e-6)

@@ -35,7 +35,13 @@ def ready(loaded: DpvaeDock, model: dpv.DPVAE, placed: Any) -> DpvaeDock:
 def test_each_button_writes_its_kind_and_nothing_beside(
     ready: DpvaeDock, qtbot: QtBot, idle: Idle, chosen: Path
 ) -> None:
-    kinds = {"cells": ".h5ad", "table": ".csv", "spatial": ".zarr", "model": ".safetensors"}
+    kinds = {
+        "cells": ".h5ad",
+        "table": ".csv",
+        "spatial": ".zarr",
+        "model": ".safetensors",
+        "figure": ".png",
+    }
     for name, suffix in kinds.items():
         qtbot.mouseClick(getattr(ready.save, name), LEFT)
         idle(ready.save)

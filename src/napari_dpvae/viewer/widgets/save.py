@@ -9,6 +9,8 @@ from qtpy.QtWidgets import QGridLayout
 
 from napari_dpvae.data.spatial_data import write_spatialdata
 from napari_dpvae.data.write import write_placed
+from napari_dpvae.figure import FORMATS, write_figure
+from napari_dpvae.viewer.present_figure import present_figure
 from napari_dpvae.viewer.session import Session
 from napari_dpvae.viewer.widgets.job_row import JobRow
 from napari_dpvae.viewer.widgets.saving import SaveButton, Write
@@ -42,13 +44,17 @@ class SaveStep(Step):
             (".safetensors",),
             lambda: session.model.save if session.model is not None else None,
         )
-        self._buttons = (self.cells, self.table, self.spatial, self.model)
+        self.figure = self._button(
+            "Figure…", "What is shown, for print: .png, .svg or .pdf", FORMATS, self._write_figure
+        )
+        self._buttons = (self.cells, self.table, self.spatial, self.model, self.figure)
         grid = QGridLayout()
         for i, button in enumerate(self._buttons):
             grid.addWidget(button, i // 2, i % 2)
         self.body.insertLayout(0, grid)
         self.body.insertWidget(1, self.progress)
-        self.follow(session.placed_changed, self._refresh)
+        for signal in (session.reference_changed, session.placed_changed):
+            self.follow(signal, self._refresh)
         self.follow(session.model_changed, self._refresh)
         self._refresh()
 
@@ -71,6 +77,12 @@ class SaveStep(Step):
         if placed is None:
             return None
         return partial(write_spatialdata, placed, reference=self.session.reference)
+
+    def _write_figure(self) -> Write | None:
+        session = self.session
+        if session.placed is None and session.reference is None:
+            return None
+        return lambda path: write_figure(present_figure(session), path)
 
     def _on_saved(self, path: str) -> None:
         self._refresh()
