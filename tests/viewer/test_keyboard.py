@@ -28,7 +28,7 @@ def test_every_command_is_in_the_menu_and_can_be_found(viewer: Viewer) -> None:
     manifest = PluginManifest.from_distribution("napari-dpvae")
     listed = {item.command for item in manifest.contributions.menus["dpvae"]}
     offered = {command.id for command in manifest.contributions.commands}
-    assert offered - listed == {"napari-dpvae.dock", "napari-dpvae.phantom"}
+    assert offered - listed == {f"napari-dpvae.{name}" for name in ("dock", "phantom", "read")}
     for command in listed:
         assert command in get_app_model().commands
 
