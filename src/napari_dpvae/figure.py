@@ -20,7 +20,7 @@ from napari_dpvae.data.images import spot_size
 from napari_dpvae.data.keys import SPATIAL, STATUS
 from napari_dpvae.data.write import replacing
 from napari_dpvae.errors import DataError
-from napari_dpvae.figure_panel import Part, draw_cells, draw_image, finish
+from napari_dpvae.figure_panel import Part, draw_cells, draw_image, finish, view_box
 from napari_dpvae.placement.uncertainty import OUTSIDE, STATUSES
 from napari_dpvae.virtual import VIRTUAL, virtual_expression
 
@@ -82,7 +82,9 @@ def draw_figure(
     if any(cells.obsm[SPATIAL].shape[1] != 2 for cells in data):
         raise DataError("A figure is drawn of a slice only: take a screenshot of a volume.")
     together = [data] if not side_by_side else [[cells] for cells in data]
-    figure = Figure(figsize=(INCHES * len(together), INCHES), layout="compressed")
+    width, height = np.ptp(view_box(data[0]), axis=0)
+    size = (INCHES * len(together) + 1, INCHES * height / width + 1)
+    figure = Figure(figsize=size, layout="compressed")
     panels = figure.subplots(1, len(together), squeeze=False)[0]
     parts, scales, legend = _coloured(placed, reference, gene, column, limits, colormap)
     for axes, shown in zip(panels, together, strict=True):
@@ -97,7 +99,7 @@ def draw_figure(
     figure.suptitle(title if title is not None else gene or column or "")
     for unit, ends in scales.items():
         bar = ScalarMappable(Normalize(*ends), colormap)
-        figure.colorbar(bar, ax=list(panels), label=unit, shrink=0.7, aspect=30)
+        figure.colorbar(bar, ax=list(panels), label=unit, shrink=0.8, aspect=30)
     _add_legend(figure, {n: c for n, c in legend.items() if n not in hidden}, column, placed)
     return figure
 

@@ -16,6 +16,9 @@ from napari_dpvae.placement.uncertainty import OUTSIDE
 MOST_VECTORS = 5000
 """More cells than this are drawn as pixels in an .svg or .pdf: they would make it too large."""
 
+MARGIN = 0.06
+"""Around the tissue, as a share of its longer side."""
+
 
 class Part(NamedTuple):
     """A set of cells as it is drawn."""
@@ -66,18 +69,25 @@ def draw_cells(axes: Axes, part: Part) -> None:
     axes.plot(*strange.T, "x", color="black", markersize=4, markeredgewidth=1.2, ls="none")
 
 
-def finish(axes: Axes, cells: ad.AnnData, microns_per_unit: float | None) -> None:
-    """Frame the tissue, y down, with a scale bar instead of axes."""
+def view_box(cells: ad.AnnData) -> np.ndarray:
+    """(2, 2) corners of what a panel shows, with room for the scale bar below the tissue."""
     places = np.asarray(cells.obsm[SPATIAL], float)
     low, high = places.min(axis=0), places.max(axis=0)
-    margin = 0.06 * (high - low).max()
-    axes.set_xlim(low[0] - margin, high[0] + margin)
-    axes.set_ylim(high[1] + 2 * margin, low[1] - margin)
+    margin = MARGIN * (high - low).max()
+    return np.array([low - margin, high + [margin, 2 * margin]])
+
+
+def finish(axes: Axes, cells: ad.AnnData, microns_per_unit: float | None) -> None:
+    """Frame the tissue, y down, with a scale bar instead of axes."""
+    low, high = view_box(cells)
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(high[1], low[1])
     axes.set_aspect("equal")
     axes.axis("off")
+    width, height = high - low
     per_unit = microns_per_unit or 1.0
-    length = _round_length(0.25 * (high[0] - low[0]) * per_unit)
-    start, y = low[0], high[1] + 1.2 * margin
+    length = _round_length(0.22 * width * per_unit)
+    start, y = low[0] + 0.05 * width, high[1] - 0.05 * height
     axes.plot([start, start + length / per_unit], [y, y], color="black", lw=2)
     unit = "units" if microns_per_unit is None else "µm"
     axes.annotate(f"{length:g} {unit}", (start, y), (0, -3), textcoords="offset points", va="top")
