@@ -2,12 +2,13 @@
 
 A quarter of the atlas' genes at a time is left out, the cells are placed by the others, and the
 left-out genes of the placed cells are correlated with their measured pattern. Writes
-``benchmarks/results/held_out_genes.csv``, beside kNN on expression by the cosine.
+``benchmarks/results/held_out_genes.csv``, beside kNN on expression by the cosine and novoSpaRc.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from pathlib import Path
 
 import anndata as ad
@@ -15,7 +16,9 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks.cases import DATA
+from benchmarks.cases import DATA, Task
+from benchmarks.peers.catalogue import PEERS
+from benchmarks.peers.run import place
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import held_out_gene_correlation
@@ -42,7 +45,7 @@ def run(atlas: ad.AnnData, cells: ad.AnnData, seed: int) -> list[dict[str, objec
     """Mean correlation over all genes, for each method."""
     genes = np.random.default_rng(seed).permutation(atlas.var_names.to_numpy())
     shown = _log_expression(cells)
-    correlations: dict[str, list[np.ndarray]] = {"dp-VAE": [], "kNN, cosine": []}
+    correlations: dict[str, list[np.ndarray]] = defaultdict(list)
     for fold in range(FOLDS):
         left_out = genes[fold::FOLDS]
         reference = atlas[:, ~atlas.var_names.isin(left_out)].copy()
@@ -50,6 +53,7 @@ def run(atlas: ad.AnnData, cells: ad.AnnData, seed: int) -> list[dict[str, objec
         placed = {
             "dp-VAE": DPVAE(seed=seed).fit(reference).place(query).obsm[SPATIAL],
             "kNN, cosine": _knn(reference, shown[reference.var_names]),
+            **_novosparc(reference, shown[reference.var_names], seed),
         }
         measured = atlas.to_df()[left_out].to_numpy()
         for method, points in placed.items():
@@ -77,6 +81,14 @@ def _knn(reference: ad.AnnData, expression: pd.DataFrame) -> np.ndarray:
     finder = NearestNeighbors(n_neighbors=NEIGHBOURS, metric="cosine").fit(spots)
     nearest = finder.kneighbors(cells, return_distance=False)
     return np.asarray(reference.obsm[SPATIAL])[nearest].mean(axis=1)
+
+
+def _novosparc(reference: ad.AnnData, expression: pd.DataFrame, seed: int) -> dict[str, np.ndarray]:
+    """Both readings of its plan."""
+    peer = next(peer for peer in PEERS if peer.key == "novosparc")
+    task = Task(reference, ad.AnnData(expression), np.empty((0, 3)))
+    _, placed = place(peer, task, seed, limit=600)
+    return {name: placed[result] for result, name in peer.results.items()}
 
 
 if __name__ == "__main__":

@@ -44,16 +44,30 @@ def run(peer: Peer, task: Task, seed: int, limit: float) -> list[Row]:
         python = interpreter(peer.environment)
     except NotInstallable as error:
         return [{"method": name, "reason": str(error)} for name in peer.results.values()]
+    used, placed = place(peer, task, seed, limit)
+    about = {"version": version(python, peer.package)} | used
+    return [
+        {"method": name} | about | (_judge(placed[result], task.true) if placed else {})
+        for result, name in peer.results.items()
+    ]
+
+
+def place(peer: Peer, task: Task, seed: int, limit: float) -> tuple[Row, dict[str, np.ndarray]]:
+    """What the peer used, and (n, d) coordinates for each of its results; none if it failed.
+
+    Raises
+    ------
+    NotInstallable
+        When its environment cannot be made.
+    """
+    python = interpreter(peer.environment)
     with TemporaryDirectory() as name:
         folder = Path(name)
         _write(task, folder)
         job = [str(python), "-m", "benchmarks.peers.methods", peer.entry, name, str(seed)]
         used = _call(job, folder, limit)
-        about = {"version": version(python, peer.package)} | used
-        return [
-            {"method": name} | about | _judge(folder / f"{result}.npy", task.true, used["reason"])
-            for result, name in peer.results.items()
-        ]
+        results = [] if used["reason"] else peer.results
+        return used, {result: np.load(folder / f"{result}.npy") for result in results}
 
 
 def _write(task: Task, folder: Path) -> None:
@@ -87,10 +101,7 @@ def _call(job: list[str], folder: Path, limit: float) -> Row:
     return used
 
 
-def _judge(result: Path, true: np.ndarray, reason: str) -> Row:
-    if reason:
-        return {}
-    placed = np.load(result)
+def _judge(placed: np.ndarray, true: np.ndarray) -> Row:
     if not np.isfinite(placed).all():
         return {"reason": "coordinates are not finite"}
     return dict(measure(true, placed))
