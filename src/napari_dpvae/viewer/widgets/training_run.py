@@ -94,9 +94,8 @@ class TrainingRun(QWidget):
         self.progress.show_share(report.epoch / report.epochs, text)
         if report.held_out_error is not None:
             self._errors.append(f"{report.held_out_error:.4g}")
-            self.held_out.setText(
-                f"error of held-out spots, by network: {' · '.join(self._errors)}"
-            )
+            errors = " · ".join(self._errors)
+            self.held_out.setText(f"error on what each network has not seen: {errors}")
             self.held_out.show()
 
     def _on_end(self, model: DPVAE | None) -> None:
