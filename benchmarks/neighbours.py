@@ -24,7 +24,7 @@ from napari_dpvae.viewer.picture import SETTLE_MS, write_picture
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "napari-spatialdata.png"
 LAYERS = {"placed cells": "placed_cells", "reference spots": "reference_spots"}
 """Our layers, and what their data are called in the SpatialData."""
-WIDGETS = ("View", "Scatter", "Annotation")
+WIDGETS = ("View", "Annotation", "Scatter")
 
 
 def main() -> None:
@@ -73,7 +73,9 @@ def open_widgets(viewer: Viewer, sdata: SpatialData) -> dict[str, Any]:
     widgets = {}
     for name in WIDGETS:
         viewer.layers.selection.active = viewer.layers["placed cells"]
-        _, widgets[name] = viewer.window.add_plugin_dock_widget("napari-spatialdata", name)
+        _, widgets[name] = viewer.window.add_plugin_dock_widget(
+            "napari-spatialdata", name, tabify=name != WIDGETS[0]
+        )
     # The last one brings a layer of its own to the front.
     viewer.layers.selection.active = viewer.layers["placed cells"]
     return widgets
