@@ -98,6 +98,9 @@ def test_cells_within_a_drawing_become_a_group_with_its_genes(
 
 def test_the_list_goes_to_a_cell(explored: DpvaeDock, viewer: Viewer, qtbot: QtBot) -> None:
     table = explored.explore.cells.table
+    assert table.model.rowCount() == 0
+    explored.explore.folds["list of cells"].unfolded = True
+    assert table.model.rowCount() == explored.session.placed.n_obs
     name = explored.session.placed.obs_names[40]
     qtbot.keyClicks(table.filter, name)
     table.view.selectRow(0)

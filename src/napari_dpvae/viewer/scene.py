@@ -115,6 +115,7 @@ class Scene:
             self._draw_placed(self._session.placed)
 
     def _draw_placed(self, placed: ad.AnnData | None) -> None:
+        self._lasso.end()
         self._take_away(self.placed)
         self.placed = None
         if placed is not None:

@@ -30,17 +30,26 @@ class CellList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
         self.setLayout(layout)
-        follow(self, session.placed_changed, self.refresh)
-        follow(self, session.selection.grouped, self.refresh)
-        self.refresh()
+        self._looked_at = False
+        follow(self, session.placed_changed, self._list)
+        follow(self, session.selection.grouped, self._list)
 
-    def refresh(self) -> None:
-        """List the session's placed cells."""
-        placed = self._session.placed
+    @property
+    def looked_at(self) -> bool:
+        """Whether the list is unfolded: a million cells are listed only when it is."""
+        return self._looked_at
+
+    @looked_at.setter
+    def looked_at(self, looked_at: bool) -> None:
+        self._looked_at = looked_at
+        self._list()
+
+    def _list(self) -> None:
+        placed = self._session.placed if self._looked_at else None
         if placed is None:
             self.table.show_frame(pd.DataFrame({"cell": []}))
             return
-        frame = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
+        frame = pd.DataFrame({"cell": placed.obs_names})
         # A column that says the same of all cells tells none from another.
         kinds = [
             name

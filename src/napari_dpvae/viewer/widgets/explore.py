@@ -65,6 +65,9 @@ class ExploreStep(Step):
         self.folds = {title: Fold(title, part, unfolded=False) for title, part in parts.items()}
         for i, fold in enumerate(self.folds.values()):
             self.body.insertWidget(3 + i, fold)
+        self.folds["list of cells"].title.toggled.connect(
+            lambda unfolded: setattr(self.cells, "looked_at", unfolded)
+        )
         self._add_figure(3 + len(self.folds))
         for signal in (session.reference_changed, session.placed_changed):
             self.follow(signal, self._list)

@@ -32,13 +32,12 @@ class FrameModel(QAbstractTableModel):
         self.order = np.empty(0, int)
         """Which rows of the frame are shown, from the top."""
         self._part = ""
+        self._lowered: dict[str, list[str]] = {}
         self._sorted: tuple[int, bool] | None = None
 
     def set_frame(self, frame: pd.DataFrame) -> None:
         """Show another table, in its own order."""
-        self.frame, self._sorted = frame, None
-        text = frame.select_dtypes(exclude="number").astype(str)
-        self._text = text.agg(" ".join, axis=1).str.lower() if len(text.columns) else None
+        self.frame, self._sorted, self._lowered = frame, None, {}
         self._arrange()
 
     def filter(self, part: str) -> None:
@@ -55,14 +54,34 @@ class FrameModel(QAbstractTableModel):
     def _arrange(self) -> None:
         self.beginResetModel()
         rows = np.arange(len(self.frame))
-        if self._part and self._text is not None:
-            rows = rows[self._text.str.contains(self._part, regex=False).to_numpy()]
+        if self._part:
+            rows = rows[self._holding(self._part)]
         if self._sorted is not None:
             column, ascending = self._sorted
             by = self.frame.iloc[rows, column].reset_index(drop=True)
             rows = rows[by.sort_values(ascending=ascending, kind="stable").index.to_numpy()]
         self.order = rows
         self.endResetModel()
+
+    def _holding(self, part: str) -> np.ndarray:
+        """(n,) bool: rows of which a text holds a part."""
+        found = np.zeros(len(self.frame), bool)
+        for column in self.frame.select_dtypes(exclude="number"):
+            texts = self._texts(str(column))
+            hits = np.fromiter((part in text for text in texts), bool, len(texts))
+            values = self.frame[column]
+            # The last one is for rows without a category.
+            categorical = values.dtype == "category"
+            found |= np.append(hits, False)[values.cat.codes] if categorical else hits
+        return found
+
+    def _texts(self, column: str) -> list[str]:
+        """What to search of a column: its categories, or each value; a million are kept ready."""
+        if column not in self._lowered:
+            values = self.frame[column]
+            kinds = values.cat.categories if values.dtype == "category" else values
+            self._lowered[column] = [str(kind).lower() for kind in kinds]
+        return self._lowered[column]
 
     def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
         """How many rows are shown."""
