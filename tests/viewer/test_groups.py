@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 import napari_dpvae as dpv
-from napari_dpvae.analysis import QUESTIONS
+from napari_dpvae.analysis.questions import QUESTIONS
 from napari_dpvae.viewer.lasso import NAME as LASSO
 from napari_dpvae.viewer.widgets.dock import DpvaeDock
 from napari_dpvae.viewer.widgets.frame_table import FrameTable

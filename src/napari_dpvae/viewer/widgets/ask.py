@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
-from napari_dpvae.analysis import QUESTIONS
+from napari_dpvae.analysis.questions import QUESTIONS
 from napari_dpvae.colours.categories import category_names, is_numeric
 from napari_dpvae.data.keys import STATUS
 from napari_dpvae.viewer.session import Session

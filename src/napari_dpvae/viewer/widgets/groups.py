@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from napari_dpvae.analysis.groups import group_distance, group_genes
 from napari_dpvae.colours.categories import category_names, is_numeric
 from napari_dpvae.errors import DataError
-from napari_dpvae.groups import group_distance, group_genes
 from napari_dpvae.viewer.selection import GROUP
 from napari_dpvae.viewer.session import Session
 from napari_dpvae.viewer.widgets.frame_table import FrameTable

@@ -9,14 +9,10 @@ import pytest
 from scipy import sparse
 from tests.conftest import Refuses
 
-from napari_dpvae.analysis import (
-    QUESTIONS,
-    Answer,
-    co_occurrence,
-    neighbourhoods,
-    signals,
-    spatial_genes,
-)
+from napari_dpvae.analysis.cells import Answer
+from napari_dpvae.analysis.genes import spatial_genes
+from napari_dpvae.analysis.questions import QUESTIONS
+from napari_dpvae.analysis.types import co_occurrence, neighbourhoods, signals
 
 
 def answer(steps: Answer) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 from tests.conftest import Refuses
 
-from napari_dpvae.groups import group_distance, group_genes
+from napari_dpvae.analysis.groups import group_distance, group_genes
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What to ask of placed cells: spatial genes, neighbourhoods, signals, groups."""

@@ -1,0 +1,84 @@
+"""The placed cells that are asked, and the table of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.neighbors import kneighbors_graph
+
+from napari_dpvae.data.keys import SPATIAL, STATUS
+from napari_dpvae.errors import DataError
+from napari_dpvae.placement.uncertainty import OUTSIDE
+
+NEIGHBOURS = 6
+"""Of each cell, over which it is asked what lies beside what."""
+
+Answer = Generator[float, None, pd.DataFrame]
+"""Yields the share that is done; returns a table whose ``attrs["note"]`` says what was left out."""
+
+
+def belonging(placed: ad.AnnData) -> tuple[ad.AnnData, str]:
+    """The placed cells without those outside the reference, and a note of how many these are.
+
+    Raises
+    ------
+    DataError
+        When too few are left.
+    """
+    outside = np.zeros(placed.n_obs, bool)
+    if STATUS in placed.obs:
+        outside = (placed.obs[STATUS] == OUTSIDE).to_numpy()
+    if (~outside).sum() <= NEIGHBOURS:
+        raise DataError(
+            f"Only {(~outside).sum()} placed cells belong to the reference: too few to ask about."
+        )
+    note = f"{outside.sum():,} cells outside the reference were left out." if outside.any() else ""
+    return placed[~outside], note
+
+
+def typed(placed: ad.AnnData, column: str | None) -> tuple[ad.AnnData, str, np.ndarray]:
+    """Cells that have a type, in a column ``type``; a note; and the names of the types.
+
+    Raises
+    ------
+    DataError
+        When the column is not there, or holds fewer than two types.
+    """
+    if column is None or column not in placed.obs:
+        raise DataError("Name the column of the placed cells' obs that holds their types.")
+    cells, note = belonging(placed)
+    types = cells.obs[column].astype("category").cat.remove_unused_categories()
+    known = types.notna().to_numpy()
+    if len(types.cat.categories) < 2:
+        raise DataError(f"The column '{column}' holds fewer than two types of placed cells.")
+    if not known.all():
+        note += f" {(~known).sum():,} cells have no type."
+    bare = ad.AnnData(
+        cells.X[known],
+        obs=pd.DataFrame({"type": types[known].astype(str).astype("category")}),
+        var=pd.DataFrame(index=cells.var_names),
+        obsm={SPATIAL: np.asarray(cells.obsm[SPATIAL], float)[known]},
+    )
+    return bare, note.strip(), bare.obs["type"].cat.categories.to_numpy()
+
+
+def neighbours(cells: ad.AnnData) -> sparse.csr_matrix:
+    """(n, n) 1 where one of two cells is among the nearest of the other."""
+    graph = kneighbors_graph(np.asarray(cells.obsm[SPATIAL], float), NEIGHBOURS)
+    return sparse.csr_matrix(graph.maximum(graph.T))
+
+
+def answer_table(note: str, **columns: object) -> pd.DataFrame:
+    """The columns as a table that carries a note."""
+    table = pd.DataFrame({name: np.asarray(column) for name, column in columns.items()})
+    table.attrs["note"] = note
+    return table
+
+
+def sort_answer(table: pd.DataFrame, by: str, *, ascending: bool = False) -> pd.DataFrame:
+    """The rows in another order, counted anew."""
+    return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)

@@ -1,0 +1,50 @@
+"""The questions that can be asked, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import anndata as ad
+
+from napari_dpvae.analysis.cells import Answer
+from napari_dpvae.analysis.genes import spatial_genes
+from napari_dpvae.analysis.types import co_occurrence, neighbourhoods, signals
+
+
+class Question(NamedTuple):
+    """Something to ask of placed cells."""
+
+    name: str
+    help: str
+    ask: Callable[[ad.AnnData, str | None], Answer]
+    of_types: bool
+    """Whether it asks about cell types, and needs to know their column."""
+
+
+QUESTIONS = (
+    Question(
+        "Which genes are spatial?",
+        "Moran's I of every gene over the placed cells: 1 where neighbours are alike.",
+        spatial_genes,
+        False,
+    ),
+    Question(
+        "Which types are neighbours?",
+        "Neighbourhood enrichment: how often types lie beside each other, against shuffled types.",
+        neighbourhoods,
+        True,
+    ),
+    Question(
+        "Which types occur together?",
+        "Co-occurrence: how much likelier a type is near another, by distance.",
+        co_occurrence,
+        True,
+    ),
+    Question(
+        "Which types signal to each other?",
+        "Ligand-receptor pairs of OmniPath (fetched from the internet), against shuffled types.",
+        signals,
+        True,
+    ),
+)
