@@ -17,6 +17,8 @@ MOST_POINTS = 50_000
 """Above it, cells are drawn as a surface."""
 Shifts = dict[str, np.ndarray]
 """How far each section is moved, (2,) as (x, y)."""
+MOST_RINGED = 300
+"""Above it, points have no ring."""
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari's plugins hand over: data, keyword arguments, type of layer."""
 
@@ -86,7 +88,8 @@ def _cells_layer(
     style = {
         "size": size,
         "features": features,
-        "border_width": 0.05,
+        # A ring is a pixel wide at least: round small discs it would hide their colour.
+        "border_width": 0.05 if len(centres) <= MOST_RINGED else 0.0,
         "border_color": "#000000a0",
         "symbol": "disc",
         "shading": "none" if centres.shape[1] == 2 else "spherical",
