@@ -10,6 +10,7 @@ from napari import Viewer
 from pytestqt.qtbot import QtBot
 
 import napari_dpvae as dpv
+from napari_dpvae.viewer.present_figure import present_figure
 from napari_dpvae.viewer.section_layout import section_boxes, section_shifts
 
 
@@ -47,6 +48,8 @@ def test_sections_on_each_other_are_laid_out_and_the_frame_stays(
     np.testing.assert_array_equal(
         drawn[sections == "b"], three.obsm["spatial"][(sections == "b").to_numpy()]
     )
+    figure = present_figure(dpv.session(viewer))
+    assert [len(held.get_offsets()) for held in figure.axes[0].collections] == [50]
     moved = (drawn - three.obsm["spatial"])[0]
     np.testing.assert_allclose(viewer.layers["histology a"].translate, moved[::-1])
     dpv.session(viewer).section_key = None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anndata as ad
 from matplotlib.figure import Figure
 
+from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.figure import draw_figure
+from napari_dpvae.viewer.section_layout import frame_section
 
 if TYPE_CHECKING:
     from napari_dpvae.viewer.session import Session
 
 
 def present_figure(session: Session, microns_per_unit: float | None = None) -> Figure:
-    """Draw what a session shows, from its data.
+    """Draw what a session shows, from its data; of several sections that which cells lie in.
 
     Parameters
     ----------
@@ -30,7 +33,7 @@ def present_figure(session: Session, microns_per_unit: float | None = None) -> F
     colouring, look = session.colouring, session.look
     return draw_figure(
         session.placed,
-        session.reference,
+        _frame(session),
         gene=colouring.gene,
         column=colouring.column,
         limits=colouring.limits,
@@ -40,3 +43,15 @@ def present_figure(session: Session, microns_per_unit: float | None = None) -> F
         side_by_side=look.arrangement == "side by side",
         microns_per_unit=microns_per_unit,
     )
+
+
+def _frame(session: Session) -> ad.AnnData | None:
+    """The reference's section that cells are placed in, with its image alone."""
+    reference, frame = session.reference, frame_section(session)
+    if reference is None or frame is None:
+        return reference
+    section = reference[reference.obs[session.section_key].astype(str) == frame].copy()
+    libraries = section.uns.get(SPATIAL, {})
+    if frame in libraries:
+        section.uns[SPATIAL] = {frame: libraries[frame]}
+    return section

@@ -23,7 +23,7 @@ from napari_dpvae.viewer.layers import (
 )
 from napari_dpvae.viewer.painter import Painter
 from napari_dpvae.viewer.regions import Regions
-from napari_dpvae.viewer.section_layout import section_boxes, section_shifts
+from napari_dpvae.viewer.section_layout import frame_section, section_boxes, section_shifts
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -93,15 +93,18 @@ class Scene:
                 viewer.reset_view(margin=0.2, reset_camera_angle=False)
 
     def _section_shifts(self, reference: ad.AnnData | None) -> Shifts:
-        key, model = self._session.section_key, self._session.model
-        if reference is None or key is None or reference.obsm[SPATIAL].shape[1] != 2:
+        key, frame = self._session.section_key, frame_section(self._session)
+        if (
+            reference is None
+            or key is None
+            or frame is None
+            or reference.obsm[SPATIAL].shape[1] != 2
+        ):
             return {}
         sections = reference.obs[key]
-        frame = model.settings.frame if model is not None else ""
-        largest = str(sections.value_counts().index[0])
         coordinates = np.asarray(reference.obsm[SPATIAL], float)
         boxes = section_boxes(coordinates, sections, image_sizes(reference))
-        return section_shifts(boxes, frame or largest)
+        return section_shifts(boxes, frame)
 
     def _rearrange_sections(self) -> None:
         """Another column names the sections, or another is the frame."""

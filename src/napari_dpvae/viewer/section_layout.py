@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
+if TYPE_CHECKING:
+    from napari_dpvae.viewer.session import Session
+
 GAP = 1.03
 """Of the largest section's extent, from one section to the next."""
+
+
+def frame_section(session: Session) -> str | None:
+    """The section that cells are placed in: the model's, else the largest; None for one alone."""
+    reference, key, model = session.reference, session.section_key, session.model
+    if reference is None or key is None:
+        return None
+    named = model.settings.frame if model is not None else ""
+    sizes = reference.obs[key].astype(str).value_counts()
+    return named if named in sizes.index else str(sizes.index[0])
 
 
 def section_boxes(
