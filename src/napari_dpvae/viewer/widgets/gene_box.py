@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari.qt import get_current_stylesheet
 from qtpy.QtCore import QStringListModel, Qt, Signal
 from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtWidgets import QCompleter, QLineEdit, QListView
+
+LIST_WIDTH = 150
 
 
 def matching(names: Sequence[str], part: str) -> list[str]:
@@ -31,6 +34,7 @@ class GeneBox(QLineEdit):
         self.list = QListView()
         # All rows are alike: without this Qt measures each of 30,000.
         self.list.setUniformItemSizes(True)
+        self.list.setMinimumWidth(LIST_WIDTH)
         self._completer = QCompleter(self._hits, self)
         self._completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         self._completer.setPopup(self.list)
@@ -72,6 +76,8 @@ class GeneBox(QLineEdit):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Typing replaces the gene."""
         super().focusInEvent(event)
+        # Qt makes the list a window of its own, which has no part in the theme of this one.
+        self.list.setStyleSheet(get_current_stylesheet())
         self.selectAll()
 
     def _take_first(self) -> None:
