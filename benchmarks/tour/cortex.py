@@ -34,5 +34,5 @@ def play(stage: Stage) -> None:
     stage.wait(dock.place)
     stage.show_only(dock.explore)
     dock.session.colouring.column = labels
-    dock.session.look.arrangement = "side by side"
+    stage.viewer.layers["reference spots"].visible = False
     stage.shoot("layers-placed")

@@ -85,11 +85,14 @@ def _cells_layer(
         faces = facet_faces(np.arange(len(centres)), centres.shape[1])
         data = (facet_vertices(centres, size), faces, np.zeros(CORNERS * len(centres)))
         return data, options | {"shading": "flat"}, "surface"
+    ringed = len(centres) <= MOST_RINGED
     style = {
         "size": size,
         "features": features,
         # A ring is a pixel wide at least: round small discs it would hide their colour.
-        "border_width": 0.05 if len(centres) <= MOST_RINGED else 0.0,
+        "border_width": 0.05 if ringed else 0.0,
+        # napari also draws a ring round discs that it keeps from getting smaller.
+        "canvas_size_limits": (2 if ringed else 0, 10_000),
         "border_color": "#000000a0",
         "symbol": "disc",
         "shading": "none" if centres.shape[1] == 2 else "spherical",
