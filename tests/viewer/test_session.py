@@ -203,3 +203,13 @@ def test_very_many_cells_are_all_drawn_and_answer_like_few(
     state.look.statuses = {"placed"}
     kept = (placed.obs["dpvae_status"] == "placed").sum()
     assert len(layer.faces) == 2 * kept
+
+
+def test_placed_cells_alone_bring_their_own_image_and_depth(viewer: Viewer, placed: Any) -> None:
+    dpv.view(placed, viewer=viewer)
+    assert layer_names(viewer) == ["histology phantom", "placed cells"]
+    volume = placed.copy()
+    volume.obsm["spatial"] = np.pad(volume.obsm["spatial"], ((0, 0), (0, 1)))
+    dpv.session(viewer).placed = volume
+    assert viewer.dims.ndisplay == 3
+    assert layer_names(viewer) == ["placed cells"]

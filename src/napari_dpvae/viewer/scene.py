@@ -9,7 +9,6 @@ import anndata as ad
 import numpy as np
 from napari.layers import Points
 
-from napari_dpvae.data.images import image_sizes
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.viewer.arrangement import SideBySide
 from napari_dpvae.viewer.cells import Cells
@@ -23,7 +22,7 @@ from napari_dpvae.viewer.layers import (
 )
 from napari_dpvae.viewer.painter import Painter
 from napari_dpvae.viewer.regions import Regions
-from napari_dpvae.viewer.section_layout import frame_section, section_boxes, section_shifts
+from napari_dpvae.viewer.section_layout import laid_out
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -76,45 +75,34 @@ class Scene:
 
     def _draw_reference(self, reference: ad.AnnData | None) -> None:
         self._take_away(self.reference)
-        self.reference, self._sections = None, self._section_shifts(reference)
+        self.reference, self._sections = None, laid_out(self._session)
         if reference is None:
             return
         key, shifts = self._session.section_key, self._sections
         data = [*image_layers(reference, shifts), reference_layer(reference, key, shifts)]
         self.reference = Cells(reference, data)
         self._put_up(self.reference)
-        viewer = self._viewer()
-        if viewer is not None:
-            dims = reference.obsm[SPATIAL].shape[1]
-            viewer.dims.ndisplay = dims
-            viewer.reset_view()
-            if dims == 3:
-                viewer.scene.camera.angles = VOLUME_ANGLES
-                viewer.reset_view(margin=0.2, reset_camera_angle=False)
+        self._frame(reference)
 
-    def _section_shifts(self, reference: ad.AnnData | None) -> Shifts:
-        key, frame = self._session.section_key, frame_section(self._session)
-        if (
-            reference is None
-            or key is None
-            or frame is None
-            or reference.obsm[SPATIAL].shape[1] != 2
-        ):
-            return {}
-        sections = reference.obs[key]
-        coordinates = np.asarray(reference.obsm[SPATIAL], float)
-        boxes = section_boxes(coordinates, sections, image_sizes(reference))
-        return section_shifts(boxes, frame)
+    def _frame(self, cells: ad.AnnData) -> None:
+        """Show all of it, a volume with its depth."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        viewer.dims.ndisplay = dims = cells.obsm[SPATIAL].shape[1]
+        viewer.reset_view()
+        if dims == 3:
+            viewer.scene.camera.angles = VOLUME_ANGLES
+            viewer.reset_view(margin=0.2, reset_camera_angle=False)
 
     def _rearrange_sections(self) -> None:
         """Another column names the sections, or another is the frame."""
-        reference = self._session.reference
-        shifts = self._section_shifts(reference)
+        shifts = laid_out(self._session)
         same = shifts.keys() == self._sections.keys() and all(
             np.array_equal(shifts[name], self._sections[name]) for name in shifts
         )
         if not same:
-            self._draw_reference(reference)
+            self._draw_reference(self._session.reference)
             self._draw_placed(self._session.placed)
 
     def _draw_placed(self, placed: ad.AnnData | None) -> None:
@@ -122,8 +110,12 @@ class Scene:
         self._take_away(self.placed)
         self.placed = None
         if placed is not None:
-            self.placed = Cells(placed, [placed_layer(placed, self._session.reference)])
+            reference = self._session.reference
+            images = image_layers(placed) if reference is None else []
+            self.placed = Cells(placed, [*images, placed_layer(placed, reference)])
             self._put_up(self.placed)
+            if reference is None:
+                self._frame(placed)
             self._follow_selection(self.placed)
         self._regions.renew()
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from napari_dpvae.data.images import image_sizes
+from napari_dpvae.data.keys import SPATIAL
+
 if TYPE_CHECKING:
     from napari_dpvae.viewer.session import Session
 
@@ -22,6 +25,16 @@ def frame_section(session: Session) -> str | None:
     named = model.settings.frame if model is not None else ""
     sizes = reference.obs[key].astype(str).value_counts()
     return named if named in sizes.index else str(sizes.index[0])
+
+
+def laid_out(session: Session) -> dict[str, np.ndarray]:
+    """How far each section of the reference is moved, (2,); empty for a single one or a volume."""
+    reference, frame = session.reference, frame_section(session)
+    if reference is None or frame is None or reference.obsm[SPATIAL].shape[1] != 2:
+        return {}
+    coordinates = np.asarray(reference.obsm[SPATIAL], float)
+    sections = reference.obs[session.section_key]
+    return section_shifts(section_boxes(coordinates, sections, image_sizes(reference)), frame)
 
 
 def section_boxes(
