@@ -9,6 +9,7 @@ from napari_dpvae.placement.uncertainty import (
     UNCERTAIN,
     anchor_spread,
     conformal_factor,
+    has_home,
     region_radius,
     region_status,
     upper_kind,
@@ -84,3 +85,12 @@ def test_no_region_is_wider_than_the_tissue() -> None:
     spread = np.array([1.0, 100.0, 100.0])
     np.testing.assert_allclose(region_radius(spread, 2.0, points, coordinates), [2, 50, 25])
     assert np.isnan(region_radius(spread, np.nan, points, coordinates)).all()
+
+
+def test_across_a_gap_cells_that_differ_more_still_belong_and_strangers_do_not() -> None:
+    rng = np.random.default_rng(0)
+    own, strangers = rng.normal(0.5, 0.12, 1000), rng.normal(-0.1, 0.1, 300)
+    home = has_home(np.concatenate([own, strangers]), (0.8, 0.9), gap=True)
+    assert home[:1000].mean() > 0.97
+    assert home[1000:].mean() < 0.05
+    assert not has_home(own, (0.8, 0.9), gap=False).any()

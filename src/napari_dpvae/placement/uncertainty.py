@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.cluster import KMeans
 
 PLACED, UNCERTAIN, OUTSIDE = STATUSES = ("placed", "uncertain", "outside")
@@ -108,8 +109,8 @@ def has_home(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> 
     usual
         Least that 99 % of held-out spots reach, and their median; NaN without calibration.
     gap
-        Whether the cells are of another platform: then all are less alike, and each is compared
-        with the others, of which the most are taken to belong.
+        Whether the cells are of another platform: then all are less alike and differ more, and
+        each is compared with the others, of which the most are taken to belong.
 
     Returns
     -------
@@ -118,7 +119,10 @@ def has_home(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> 
     """
     least, median = usual
     if gap:
-        least -= max(0.0, median - float(np.median(likeness)))
+        typical, upper = np.quantile(likeness, [0.5, 0.75])
+        # Strangers are below: the upper half alone tells how much those who belong differ.
+        deviation = (upper - typical) / norm.ppf(0.75)
+        least = typical - max(median - least, norm.ppf(0.99) * deviation)
     return ~(likeness < least)
 
 
