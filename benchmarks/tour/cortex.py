@@ -34,5 +34,6 @@ def play(stage: Stage) -> None:
     stage.wait(dock.place)
     stage.show_only(dock.explore)
     dock.session.colouring.column = labels
-    stage.viewer.layers["reference spots"].visible = False
+    spots, cells = (stage.viewer.layers[name] for name in ("reference spots", "placed cells"))
+    spots.visible, cells.size = False, spots.size[0]
     stage.shoot("layers-placed")
