@@ -17,7 +17,7 @@ MOST_POINTS = 50_000
 """Above it, cells are drawn as a surface."""
 Shifts = dict[str, np.ndarray]
 """How far each section is moved, (2,) as (x, y)."""
-MOST_RINGED = 300
+MOST_RINGED = 1500
 """Above it, points have no ring."""
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari's plugins hand over: data, keyword arguments, type of layer."""

@@ -70,12 +70,13 @@ class LimitsRow(QWidget):
         limits = self._colouring.limits
         with signals_blocked(self.low), signals_blocked(self.high), signals_blocked(self.kind):
             self.kind.setCurrentText(PERCENTILES if limits.percentiles else VALUES)
+            span = max(drawn[1] - drawn[0], 1e-9)
+            # Four digits that count, whatever the unit.
+            digits = max(2, 3 - int(np.floor(np.log10(span))))
             for box, value in ((self.low, limits.low), (self.high, limits.high)):
                 box.setRange(*((0, 100) if limits.percentiles else (-1e9, 1e9)))
-                box.setDecimals(1 if limits.percentiles else 3)
-                box.setSingleStep(
-                    1 if limits.percentiles else max((drawn[1] - drawn[0]) / 20, 1e-3)
-                )
+                box.setDecimals(1 if limits.percentiles else digits)
+                box.setSingleStep(1 if limits.percentiles else span / 20)
                 box.setValue(value)
 
     def _change_kind(self, kind: str) -> None:
