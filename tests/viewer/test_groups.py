@@ -130,6 +130,14 @@ def test_a_question_is_answered_and_its_row_shown(
         assert session.gene == texts(ask.table, 0)[0]
 
 
+def test_in_a_volume_there_is_no_drawing(explored: DpvaeDock) -> None:
+    assert explored.explore.groups.draw.isEnabled()
+    volume = explored.session.placed.copy()
+    volume.obsm["spatial"] = np.pad(volume.obsm["spatial"], ((0, 0), (0, 1)))
+    explored.session.placed = volume
+    assert not explored.explore.groups.draw.isEnabled()
+
+
 def test_a_group_without_cells_is_refused_in_words(explored: DpvaeDock) -> None:
     with pytest.raises(dpv.DataError, match="No placed cell is selected"):
         explored.session.selection.name("empty")

@@ -19,6 +19,7 @@ from superqt.utils import signals_blocked
 
 from napari_dpvae.analysis.groups import group_distance, group_genes
 from napari_dpvae.colours.categories import category_names, is_numeric
+from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
 from napari_dpvae.viewer.selection import GROUP
 from napari_dpvae.viewer.session import Session
@@ -29,6 +30,8 @@ from napari_dpvae.viewer.widgets.style import set_tone
 from napari_dpvae.viewer.workers import Steps
 
 REST = "all others"
+DRAW = "Then draw on the tissue with the mouse; cells within are selected."
+NO_DRAWING = "Drawing is for slices: in a volume, select points with the tools of napari's layer."
 
 
 class Groups(QWidget):
@@ -52,7 +55,6 @@ class Groups(QWidget):
 
     def _make_controls(self) -> None:
         self.draw = QPushButton("Draw around cells")
-        self.draw.setToolTip("Then draw on the tissue with the mouse; cells within are selected.")
         self.draw.clicked.connect(self._session.selection.draw)
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of the group")
@@ -135,7 +137,11 @@ class Groups(QWidget):
 
     def _refresh(self) -> None:
         chosen = len(self._session.selection.cells)
-        self.setEnabled(self._session.placed is not None)
+        placed = self._session.placed
+        self.setEnabled(placed is not None)
+        flat = placed is None or placed.obsm[SPATIAL].shape[1] == 2
+        self.draw.setEnabled(flat)
+        self.draw.setToolTip(DRAW if flat else NO_DRAWING)
         self.add.setEnabled(chosen > 0)
         for button in (self.genes, self.distance):
             button.setEnabled(self.group.count() > 0)
