@@ -80,3 +80,25 @@ def test_pause_holds_and_stop_ends_even_while_paused(qtbot: QtBot, parent: QWidg
     job.stop()
     qtbot.waitUntil(lambda: bool(ends))
     assert ends == [("stopped",)]
+
+
+def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(
+    qtbot: QtBot, parent: QWidget
+) -> None:
+    slow = threading.Event()
+
+    def steps() -> Steps:
+        yield 1
+        slow.wait(30)
+        return 42
+
+    job = Job(steps, parent)
+    ends, reports = watched(job), []
+    job.progressed.connect(reports.append)
+    job.start()
+    qtbot.waitUntil(lambda: bool(reports))
+    job.abandon()
+    assert ends == [("stopped",)] and not job.running
+    with qtbot.waitSignal(job.destroyed):
+        slow.set()
+    assert ends == [("stopped",)]

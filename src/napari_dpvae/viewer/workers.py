@@ -43,6 +43,7 @@ class Job(QObject):
         self._result: Any = None
         self._error: Exception | None = None
         self._completed = False
+        self._abandoned = False
         self.running = False
         self.stopping = False
         self._worker = GeneratorWorker(self._guarded)
@@ -60,6 +61,13 @@ class Job(QObject):
         """Ask for an end at the next yield; ``stopped`` follows, also if it was the last one."""
         self.stopping = True
         self._worker.quit()
+
+    def abandon(self) -> None:
+        """End at once, unheard: for work that yields too seldom, and changes nothing."""
+        self.stop()
+        self._abandoned = True
+        self.running = False
+        self.stopped.emit()
 
     @property
     def paused(self) -> bool:
@@ -97,18 +105,20 @@ class Job(QObject):
         self._completed = True
 
     def _on_yielded(self, report: Any) -> None:
-        if report is not None:
+        if report is not None and not self._abandoned:
             self.progressed.emit(report)
 
     def _on_finished(self) -> None:
         self.running = False
+        self.deleteLater()
+        if self._abandoned:
+            return
         if self._error is not None:
             self.failed.emit(sentence(self._error))
         elif self._completed and not self.stopping:
             self.done.emit(self._result)
         else:
             self.stopped.emit()
-        self.deleteLater()
 
 
 def sentence(error: Exception) -> str:

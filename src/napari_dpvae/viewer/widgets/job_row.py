@@ -40,6 +40,7 @@ class JobRow(QWidget):
         self.setLayout(layout)
         self.hide()
         self.job: Job | None = None
+        self._only_reads = False
         self._clock = _Stopwatch()
 
     @property
@@ -47,7 +48,14 @@ class JobRow(QWidget):
         """Whether a job is under way."""
         return self.job is not None
 
-    def run(self, steps: Callable[[], Steps], text: str, *, pausable: bool = False) -> Job:
+    def run(
+        self,
+        steps: Callable[[], Steps],
+        text: str,
+        *,
+        pausable: bool = False,
+        only_reads: bool = False,
+    ) -> Job:
         """Start a job and show it until it ends.
 
         Parameters
@@ -58,9 +66,12 @@ class JobRow(QWidget):
             What is going on.
         pausable
             Whether it can be held for a while.
+        only_reads
+            Whether it changes nothing, so that Stop need not wait for its next yield.
         """
         job = Job(steps, self)
         self.job = job
+        self._only_reads = only_reads
         self.pause.setVisible(pausable)
         self.stop.setText("Stop")
         self._clock = _Stopwatch()
@@ -88,10 +99,14 @@ class JobRow(QWidget):
             self._clock.hold(paused)
 
     def _on_stop(self) -> None:
-        if self.job is not None:
-            self.job.stop()
-            self.text.setText("stopping…")
-            self.setEnabled(False)
+        if self.job is None:
+            return
+        if self._only_reads:
+            self.job.abandon()
+            return
+        self.job.stop()
+        self.text.setText("stopping…")
+        self.setEnabled(False)
 
     def _on_end(self) -> None:
         self.job = None

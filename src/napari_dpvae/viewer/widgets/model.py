@@ -111,7 +111,7 @@ class ModelStep(Step):
             yield "loading"
             return DPVAE.load(path)
 
-        job = self.progress.run(steps, "loading")
+        job = self.progress.run(steps, "loading", only_reads=True)
         job.done.connect(self._take)
         job.done.connect(lambda: remember_folder(path))
         job.failed.connect(self._on_failed)

@@ -112,7 +112,7 @@ class Source(QWidget):
             yield "reading"
             return self._read(path)
 
-        job = self.progress.run(steps, f"reading {Path(path).name}")
+        job = self.progress.run(steps, f"reading {Path(path).name}", only_reads=True)
         job.done.connect(lambda cells: self._on_read(cells, path))
         job.failed.connect(self.refused)
 
