@@ -30,8 +30,7 @@ class LossCurves(pg.PlotWidget):
             f'<span style="color:{CURVES[name]}">{NAMES[name]}</span>' for name in CURVES
         )
         self.setTitle(legend, size="9pt")
-        # One label a decade: more would overlap.
-        self.getAxis("left").setStyle(autoExpandTextSpace=False, tickTextWidth=34, maxTextLevel=0)
+        self.getAxis("left").setStyle(autoExpandTextSpace=False, tickTextWidth=34)
         self.getAxis("left").setWidth(40)
         self._before = {name: self.plot(pen=_pen(name, FADED, 1)) for name in CURVES}
         self._lines = {name: self.plot(pen=_pen(name, 255, 2)) for name in CURVES}

@@ -76,8 +76,7 @@ class TrainingRun(QWidget):
         self._kept = kept
         self._errors.clear()
         self.curves.restart()
-        self.curves.show()
-        self.held_out.hide()
+        self._hide_results()
         job = self.progress.run(steps, "choosing genes", pausable=True)
         job.progressed.connect(self._on_epoch)
         job.done.connect(self._on_end)
@@ -90,6 +89,9 @@ class TrainingRun(QWidget):
 
     def _on_epoch(self, report: EpochReport) -> None:
         self.curves.add(report)
+        if report.losses is not None:
+            # Axes without a curve would be a jumble of numbers.
+            self.curves.show()
         text = f"{report.stage} · epoch {report.epoch:,} of {report.epochs:,}"
         self.progress.show_share(report.epoch / report.epochs, text)
         if report.held_out_error is not None:
