@@ -24,10 +24,10 @@ from napari_dpvae.placement.uncertainty import OUTSIDE
 
 MIXTURES = (
     ("C2", "MOB1"),
-    ("C2", "DLPFC"),
     ("layer1", "Hippo1"),
     ("Hippo1", "C2"),
-    ("DLPFC", "C2"),
+    ("prostate", "C2"),
+    ("melanoma", "MOB1"),
     ("MOB1", "layer1"),
     ("C2", None),
     ("Hippo1", None),

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from napari_dpvae import DPVAE
+from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression import GenePanel
 from napari_dpvae.platform_gap import PlatformGap
 
@@ -57,3 +59,14 @@ def test_genes_seen_with_other_efficiencies_and_shallow_cells_are_not(
 def test_few_cells_are_not_judged(dataset: Dataset) -> None:
     reference = ad.read_h5ad(dataset("breast_her2st_C2"))
     assert GenePanel.choose(reference).standardise(reference[:20].copy()).gap is None
+
+
+def test_cells_that_lack_genes_are_not_called_outside_for_it(
+    phantom: Phantom, model: DPVAE
+) -> None:
+    lacking = model.genes[::2]
+    query = phantom.query[:, ~phantom.query.var_names.isin(lacking)].copy()
+    least, median = model.trained.usual_for(~np.isin(model.trained.panel.genes, lacking))
+    assert least < model.trained.usual_likeness[0]
+    assert median < model.trained.usual_likeness[1]
+    assert (model.place(query).obs["dpvae_status"] == "outside").mean() < 0.1

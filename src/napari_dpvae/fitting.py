@@ -19,12 +19,10 @@ from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import Pairs, make_pairs
 from napari_dpvae.model.training import NOISES, Losses, train
 from napari_dpvae.placement.geometry import distance_ratio
+from napari_dpvae.placement.uncertainty import UNUSUAL
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
-
-UNUSUAL = 0.01
-"""Share of held-out spots that are less like their place than any cell that has a home here."""
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,9 @@ def _placed(
     )
     extent = diagonal(trained.coordinates)
     gap = aligned.statistics == "query"
-    at_home = aligned.expressed & has_home(solved.likeness, trained.usual_likeness, gap=gap)
+    at_home = aligned.expressed & has_home(
+        solved.likeness, trained.usual_for(aligned.present), gap=gap
+    )
     status = region_status(radius, at_home, extent)
     placed.obsm[SPATIAL] = solved.points
     placed.obsm[LATENT] = solved.latents

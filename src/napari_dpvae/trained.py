@@ -16,7 +16,7 @@ from napari_dpvae.member import CHUNK, SPREAD_ANCHORS, Member
 from napari_dpvae.placement.alignment import Similarity, fit_similarity
 from napari_dpvae.placement.domain import Domain
 from napari_dpvae.placement.geometry import nearest_anchors, place_free
-from napari_dpvae.placement.uncertainty import anchor_spread, upper_kind
+from napari_dpvae.placement.uncertainty import UNUSUAL, anchor_spread, upper_kind
 from napari_dpvae.settings import TrainingSettings
 
 PAIRS_AT_ONCE = 5_000_000
@@ -100,8 +100,42 @@ class Trained:
         plain = self.panel.standardise(query, kin=np.zeros(query.n_obs, bool))
         first, rows = self.members[0], slice(None)
         decoded = first.decode(first.encode(plain.x))
-        kin = upper_kind(self.panel.likeness(plain, rows, decoded), self.usual_likeness[0])
+        least, _ = self.usual_for(plain.present)
+        kin = upper_kind(self.panel.likeness(plain, rows, decoded), least)
         return aligned if kin.all() else self.panel.standardise(query, kin)
+
+    def usual_for(self, present: np.ndarray) -> tuple[float, float]:
+        """:attr:`usual_likeness` of cells that have some genes of the panel only.
+
+        Cells are less like their place when less of them is known: by as much as the anchors are.
+
+        Parameters
+        ----------
+        present
+            (n_genes,) bool.
+        """
+        least, median = self.usual_likeness
+        if present.all():
+            return least, median
+        whole, part = (
+            np.quantile(self._anchor_likeness(genes), [UNUSUAL, 0.5])
+            for genes in (np.ones_like(present), present)
+        )
+        return least - float(whole[0] - part[0]), median - float(whole[1] - part[1])
+
+    def _anchor_likeness(self, present: np.ndarray) -> np.ndarray:
+        """(r,) likeness of the anchors, if these genes alone were known of them."""
+        x = np.where(present, self.expression, np.float32(0))
+        cells = Aligned(
+            x=x,
+            present=present,
+            mean=self.panel.mean,
+            deviation=self.panel.deviation,
+            statistics="reference",
+            expressed=np.ones(len(x), bool),
+            gap=None,
+        )
+        return self._likeness(cells, slice(None), [member.encode(x) for member in self.members])
 
     def correction(self, cells: Aligned) -> float:
         """Weight of the decoder against the encoder for these cells, 0 to 1.

@@ -8,6 +8,8 @@ from sklearn.cluster import KMeans
 
 PLACED, UNCERTAIN, OUTSIDE = STATUSES = ("placed", "uncertain", "outside")
 
+UNUSUAL = 0.01
+"""Share of held-out spots that are less like their place than any cell that has a home here."""
 APART = 4.0
 """Standard deviations within, between the means of two kinds of cells; halves of one are 2.7."""
 
