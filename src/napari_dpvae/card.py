@@ -65,7 +65,7 @@ def _measures(model: DPVAE) -> Iterator[tuple[str, Any]]:
     yield "expression explained on held-out spots", f"{trained.explained:.0%}"
     yield (
         f"radius of a {probability:.0%} region",
-        f"{factor:.3g} times the spread of a cell's anchors",
+        f"{factor:.3g} times the spread of a cell's anchors and the usual one",
     )
 
 

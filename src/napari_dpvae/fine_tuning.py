@@ -84,7 +84,7 @@ class FineTuning(Fitting):
             pairs.resize((len(self._spots.x), len(self._spots.x)))
             self._layout = replace(self._layout, pairs=pairs)
 
-    def _block_scores(self) -> np.ndarray:
+    def _block_scores(self, usual_spread: float) -> np.ndarray:
         """As they were: by now all networks have seen all blocks."""
         return self._start.block_scores
 

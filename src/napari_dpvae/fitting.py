@@ -19,7 +19,7 @@ from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import Pairs, make_pairs
 from napari_dpvae.model.training import NOISES, Losses, train
 from napari_dpvae.placement.geometry import distance_ratio
-from napari_dpvae.placement.uncertainty import UNUSUAL
+from napari_dpvae.placement.uncertainty import UNUSUAL, conformity_scores
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
@@ -154,30 +154,31 @@ class Fitting:
         """
         if self._trials:
             members = tuple(trial.member for trial in self._trials)
-            scores = _scores(self._trials)
+            usual_spread = float(np.median(np.concatenate([t.spreads for t in self._trials])))
             likeness = np.concatenate([trial.likeness for trial in self._trials])
             usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
         else:
             members = (self._member(self._network, self._frame),)
-            scores, explained, usual = np.empty(0), 0.0, (np.nan, np.nan)
+            usual_spread, explained, usual = np.nan, 0.0, (np.nan, np.nan)
         return Trained(
             settings=self._settings,
             panel=self._panel,
             members=members,
             coordinates=self._spots.coordinates[self._frame],
             expression=self._spots.x[self._frame],
-            scores=scores,
-            block_scores=self._block_scores(),
+            usual_spread=usual_spread,
+            scores=_scores(self._trials, usual_spread),
+            block_scores=self._block_scores(usual_spread),
             usual_likeness=usual,
             explained=explained,
             spatial=self._layout.image,
             card=self._card(),
         )
 
-    def _block_scores(self) -> np.ndarray:
+    def _block_scores(self, usual_spread: float) -> np.ndarray:
         """Of spots whose whole block was held out."""
-        return _scores(self._block_trials)
+        return _scores(self._block_trials, usual_spread)
 
     def _train(
         self, fold: int, regularisation: str, stage: str
@@ -245,6 +246,7 @@ class Fitting:
         return card
 
 
-def _scores(trials: list[Trial]) -> np.ndarray:
+def _scores(trials: list[Trial], usual_spread: float) -> np.ndarray:
     """Of the held-out spots of all trials."""
-    return np.concatenate([np.empty(0), *(trial.scores for trial in trials)])
+    scores = (conformity_scores(t.errors, t.spreads, usual_spread) for t in trials)
+    return np.concatenate([np.empty(0), *scores])

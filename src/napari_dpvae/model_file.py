@@ -49,6 +49,7 @@ def save_model(trained: Trained, path: str | Path) -> None:
     header = {
         "settings": dataclasses.asdict(trained.settings),
         "scales": [member.scale for member in trained.members],
+        "usual_spread": _null(trained.usual_spread),
         "usual_likeness": [_null(value) for value in trained.usual_likeness],
         "explained": trained.explained,
         "genes": panel.genes.tolist(),
@@ -102,6 +103,7 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
         members=members,
         coordinates=tensors["reference.coordinates"],
         expression=tensors["reference.expression"],
+        usual_spread=_number(header["usual_spread"]),
         scores=tensors["calibration.scores"],
         block_scores=tensors["calibration.block_scores"],
         usual_likeness=(_number(low), _number(median)),

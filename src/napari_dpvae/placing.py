@@ -66,8 +66,8 @@ def place_steps(
             parts.append(part)
             yield sum(len(p.points) for p in parts) / query.n_obs
         solved = Solved(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    solved.points[fixed], solved.spread[fixed] = known[fixed], 0.0
-    return _placed(query, trained, settings, aligned, solved)
+    solved.points[fixed] = known[fixed]
+    return _placed(query, trained, settings, aligned, solved, fixed)
 
 
 def _check_mode(query: ad.AnnData, settings: PlacementSettings, known_key: str | None) -> None:
@@ -115,14 +115,16 @@ def _placed(
     settings: PlacementSettings,
     aligned: Aligned,
     solved: Solved,
+    fixed: np.ndarray,
 ) -> ad.AnnData:
     """The query with its placement, after the data contract."""
     placed = query.copy()
     factor = conformal_factor(trained.scores, settings.probability)
     # No narrower than for cells like the reference's; NaN where no block was held out.
     wide_factor = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
+    expected = np.where(fixed, 0.0, solved.spread + trained.usual_spread)
     radius, wide = (
-        region_radius(solved.spread, each, solved.points, trained.coordinates)
+        region_radius(expected, each, solved.points, trained.coordinates)
         for each in (factor, wide_factor)
     )
     extent = diagonal(trained.coordinates)

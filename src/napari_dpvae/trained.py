@@ -52,8 +52,10 @@ class Trained:
         Of the anchors, (r, 2 or 3) float64.
     expression
         Of the anchors, (r, n_genes) float32, standardised.
+    usual_spread
+        Median anchor spread of held-out spots, in coordinate units; NaN until calibrated.
     scores
-        Error per unit of anchor spread of each spot, when held out; empty until calibrated.
+        Conformity score of each spot when held out; empty until calibrated.
     block_scores
         The same of spots whose whole block was held out; empty if none was.
     usual_likeness
@@ -71,6 +73,7 @@ class Trained:
     members: tuple[Member, ...]
     coordinates: np.ndarray
     expression: np.ndarray
+    usual_spread: float
     scores: np.ndarray
     block_scores: np.ndarray
     usual_likeness: tuple[float, float]

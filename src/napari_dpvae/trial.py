@@ -47,8 +47,8 @@ class Trial(NamedTuple):
     member: Member
     errors: np.ndarray
     """(h,) distances from the truth of the held-out spots, in coordinate units."""
-    scores: np.ndarray
-    """(h,) errors per unit of anchor spread."""
+    spreads: np.ndarray
+    """(h,) their anchor spreads."""
     likeness: np.ndarray
     """(h,) their likeness to what is expected there."""
     explained: float
@@ -75,11 +75,10 @@ def assess(member: Member, placing: Member, panel: GenePanel, seen: Spots, unsee
     decoded = placing.decode(latents)
     residual = ((unseen.x - decoded) ** 2).sum()
     total = ((unseen.x - unseen.x.mean(axis=0)) ** 2).sum()
-    errors = np.linalg.norm(points - unseen.coordinates, axis=1)
     return Trial(
         member,
-        errors,
-        errors / np.maximum(spreads, np.finfo(float).tiny),
+        np.linalg.norm(points - unseen.coordinates, axis=1),
+        spreads,
         row_correlation(
             unseen.x * panel.deviation + panel.mean, decoded * panel.deviation + panel.mean
         ),

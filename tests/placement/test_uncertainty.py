@@ -9,6 +9,7 @@ from napari_dpvae.placement.uncertainty import (
     UNCERTAIN,
     anchor_spread,
     conformal_factor,
+    conformity_scores,
     has_home,
     region_radius,
     region_status,
@@ -94,3 +95,8 @@ def test_across_a_gap_cells_that_differ_more_still_belong_and_strangers_do_not()
     assert home[:1000].mean() > 0.97
     assert home[1000:].mean() < 0.05
     assert has_home(own, (0.8, 0.9), gap=False).mean() < 0.05
+
+
+def test_a_narrow_spread_does_not_count_for_more_than_it_says() -> None:
+    scores = conformity_scores(np.array([10.0, 10.0]), np.array([0.0, 30.0]), usual_spread=20.0)
+    np.testing.assert_allclose(scores, [0.5, 0.2])

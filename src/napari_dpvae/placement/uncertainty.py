@@ -35,15 +35,37 @@ def anchor_spread(points: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     return spread
 
 
-def conformal_factor(scores: np.ndarray, probability: float) -> float:
-    """Radius per unit of spread that holds the stated share of held-out cells.
+def conformity_scores(errors: np.ndarray, spreads: np.ndarray, usual_spread: float) -> np.ndarray:
+    """How far off held-out cells are, as a share of what would be expected.
 
-    Split conformal prediction with the score error / spread (Lei et al. 2018, JASA 113:1094).
+    The score is ``error / (spread + usual spread)``: without the latter a cell whose anchors happen
+    to lie together would count far too much (Papadopoulos et al. 2011, JAIR 40:815).
+
+    Parameters
+    ----------
+    errors, spreads
+        (n,) distances from the truth, and anchor spreads, in coordinate units.
+    usual_spread
+        Median spread of cells like the reference's.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,).
+    """
+    scores: np.ndarray = errors / np.maximum(spreads + usual_spread, np.finfo(float).tiny)
+    return scores
+
+
+def conformal_factor(scores: np.ndarray, probability: float) -> float:
+    """What the expected error is multiplied with to hold the stated share of held-out cells.
+
+    Split conformal prediction (Lei et al. 2018, JASA 113:1094).
 
     Parameters
     ----------
     scores
-        (n,) of held-out cells; empty where there was no calibration.
+        From :func:`conformity_scores`; empty where there was no calibration.
     probability
         Stated probability of the region.
 
@@ -59,14 +81,14 @@ def conformal_factor(scores: np.ndarray, probability: float) -> float:
 
 
 def region_radius(
-    spread: np.ndarray, factor: float, points: np.ndarray, coordinates: np.ndarray
+    expected: np.ndarray, factor: float, points: np.ndarray, coordinates: np.ndarray
 ) -> np.ndarray:
     """Radius of each cell's region, (n,), no wider than the tissue.
 
     Parameters
     ----------
-    spread
-        (n,) anchor spread of the cells.
+    expected
+        (n,) anchor spread of the cells plus the usual one.
     factor
         From :func:`conformal_factor`; NaN gives NaN.
     points
@@ -76,7 +98,7 @@ def region_radius(
     """
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     farthest = np.linalg.norm(np.maximum(points - low, high - points), axis=1)
-    radius: np.ndarray = np.minimum(factor * spread, farthest)
+    radius: np.ndarray = np.minimum(factor * expected, farthest)
     return radius
 
 
