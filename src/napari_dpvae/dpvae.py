@@ -178,9 +178,7 @@ class DPVAE:
         layout = self._layout(reference, section_key)
         check_query(query)
         start = self.trained
-        known = np.full((query.n_obs, start.coordinates.shape[1]), np.nan)
-        if known_key is not None:
-            known = known_coordinates(query, known_key, known.shape[1])
+        known = known_coordinates(query, known_key, start.coordinates.shape[1])
         settings = dataclasses.replace(
             start.settings,
             epochs=epochs,

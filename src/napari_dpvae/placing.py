@@ -52,9 +52,7 @@ def place_steps(
     aligned = trained.align(query)
     _report_alignment(aligned, trained.panel.genes)
     solver = trained
-    known = np.full((query.n_obs, trained.coordinates.shape[1]), np.nan)
-    if known_key is not None:
-        known = known_coordinates(query, known_key, known.shape[1])
+    known = known_coordinates(query, known_key, trained.coordinates.shape[1])
     fixed = np.asarray(np.isfinite(known).all(axis=1))
     if fixed.any():
         solver = trained.with_anchors(aligned.take(fixed), known[fixed])

@@ -59,14 +59,18 @@ def check_query(query: ad.AnnData) -> None:
     check_expression(query, "The query")
 
 
-def known_coordinates(query: ad.AnnData, key: str, dims: int) -> np.ndarray:
+def known_coordinates(query: ad.AnnData, key: str | None, dims: int) -> np.ndarray:
     """The places of a query that are known beforehand, (n, dims); NaN where they are not.
+
+    None is known without a key.
 
     Raises
     ------
     DataError
         With what is wrong, where, and what to do.
     """
+    if key is None:
+        return np.full((query.n_obs, dims), np.nan)
     where = f"obsm['{key}']"
     if key not in query.obsm:
         there = ", ".join(query.obsm) or "nothing"
