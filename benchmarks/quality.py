@@ -44,7 +44,7 @@ def run(case_name: str, method: str, seed: int) -> dict[str, object]:
         "seed": seed,
         "seconds": seconds,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "regularisation": model.card["regularisation"],
+        "regularisation": "/".join(model.card["regularisation"].values()),
         **coverage(model, task),
     } | measure(task.true, placed.obsm[SPATIAL])
 

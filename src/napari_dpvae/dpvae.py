@@ -185,7 +185,6 @@ class DPVAE:
             learning_rate=learning_rate,
             members=len(start.members),
             blocks=0,
-            regularisation=start.card.get("regularisation", "strong"),
         )
         fitting = FineTuning(start, reference, query, layout, known, settings)
         yield from fitting.epochs()

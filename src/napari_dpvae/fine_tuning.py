@@ -13,6 +13,7 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.fitting import Fitting
 from napari_dpvae.layout import Layout
 from napari_dpvae.model.network import Network
+from napari_dpvae.model.training import READINGS, Reading
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import Spots, make_folds
@@ -55,14 +56,19 @@ class FineTuning(Fitting):
         known: np.ndarray,
         settings: TrainingSettings,
     ) -> None:
-        super().__init__(reference, settings, layout)
         self._start, self._query, self._known = start, query, known
+        super().__init__(reference, settings, layout)
         coordinates = np.asarray(reference.obsm[SPATIAL], float)
         if not np.array_equal(coordinates[layout.sections == layout.frame], start.coordinates):
             raise DataError(
                 "The model was trained on another reference: fine-tune it with the one it was "
                 "trained on, or train a new model."
             )
+
+    def _to_try(self) -> dict[Reading, list[str]]:
+        """What the model was trained with."""
+        chosen = self._start.card["regularisation"]
+        return {reading: [chosen[reading]] for reading in READINGS}
 
     def _prepare(self) -> None:
         """Read reference and query by the panel that is there."""
@@ -88,5 +94,5 @@ class FineTuning(Fitting):
         """As they were: by now all networks have seen all blocks."""
         return self._start.block_scores
 
-    def _new_network(self, fold: int, seed: int, dropout: float) -> Network:
+    def _new_network(self, fold: int, seed: int, dropout: float, x: np.ndarray) -> Network:
         return copy.deepcopy(self._start.members[fold].network)

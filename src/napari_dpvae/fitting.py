@@ -10,6 +10,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.expression import GenePanel
@@ -17,12 +18,15 @@ from napari_dpvae.layout import Layout
 from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import Pairs, make_pairs
-from napari_dpvae.model.training import NOISES, Losses, train
+from napari_dpvae.model.training import NOISES, READINGS, Losses, Reading, train
 from napari_dpvae.placement.geometry import distance_ratio
 from napari_dpvae.placement.uncertainty import UNUSUAL, conformity_scores
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
+
+COMPONENTS = 30
+"""Principal components that every other network reads."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Fitting:
 
     Every member of the ensemble is trained with another part of the spots held out, which it then
     places: that calibrates the regions on all spots (cross-conformal), and the first part also
-    chooses the regularisation.
+    chooses the regularisation. In turn they read genes and principal components.
 
     Parameters
     ----------
@@ -75,15 +79,14 @@ class Fitting:
         self._reference = reference
         self._settings = replace(settings, latent_dim=settings.latent_dim or dims)
         self._layout = layout
-        automatic = settings.regularisation == "auto"
-        self._candidates = list(NOISES) if automatic else [settings.regularisation]
+        self._regularisations = self._to_try()
         in_frame = (layout.sections == layout.frame).sum()
         self._blocks = settings.blocks if in_frame >= 2 * BLOCKS else 0
-        networks = len(self._candidates) + settings.members - 1 + self._blocks
+        tried = sum(len(names) - 1 for names in self._regularisations.values())
+        networks = tried + settings.members + self._blocks
         self._total = settings.epochs * networks
         self._done = 0
         self._losses: Losses | None = None
-        self._regularisation = self._candidates[0]
         self._trials: list[Trial] = []
         self._block_trials: list[Trial] = []
 
@@ -92,23 +95,32 @@ class Fitting:
         yield EpochReport("choosing genes", 0, self._total)
         settings = self._settings
         self._prepare()
-        best: Trial | None = None
-        for name in self._candidates:
-            stage = f"network 1 of {settings.members}, {name} regularisation"
-            trial = yield from self._train(0, name, stage)
-            if best is None or trial.errors.mean() < best.errors.mean():
-                best, self._regularisation = trial, name
-                self._trials = [best]
-        for fold in range(1, settings.members):
+        for fold in range(settings.members):
             stage = f"network {fold + 1} of {settings.members}"
-            trial = yield from self._train(fold, self._regularisation, stage)
-            self._trials.append(trial)
+            yield from self._train_best(fold, stage)
         if self._blocks:
             self._spots = self._spots._replace(folds=make_blocks(self._spots, self._frame))
         for block in range(self._blocks):
             stage = f"without block {block + 1} of {self._blocks}"
-            trial = yield from self._train(block, self._regularisation, stage)
+            (regularisation,) = self._regularisations[_reading(block)]
+            trial = yield from self._train(block, regularisation, stage)
             self._block_trials.append(trial)
+
+    def _to_try(self) -> dict[Reading, list[str]]:
+        """The regularisations to choose from, for each reading."""
+        asked = self._settings.regularisation
+        return {r: list(noises) if asked == "auto" else [asked] for r, noises in NOISES.items()}
+
+    def _train_best(self, fold: int, stage: str) -> Iterator[EpochReport]:
+        """Train the network of a fold; the first of a reading with each regularisation to try."""
+        reading = _reading(fold)
+        best: Trial | None = None
+        for name in self._regularisations[reading]:
+            trial = yield from self._train(fold, name, f"{stage}, {name} regularisation")
+            if best is None or trial.errors.mean() < best.errors.mean():
+                best, chosen = trial, name
+                self._trials[fold:] = [trial]
+        self._regularisations[reading] = [chosen]
 
     def _prepare(self) -> None:
         """Choose the gene panel, and read the spots by it."""
@@ -129,9 +141,10 @@ class Fitting:
         """(n,) bool: spots of the frame, whose place is known."""
         return (self._spots.sections == self._layout.frame) & self._spots.located
 
-    def _new_network(self, fold: int, seed: int, dropout: float) -> Network:
-        """The network to train with a fold held out."""
+    def _new_network(self, fold: int, seed: int, dropout: float, x: np.ndarray) -> Network:
+        """The network to train on x (n, n_genes) with a fold held out."""
         settings = self._settings
+        components = _reading(fold) == "components"
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return Network(
@@ -140,6 +153,7 @@ class Fitting:
                 hidden=settings.hidden,
                 dropout=dropout,
                 fixed_lambda=settings.fixed_lambda,
+                axes=_axes(x, self._panel.deviation) if components else None,
             )
 
     @property
@@ -184,14 +198,14 @@ class Fitting:
         self, fold: int, regularisation: str, stage: str
     ) -> Generator[EpochReport, None, Trial]:
         """Train a network with one fold held out, then place that fold."""
-        noise = NOISES[regularisation]
+        noise = NOISES[_reading(fold)][regularisation]
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
         settings = replace(self._settings, seed=seed)
         taken = self._spots.folds != fold
         part = self._spots.take(taken)
         centred, self._unit = scaled(part.coordinates, part.sections)
-        network = self._new_network(fold, seed, noise.dropout)
+        network = self._new_network(fold, seed, noise.dropout, part.x)
         x, s = torch.from_numpy(part.x), torch.from_numpy(np.nan_to_num(centred, copy=False))
         seen = None if self._seen is None else torch.from_numpy(self._seen[taken])
         steps = train(network, x, s, self._pairs(taken), settings, noise.inputs, seen)
@@ -239,11 +253,41 @@ class Fitting:
         if self._losses is not None:
             card["losses"] = self._losses._asdict()
         if self._trials:
-            card["regularisation"] = self._regularisation
+            names = self._regularisations.items()
+            card["regularisation"] = {reading: tried[0] for reading, tried in names}
             card["networks"] = len(self._trials)
             errors = np.concatenate([trial.errors for trial in self._trials])
             card["held_out_error"] = float(errors.mean())
         return card
+
+
+def _reading(fold: int) -> Reading:
+    """What the network reads that is trained with a fold, or a block, held out."""
+    return READINGS[fold % len(READINGS)]
+
+
+def _axes(x: np.ndarray, deviation: np.ndarray) -> torch.Tensor:
+    """Principal axes of log-normalised expression, to read standardised expression by.
+
+    A gene has the weight of its deviation: standardised, genes that are next to silent would count
+    as much as others, with their noise. The first component is given unit variance.
+
+    Parameters
+    ----------
+    x
+        (n, n_genes) standardised.
+    deviation
+        (n_genes,) that it was standardised by.
+
+    Returns
+    -------
+    torch.Tensor
+        (k, n_genes) float32.
+    """
+    pca = PCA(n_components=min(COMPONENTS, *x.shape), svd_solver="covariance_eigh")
+    pca.fit(x * deviation)
+    first = max(float(pca.explained_variance_[0]), 1e-12) ** 0.5
+    return torch.from_numpy((pca.components_ * deviation / first).astype(np.float32))
 
 
 def _scores(trials: list[Trial], usual_spread: float) -> np.ndarray:

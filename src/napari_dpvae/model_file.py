@@ -131,7 +131,9 @@ def _network(tensors: Mapping[str, np.ndarray], i: int, settings: TrainingSettin
         if name.startswith(prefix)
     }
     n_genes = tensors["panel.mean"].shape[0]
-    network = Network(n_genes, settings.latent_dim, hidden=settings.hidden)
+    network = Network(
+        n_genes, settings.latent_dim, hidden=settings.hidden, axes=weights.get("axes")
+    )
     network.load_state_dict(weights)
     return network.eval()
 

@@ -119,9 +119,10 @@ class TrainingSettings(_Checked):
         "spots if empty.",
     )
     members: int = _setting(
-        5,
-        "Networks in the ensemble, each trained with another part of the reference held out. Their "
-        "placements are averaged: more are a little better, and take longer.",
+        8,
+        "Networks in the ensemble, each trained with another part of the reference held out. In "
+        "turn they read genes and principal components, and their placements are averaged: more "
+        "are a little better, and take longer.",
         low=2,
         high=50,
     )

@@ -18,6 +18,9 @@ def _trunk(n_in: int, hidden: int, dropout: float) -> nn.Sequential:
 class Network(nn.Module):
     """Gaussian VAE on standardised expression.
 
+    Its encoder reads the genes, or their principal components: what many genes say together is less
+    noisy than what each says, and the two err differently.
+
     Parameters
     ----------
     n_genes
@@ -30,7 +33,11 @@ class Network(nn.Module):
         Share of hidden units silenced while training.
     fixed_lambda
         Scale from space to latent; 0 makes it a learned parameter that starts at 1.
+    axes
+        (k, n_genes) float32, that the encoder reads the genes by. Not given: genes themselves.
     """
+
+    axes: Tensor | None
 
     def __init__(
         self,
@@ -40,9 +47,11 @@ class Network(nn.Module):
         hidden: int = 128,
         dropout: float = 0.3,
         fixed_lambda: float = 0.0,
+        axes: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.encoder = _trunk(n_genes, hidden, dropout)
+        self.register_buffer("axes", axes)
+        self.encoder = _trunk(n_genes if axes is None else len(axes), hidden, dropout)
         self.to_mean = nn.Linear(hidden, latent_dim)
         self.to_log_variance = nn.Linear(hidden, latent_dim)
         self.decoder = nn.Sequential(
@@ -59,7 +68,7 @@ class Network(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of ``q(z|x)``, each (n, latent_dim), from x (n, n_genes)."""
-        h = self.encoder(x)
+        h = self.encoder(x if self.axes is None else x @ self.axes.T)
         # Bounded so that one extreme cell cannot overflow exp() and poison the batch.
         return self.to_mean(h), self.to_log_variance(h).clamp(-10.0, 10.0)
 

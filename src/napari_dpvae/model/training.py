@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -35,8 +35,15 @@ class Noise:
     """Share of hidden units silenced."""
 
 
-NOISES = {"strong": Noise(1.0, 0.3), "medium": Noise(0.3, 0.1), "light": Noise(0.1, 0.0)}
-"""By the name of the regularisation."""
+Reading = Literal["genes", "components"]
+"""What an encoder reads."""
+READINGS: tuple[Reading, ...] = get_args(Reading)
+
+NOISES: dict[Reading, dict[str, Noise]] = {
+    "genes": {"strong": Noise(1.0, 0.3), "medium": Noise(0.3, 0.1), "light": Noise(0.1, 0.0)},
+    "components": {"strong": Noise(2.0, 0.4), "medium": Noise(1.0, 0.3), "light": Noise(0.3, 0.1)},
+}
+"""By what is read, and the name of the regularisation: noise averages out in components."""
 
 
 def find_device(name: str) -> torch.device:
