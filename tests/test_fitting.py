@@ -12,8 +12,11 @@ from napari_dpvae import DPVAE, EpochReport, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.fitting import Fitting
 from napari_dpvae.layout import Layout
+from napari_dpvae.model.reading import COMPONENTS, READINGS, Reading
 from napari_dpvae.model.training import NOISES
 from napari_dpvae.trial import make_folds
+
+TRIED = list(NOISES["genes"])
 
 
 def started(
@@ -44,35 +47,49 @@ def test_reports_count_all_epochs_and_name_the_stage(
     assert [report.epoch for report in reports] == [0, 1, 2, 3, 4]
     assert {report.epochs for report in reports} == {4}
     assert reports[0] == EpochReport("choosing genes", 0, 4)
-    assert [report.stage for report in reports[1:]] == [
-        "network 1 of 2, light regularisation"
-    ] * 2 + ["network 2 of 2"] * 2
+    stages = [f"network {i} of 2, light regularisation" for i in (1, 1, 2, 2)]
+    assert [report.stage for report in reports[1:]] == stages
     assert all(report.losses is not None for report in reports[1:])
     assert [report.held_out_error is None for report in reports] == [True, True, False, True, False]
 
 
-def test_auto_tries_every_regularisation_and_keeps_one(
+def test_auto_tries_every_regularisation_for_each_reading_and_keeps_one(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
-    fitting = started(phantom.reference, replace(hasty, regularisation="auto"))
-    stages = [report.stage for report in fitting.epochs()]
-    assert {f"network 1 of 2, {name} regularisation" for name in NOISES} < set(stages)
-    assert fitting.snapshot().card["regularisation"] in NOISES
+    fitting = started(phantom.reference, replace(hasty, regularisation="auto", members=3))
+    stages = list(dict.fromkeys(report.stage for report in fitting.epochs()))[1:]
+    chosen = fitting.snapshot().card["regularisation"]
+    assert stages == [
+        *(f"network {i} of 3, {name} regularisation" for i in (1, 2) for name in TRIED),
+        f"network 3 of 3, {chosen['genes']} regularisation",
+    ]
+    assert set(chosen.values()) <= set(TRIED)
 
 
+@pytest.mark.parametrize("fold, reading", list(enumerate(READINGS)))
 def test_auto_keeps_the_one_that_places_held_out_spots_best(
-    phantom: Phantom, hasty: TrainingSettings
+    phantom: Phantom, hasty: TrainingSettings, fold: int, reading: Reading
 ) -> None:
     errors = {}
-    for name in NOISES:
-        # Stopped when the first network is done, which is the one that chooses.
-        fitting = started(phantom.reference, replace(hasty, regularisation=name))
-        for report in fitting.epochs():
-            if report.epoch > hasty.epochs:
-                break
-        errors[name] = fitting.snapshot().card["held_out_error"]
+    for name in TRIED:
+        reports = started(phantom.reference, replace(hasty, regularisation=name)).epochs()
+        held_out = [report.held_out_error for report in reports]
+        errors[name] = [error for error in held_out if error is not None][fold]
     chosen = fit(phantom.reference, replace(hasty, regularisation="auto")).snapshot()
-    assert chosen.card["regularisation"] == min(errors, key=lambda name: errors[name])
+    assert chosen.card["regularisation"][reading] == min(errors, key=lambda name: errors[name])
+
+
+def test_networks_read_genes_and_components_in_turn(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    trained = fit(phantom.reference, replace(hasty, members=4)).snapshot()
+    axes = [member.network.axes for member in trained.members]
+    assert [found is None for found in axes] == [True, False, True, False]
+    components = trained.expression @ axes[1].numpy().T
+    spread = components.std(axis=0)
+    assert components.shape[1] == COMPONENTS
+    assert spread[0] == pytest.approx(1, abs=0.1)
+    assert (np.diff(spread) < 0.05).all()
 
 
 def test_latents_follow_the_dimensions_of_the_space_unless_asked(

@@ -13,7 +13,7 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.fitting import Fitting
 from napari_dpvae.layout import Layout
 from napari_dpvae.model.network import Network
-from napari_dpvae.model.training import READINGS, Reading
+from napari_dpvae.model.reading import READINGS, Reading
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import Spots, make_folds

@@ -10,7 +10,6 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.expression import GenePanel
@@ -18,15 +17,13 @@ from napari_dpvae.layout import Layout
 from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import Pairs, make_pairs
-from napari_dpvae.model.training import NOISES, READINGS, Losses, Reading, train
+from napari_dpvae.model.reading import Reading, principal_axes, reading_in_turn
+from napari_dpvae.model.training import NOISES, Losses, train
 from napari_dpvae.placement.geometry import distance_ratio
 from napari_dpvae.placement.uncertainty import UNUSUAL, conformity_scores
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
-
-COMPONENTS = 30
-"""Principal components that every other network reads."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ class Fitting:
             self._spots = self._spots._replace(folds=make_blocks(self._spots, self._frame))
         for block in range(self._blocks):
             stage = f"without block {block + 1} of {self._blocks}"
-            (regularisation,) = self._regularisations[_reading(block)]
+            (regularisation,) = self._regularisations[reading_in_turn(block)]
             trial = yield from self._train(block, regularisation, stage)
             self._block_trials.append(trial)
 
@@ -113,7 +110,7 @@ class Fitting:
 
     def _train_best(self, fold: int, stage: str) -> Iterator[EpochReport]:
         """Train the network of a fold; the first of a reading with each regularisation to try."""
-        reading = _reading(fold)
+        reading = reading_in_turn(fold)
         best: Trial | None = None
         for name in self._regularisations[reading]:
             trial = yield from self._train(fold, name, f"{stage}, {name} regularisation")
@@ -144,7 +141,7 @@ class Fitting:
     def _new_network(self, fold: int, seed: int, dropout: float, x: np.ndarray) -> Network:
         """The network to train on x (n, n_genes) with a fold held out."""
         settings = self._settings
-        components = _reading(fold) == "components"
+        components = reading_in_turn(fold) == "components"
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return Network(
@@ -153,7 +150,7 @@ class Fitting:
                 hidden=settings.hidden,
                 dropout=dropout,
                 fixed_lambda=settings.fixed_lambda,
-                axes=_axes(x, self._panel.deviation) if components else None,
+                axes=principal_axes(x, self._panel.deviation) if components else None,
             )
 
     @property
@@ -198,7 +195,7 @@ class Fitting:
         self, fold: int, regularisation: str, stage: str
     ) -> Generator[EpochReport, None, Trial]:
         """Train a network with one fold held out, then place that fold."""
-        noise = NOISES[_reading(fold)][regularisation]
+        noise = NOISES[reading_in_turn(fold)][regularisation]
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
         settings = replace(self._settings, seed=seed)
@@ -259,35 +256,6 @@ class Fitting:
             errors = np.concatenate([trial.errors for trial in self._trials])
             card["held_out_error"] = float(errors.mean())
         return card
-
-
-def _reading(fold: int) -> Reading:
-    """What the network reads that is trained with a fold, or a block, held out."""
-    return READINGS[fold % len(READINGS)]
-
-
-def _axes(x: np.ndarray, deviation: np.ndarray) -> torch.Tensor:
-    """Principal axes of log-normalised expression, to read standardised expression by.
-
-    A gene has the weight of its deviation: standardised, genes that are next to silent would count
-    as much as others, with their noise. The first component is given unit variance.
-
-    Parameters
-    ----------
-    x
-        (n, n_genes) standardised.
-    deviation
-        (n_genes,) that it was standardised by.
-
-    Returns
-    -------
-    torch.Tensor
-        (k, n_genes) float32.
-    """
-    pca = PCA(n_components=min(COMPONENTS, *x.shape), svd_solver="covariance_eigh")
-    pca.fit(x * deviation)
-    first = max(float(pca.explained_variance_[0]), 1e-12) ** 0.5
-    return torch.from_numpy((pca.components_ * deviation / first).astype(np.float32))
 
 
 def _scores(trials: list[Trial], usual_spread: float) -> np.ndarray:

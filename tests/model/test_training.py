@@ -9,7 +9,7 @@ import torch
 
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import SectionPairs
-from napari_dpvae.model.training import NOISES, Losses, find_device, train
+from napari_dpvae.model.training import NOISES, Losses, Noise, find_device, train
 from napari_dpvae.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(epochs=8, batch_size=32, device="cpu")
@@ -132,8 +132,9 @@ def test_one_spot_more_than_the_batches_hold_is_trained_on() -> None:
     assert np.isfinite(losses).all()
 
 
-def test_stronger_regularisation_has_more_of_each_noise() -> None:
-    strong, medium, light = NOISES["strong"], NOISES["medium"], NOISES["light"]
+@pytest.mark.parametrize("noises", NOISES.values(), ids=NOISES)
+def test_stronger_regularisation_has_more_of_each_noise(noises: dict[str, Noise]) -> None:
+    strong, medium, light = noises["strong"], noises["medium"], noises["light"]
     assert strong.inputs > medium.inputs > light.inputs
     assert strong.dropout > medium.dropout > light.dropout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.objective import distance_preserving, kl_divergence, reconstruction
 from napari_dpvae.model.pairs import Pairs
+from napari_dpvae.model.reading import Reading
 from napari_dpvae.settings import TrainingSettings
 
 
@@ -34,10 +35,6 @@ class Noise:
     dropout: float
     """Share of hidden units silenced."""
 
-
-Reading = Literal["genes", "components"]
-"""What an encoder reads."""
-READINGS: tuple[Reading, ...] = get_args(Reading)
 
 NOISES: dict[Reading, dict[str, Noise]] = {
     "genes": {"strong": Noise(1.0, 0.3), "medium": Noise(0.3, 0.1), "light": Noise(0.1, 0.0)},

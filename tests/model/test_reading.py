@@ -1,0 +1,25 @@
+"""Principal axes to read expression by."""
+
+import numpy as np
+
+from napari_dpvae.model.reading import principal_axes
+
+
+def test_a_gene_that_hardly_varies_has_little_say() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
+    deviation = np.where(np.arange(40) < 35, 1.0, 0.01)
+    says = principal_axes(x, deviation).abs().mean(dim=0).numpy()
+    assert says[35:].max() < 0.05 * says[:35].min()
+
+
+def test_fewer_spots_or_genes_than_components_are_read_as_well() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
+    assert principal_axes(x[:7], np.ones(40)).shape == (7, 40)
+    assert principal_axes(x[:, :5], np.ones(5)).shape == (5, 5)
+
+
+def test_expression_that_is_constant_is_read_as_zero() -> None:
+    constant = np.zeros((50, 40), np.float32)
+    axes = principal_axes(constant, np.ones(40)).numpy()
+    assert np.isfinite(axes).all()
+    np.testing.assert_array_equal(constant @ axes.T, 0)
