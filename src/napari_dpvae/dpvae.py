@@ -127,14 +127,16 @@ class DPVAE:
     ) -> DPVAE:
         """Go on training with a query, so that its cells are placed better.
 
-        The query's cells have no part in the distance term, unless their place is known.
+        The query's cells have no part in the distance term, unless their place is known. The new
+        model standardises cells by the query's mean and deviation in place of the reference's, so
+        the query must cover the same tissue, not a part of it.
 
         Parameters
         ----------
         reference, section_key
             As the model was trained with: see :meth:`fit`.
         query
-            Cells by genes.
+            Cells by genes, from all over the tissue.
         known_key
             Entry of the query's ``obsm`` with the places that are known, (n, 2 or 3); NaN where
             they are not. Their unit must be the reference's, but they may have a frame of their

@@ -74,7 +74,8 @@ class FineTuning(Fitting):
         """Read reference and query by the panel that is there."""
         self._panel = self._start.panel
         sections = self._layout.sections
-        aligned, n = self._start.align(self._query), len(sections)
+        self._adapted = self._start.covered_by(self._query)
+        aligned, n = self._adapted.align(self._query), len(sections)
         self._seen = np.ones((n + len(aligned.x), len(aligned.present)), np.float32)
         self._seen[n:] = aligned.present
         folds = make_folds(sections, self._settings.members, self._settings.seed)
@@ -89,6 +90,10 @@ class FineTuning(Fitting):
             pairs = self._layout.pairs.copy()
             pairs.resize((len(self._spots.x), len(self._spots.x)))
             self._layout = replace(self._layout, pairs=pairs)
+
+    def snapshot(self) -> Trained:
+        """As :meth:`Fitting.snapshot`, for cells like the query's."""
+        return replace(super().snapshot(), panel=self._adapted.panel)
 
     def _block_scores(self, usual_spread: float) -> np.ndarray:
         """As they were: by now all networks have seen all blocks."""

@@ -16,6 +16,7 @@ PairMask = Literal["all", "knn", "radius", "given"]
 Regularisation = Literal["auto", "strong", "medium", "light"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Mode = Literal["anchored", "free", "impute"]
+Coverage = Literal["any", "whole"]
 DomainChoice = Literal["spots", "concave", "convex", "anywhere"]
 
 
@@ -204,6 +205,11 @@ class PlacementSettings(_Checked):
         "spots",
         "Where cells may lie: within one spot distance of a reference spot (spots), inside the "
         "outline of all spots, following its bays (concave) or not (convex), or anywhere.",
+    )
+    coverage: Coverage = _setting(
+        "any",
+        "What the query covers. whole: all of the tissue, as another section does; its genes are "
+        "then centred by its own means, which helps. any: perhaps a part of it.",
     )
     probability: float = _setting(
         0.9,

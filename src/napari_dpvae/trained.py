@@ -107,6 +107,17 @@ class Trained:
         kin = upper_kind(self.panel.likeness(plain, rows, decoded), least)
         return aligned if kin.all() else self.panel.standardise(query, kin)
 
+    def covered_by(self, query: ad.AnnData) -> Trained:
+        """The model for a query that covers the tissue as the reference does.
+
+        It takes the query's statistics in place of the reference's. Across a platform gap every
+        query is standardised by its own; and few cells have no statistics.
+        """
+        gap = self.align(query).gap
+        if gap is None or gap.wide:
+            return self
+        return replace(self, panel=self.panel.adapted_to(query))
+
     def usual_for(self, present: np.ndarray) -> tuple[float, float]:
         """:attr:`usual_likeness` of cells that have some genes of the panel only.
 
