@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import markdown
 from benchmarks.cases import Task, cases
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
@@ -108,15 +109,10 @@ def summary(table: pd.DataFrame) -> str:
     return (
         "# Quality\n\nProcrustes disparity (0 is the same shape, 1 none) unless another measure is "
         "named; means over the seeds run.\n\n"
-        f"{_lines(shown.reset_index().round(3))}\n## Mean rank by Procrustes disparity\n\n"
+        f"{markdown.table(shown.reset_index().round(3))}\n## Mean rank by Procrustes disparity\n\n"
         f"Over the {len(signal)} cases with signal; a method that did not end has no rank.\n\n"
-        f"{_lines(ranks.round(2).reset_index())}"
+        f"{markdown.table(ranks.round(2).reset_index())}"
     )
-
-
-def _lines(frame: pd.DataFrame) -> str:
-    rows = [list(frame.columns), ["---"] * frame.shape[1], *frame.fillna("–").to_numpy().tolist()]
-    return "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in rows)
 
 
 if __name__ == "__main__":

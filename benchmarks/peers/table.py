@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from benchmarks import markdown
+
 KEYS = ["method", "case", "seed"]
 
 
@@ -83,7 +85,7 @@ def _by_case(table: pd.DataFrame, measure: str, told: Told) -> str:
     if measure == "knn_overlap":
         chance = table.groupby("case")["knn_overlap_chance"].mean()
         text["chance"] = chance.reindex(cases).map("{:.3f}".format)
-    return _lines(text.rename_axis("case").reset_index())
+    return markdown.table(text.rename_axis("case").reset_index())
 
 
 def _cost(table: pd.DataFrame) -> str:
@@ -101,7 +103,7 @@ def _cost(table: pd.DataFrame) -> str:
             "max MB": groups["peak_mb"].max().round(),
         }
     )
-    return _lines(cost.reset_index())
+    return markdown.table(cost.reset_index())
 
 
 def _failures(table: pd.DataFrame) -> str:
@@ -110,9 +112,4 @@ def _failures(table: pd.DataFrame) -> str:
         return "None.\n"
     groups = failed.groupby(["method", "reason"], sort=False)["case"]
     told = groups.agg(lambda cases: ", ".join(cases.unique()))
-    return _lines(told.rename("cases").reset_index())
-
-
-def _lines(frame: pd.DataFrame) -> str:
-    rows = [list(frame.columns), ["---"] * frame.shape[1], *frame.to_numpy().tolist()]
-    return "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in rows)
+    return markdown.table(told.rename("cases").reset_index())
