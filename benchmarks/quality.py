@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import markdown
 from benchmarks.cases import Task, cases
+from benchmarks.standing import summary
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.evaluation.metrics import measure
@@ -27,8 +27,6 @@ METHODS = {"dp-VAE": {}, "vanilla VAE": {"alpha2": 0.0}}
 """Settings that differ from the defaults."""
 STATED = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Probabilities of regions."""
-SIGNAL = 0.95
-"""A case on which no method has a lower Procrustes disparity tells nothing about methods."""
 
 
 def run(case_name: str, method: str, seed: int) -> dict[str, object]:
@@ -78,41 +76,7 @@ def main() -> None:
             table = pd.DataFrame(table.to_dict("records") + [row])
             table = table.drop_duplicates(["method", "case", "seed"], keep="last")
             table.to_csv(target, index=False, float_format="%.5g")
-            target.with_suffix(".md").write_text(summary(table))
-
-
-def summary(table: pd.DataFrame) -> str:
-    """Ours beside the best peer of each case, and the mean ranks."""
-    peers = RESULTS / "peers.csv"
-    everything = pd.concat([table, pd.read_csv(peers)]) if peers.is_file() else table
-    everything = everything[everything["case"].isin(table["case"])]
-    means = everything.pivot_table("procrustes", "case", "method", "mean")
-    others = means.drop(columns=list(METHODS), errors="ignore")
-    ours = table[table["method"] == "dp-VAE"].groupby("case")
-    shown = pd.DataFrame(
-        {
-            "dp-VAE": means["dp-VAE"],
-            "± seeds": ours["procrustes"].std(),
-            "vanilla VAE": means.get("vanilla VAE"),
-            "best peer": others.min(axis=1),
-            "which": others.dropna(how="all").idxmin(axis=1),
-            "Spearman": ours["distance_spearman"].mean(),
-            "median error %": ours["median_error_percent"].mean(),
-            "coverage of 90 %": ours["coverage_0.9"].mean(),
-            "wide": ours["wide_coverage_0.9"].mean(),
-            "seconds": ours["seconds"].mean(),
-            "peak MB": ours["peak_mb"].max(),
-        }
-    )
-    signal = means[means.min(axis=1) < SIGNAL].dropna(subset="dp-VAE")
-    ranks = signal.rank(axis=1).mean().sort_values().rename("mean rank")
-    return (
-        "# Quality\n\nProcrustes disparity (0 is the same shape, 1 none) unless another measure is "
-        "named; means over the seeds run.\n\n"
-        f"{markdown.table(shown.reset_index().round(3))}\n## Mean rank by Procrustes disparity\n\n"
-        f"Over the {len(signal)} cases with signal; a method that did not end has no rank.\n\n"
-        f"{markdown.table(ranks.round(2).reset_index())}"
-    )
+            target.with_suffix(".md").write_text(summary(table, RESULTS / "peers.csv"))
 
 
 if __name__ == "__main__":
