@@ -53,7 +53,7 @@ def run(case: Case, seed: int) -> list[dict[str, object]]:
         "fine-tuned, a tenth known": zero_shot.fine_tune(task.reference, query, known_key="known"),
     }
     placed = {way: model.place(task.query) for way, model in ways.items()}
-    placed["zero-shot, whole"] = zero_shot.place(task.query, coverage="whole")
+    placed["zero-shot, whole"] = zero_shot.place(task.query, query_covers="whole")
     rows = []
     for way, cells in placed.items():
         points = cells.obsm[SPATIAL]

@@ -48,7 +48,7 @@ def place_steps(
     check_query(query)
     _check_mode(query, settings, known_key)
     yield 0.0
-    if settings.coverage == "whole":
+    if settings.query_covers == "whole":
         trained = trained.covered_by(query)
     domain = make_domain(settings.domain, trained.coordinates, outlines)
     aligned = trained.align(query)

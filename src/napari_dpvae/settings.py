@@ -16,7 +16,7 @@ PairMask = Literal["all", "knn", "radius", "given"]
 Regularisation = Literal["auto", "strong", "medium", "light"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Mode = Literal["anchored", "free", "impute"]
-Coverage = Literal["any", "whole"]
+QueryCovers = Literal["any", "whole"]
 DomainChoice = Literal["spots", "concave", "convex", "anywhere"]
 
 
@@ -206,7 +206,7 @@ class PlacementSettings(_Checked):
         "Where cells may lie: within one spot distance of a reference spot (spots), inside the "
         "outline of all spots, following its bays (concave) or not (convex), or anywhere.",
     )
-    coverage: Coverage = _setting(
+    query_covers: QueryCovers = _setting(
         "any",
         "What the query covers. whole: all of the tissue, as another section does; its genes are "
         "then centred by its own means, which helps. any: perhaps a part of it.",

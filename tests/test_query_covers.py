@@ -26,7 +26,7 @@ def error(placed: ad.AnnData, spots: ad.AnnData) -> float:
 
 
 def test_own_statistics_mend_the_shift_of_a_section(model: DPVAE, section: ad.AnnData) -> None:
-    plain, whole = (model.place(section, coverage=coverage) for coverage in ("any", "whole"))
+    plain, whole = (model.place(section, query_covers=covers) for covers in ("any", "whole"))
     assert plain.uns["dpvae"]["standardised_by"] == "reference"
     assert error(whole, section) < 0.9 * error(plain, section)
 
@@ -36,13 +36,13 @@ def test_a_part_of_the_tissue_is_spread_out_if_taken_for_the_whole(
 ) -> None:
     x = phantom.reference.obsm["spatial"][:, 0]
     left = phantom.reference[x < np.median(x)].copy()
-    plain, whole = (model.place(left, coverage=coverage) for coverage in ("any", "whole"))
+    plain, whole = (model.place(left, query_covers=covers) for covers in ("any", "whole"))
     assert 1.2 * error(plain, left) < error(whole, left)
 
 
 def test_few_cells_have_no_statistics_of_their_own(model: DPVAE, section: ad.AnnData) -> None:
     few = section[:20].copy()
-    plain, whole = (model.place(few, coverage=coverage) for coverage in ("any", "whole"))
+    plain, whole = (model.place(few, query_covers=covers) for covers in ("any", "whole"))
     np.testing.assert_array_equal(plain.obsm["spatial"], whole.obsm["spatial"])
 
 
