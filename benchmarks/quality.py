@@ -64,12 +64,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=names, default=names, metavar="CASE")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to SEEDS - 1")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     options = parser.parse_args()
     target = RESULTS / "quality.csv"
     table = pd.read_csv(target) if target.is_file() else pd.DataFrame()
     with ProcessPoolExecutor(max_workers=1, max_tasks_per_child=1) as pool:
-        jobs = itertools.product(range(options.seeds), options.cases, options.methods)
+        jobs = itertools.product(options.seeds, options.cases, options.methods)
         for seed, case, method in jobs:
             row = pool.submit(run, case, method, seed).result()
             print(f"{case} seed {seed} {method}: Procrustes {row['procrustes']:.3f}", flush=True)

@@ -21,11 +21,11 @@ def main() -> None:
     parser.add_argument(
         "--cases", nargs="+", choices=all_cases, default=list(all_cases), metavar="CASE"
     )
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to SEEDS - 1")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--limit", type=float, default=600, help="seconds for one run")
     options = parser.parse_args()
     table = read_table(RESULTS)
-    for seed, name in itertools.product(range(options.seeds), options.cases):
+    for seed, name in itertools.product(options.seeds, options.cases):
         task = all_cases[name].load(seed)
         for key in options.methods:
             rows = run(all_peers[key], task, seed, options.limit)
