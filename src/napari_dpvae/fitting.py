@@ -54,8 +54,8 @@ class Fitting:
     """One run: drain :meth:`epochs`; :meth:`snapshot` is the model as it stands.
 
     Every member of the ensemble is trained with another part of the spots held out, which it then
-    places: that calibrates the regions on all spots (cross-conformal), and the first part also
-    chooses the regularisation. In turn they read genes and principal components.
+    places: that calibrates the regions on all spots (cross-conformal). In turn they read genes and
+    principal components, and the first of each chooses the regularisation of its kind.
 
     Parameters
     ----------
