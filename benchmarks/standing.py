@@ -18,6 +18,8 @@ KINDS = {"random": "random spots", "block": "a block"}
 def summary(table: pd.DataFrame, peers: Path) -> str:
     """Ours beside the best peer of each case, how often it is best, and the mean ranks.
 
+    Cases that ours has not run do not count.
+
     Parameters
     ----------
     table
@@ -26,9 +28,11 @@ def summary(table: pd.DataFrame, peers: Path) -> str:
         The table of the peers, if there is one.
     """
     everything = pd.concat([table, pd.read_csv(peers)]) if peers.is_file() else table
-    everything = everything[everything["case"].isin(table["case"])]
+    everything = everything[everything["case"].isin(table["case"][table["method"] == OURS])]
+    if everything.empty:
+        return "# Quality\n\nOurs has not run yet.\n"
     means = everything.pivot_table("procrustes", "case", "method", "mean")
-    signal = means.index[(means.min(axis=1) < SIGNAL) & means[OURS].notna()]
+    signal = means.index[means.min(axis=1) < SIGNAL]
     told = everything[everything["case"].isin(signal)]
     return (
         "# Quality\n\nProcrustes disparity (0 is the same shape, 1 none) unless another measure is "
@@ -67,7 +71,10 @@ def _standing(told: pd.DataFrame) -> pd.DataFrame:
     kinds = told["case"].str.split("-").str[-1].map(KINDS).fillna("another section")
     rows = []
     for kind, group in [*told.groupby(kinds), ("all", told)]:
-        leads = pd.DataFrame([_lead(case) for _, case in group.groupby("case")])
+        found = [lead for _, case in group.groupby("case") if (lead := _lead(case))]
+        if not found:
+            continue
+        leads = pd.DataFrame(found)
         row = {"held out": kind, "cases": len(leads), "best": leads["best"].sum()}
         row |= {"best or within noise": leads["within"].sum()}
         row |= {"margin": f"{100 * (1 - leads['ours'].sum() / leads['other'].sum()):.1f} %"}
@@ -75,8 +82,8 @@ def _standing(told: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _lead(case: pd.DataFrame) -> dict[str, float]:
-    """How ours stands on one case, over the seeds that both methods have run."""
+def _lead(case: pd.DataFrame) -> dict[str, float] | None:
+    """How ours stands on one case, over the seeds that both methods have run; None without any."""
     seeds = case.pivot_table("procrustes", "seed", "method")
     ours = seeds[OURS]
     behind = (
@@ -84,6 +91,8 @@ def _lead(case: pd.DataFrame) -> dict[str, float]:
         .rsub(ours, axis=0)
         .dropna(how="all", axis=1)
     )
+    if behind.empty:
+        return None
     best = behind.mean().idxmax()
     lag = behind[best].dropna()
     noise = lag.std() if len(lag) > 1 else 0.0

@@ -45,3 +45,15 @@ def test_cases_without_signal_do_not_count(tmp_path: Path) -> None:
     pd.DataFrame(peer).to_csv(tmp_path / "peers.csv")
     text = summary(pd.DataFrame(ours), tmp_path / "peers.csv")
     assert "| all | 1 | 1 | 1 | 50.0 % | 1 |" in text
+
+
+def test_seeds_that_only_one_has_run_are_not_compared(tmp_path: Path) -> None:
+    ours = rows("dp-VAE", {"a-b": [0.2, 0.8], "c-d": [0.5]})
+    peer = [*rows("peer", {"a-b": [0.4]}), *rows("peer", {"e-f": [0.1]})]
+    pd.DataFrame(peer).to_csv(tmp_path / "peers.csv")
+    assert "| all | 1 | 1 | 1 | 50.0 % |" in summary(pd.DataFrame(ours), tmp_path / "peers.csv")
+
+
+def test_without_ours_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    vanilla = pd.DataFrame(rows("vanilla VAE", {"a-b": [0.2]}))
+    assert "not run" in summary(vanilla, tmp_path / "peers.csv")
