@@ -78,7 +78,9 @@ def _standing(told: pd.DataFrame) -> pd.DataFrame:
         row = {"held out": kind, "cases": len(leads), "best": leads["best"].sum()}
         row |= {"best or within noise": leads["within"].sum()}
         row |= {"margin": f"{100 * (1 - leads['ours'].sum() / leads['other'].sum()):.1f} %"}
-        rows.append(row | {"no worse than the vanilla VAE": leads["not_worse"].sum()})
+        compared = leads["not_worse"].dropna()
+        row |= {"no worse than the vanilla VAE": f"{compared.sum():.0f} of {len(compared)}"}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -103,7 +105,7 @@ def _lead(case: pd.DataFrame) -> dict[str, float] | None:
         "other": seeds.loc[lag.index, best].mean(),
         "best": lag.mean() <= 0,
         "within": lag.mean() <= noise,
-        "not_worse": not vanilla.mean() > slack,
+        "not_worse": vanilla.mean() <= slack if len(vanilla) else float("nan"),
     }
 
 
