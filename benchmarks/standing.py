@@ -105,7 +105,7 @@ def _lead(case: pd.DataFrame) -> dict[str, float] | None:
         "other": seeds.loc[lag.index, best].mean(),
         "best": lag.mean() <= 0,
         "within": lag.mean() <= noise,
-        "not_worse": vanilla.mean() <= slack if len(vanilla) else float("nan"),
+        "not_worse": float(vanilla.mean() <= slack) if len(vanilla) else float("nan"),
     }
 
 

@@ -36,6 +36,7 @@ def test_best_within_noise_and_behind_are_told_apart(tmp_path: Path) -> None:
     assert "| another section | 1 | 1 | 1 | 50.0 % | 1 of 1 |" in text
     assert "| random spots | 1 | 0 | 1 | -14.3 % | 1 of 1 |" in text
     assert "| a block | 1 | 0 | 0 | -32.2 % | 0 of 1 |" in text
+    assert "| all | 3 | 1 | 2 |" in text and "| 2 of 3 |" in text
     assert "| dp-VAE | 2.0 | 2.0 | 3 |" in text
 
 
