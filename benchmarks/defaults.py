@@ -24,7 +24,7 @@ from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.hold_out import SpotSplit, split_spots
 from napari_dpvae.evaluation.metrics import measure
 
-TISSUES = ("C2", "A1", "layer1", "melanoma", "dentate")
+TISSUES = ("C2", "A1", "layer1", "melanoma")
 """One section of each tissue."""
 DEFAULTS = "defaults"
 CHANGES: dict[str, dict[str, Any]] = {
