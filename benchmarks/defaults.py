@@ -22,7 +22,7 @@ from benchmarks.cases import SPLITS, Case
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.hold_out import SpotSplit, split_spots
-from napari_dpvae.evaluation.metrics import measure
+from napari_dpvae.evaluation.metrics import procrustes_disparity
 
 TISSUES = ("C2", "A1", "layer1", "melanoma")
 """One section of each tissue."""
@@ -62,7 +62,7 @@ def run(tissue: str, split: SpotSplit, seed: int, change: str) -> float:
     held_out = split_spots(coordinates, split, seed + 1)
     model = DPVAE(seed=seed, blocks=0, **CHANGES[change]).fit(reference[~held_out].copy())
     placed = model.place(reference[held_out].copy())
-    return measure(coordinates[held_out], placed.obsm[SPATIAL])["procrustes"]
+    return procrustes_disparity(coordinates[held_out], placed.obsm[SPATIAL])
 
 
 def summary(table: pd.DataFrame) -> str:

@@ -185,13 +185,12 @@ class GenePanel:
             gap=gap,
         )
 
-    def adapted_to(self, cells: ad.AnnData) -> GenePanel:
-        """The same genes with the statistics of cells that cover the same tissue.
+    def adapted_to(self, aligned: Aligned) -> GenePanel:
+        """The same genes with the statistics of aligned cells that cover the same tissue.
 
         Sections differ in their means, as much along the axes of the tissue as across them. Cells
         of a part of the tissue differ so too, and must not be taken for all of it.
         """
-        aligned = self.standardise(cells)
         values = aligned.x[:, aligned.present] * aligned.deviation[aligned.present]
         values += aligned.mean[aligned.present]
         mean, deviation = self.mean.copy(), self.deviation.copy()

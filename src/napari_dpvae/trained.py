@@ -113,10 +113,10 @@ class Trained:
         It takes the query's statistics in place of the reference's. Across a platform gap every
         query is standardised by its own; and few cells have no statistics.
         """
-        gap = self.align(query).gap
-        if gap is None or gap.wide:
+        aligned = self.align(query)
+        if aligned.gap is None or aligned.gap.wide:
             return self
-        return replace(self, panel=self.panel.adapted_to(query))
+        return replace(self, panel=self.panel.adapted_to(aligned))
 
     def usual_for(self, present: np.ndarray) -> tuple[float, float]:
         """:attr:`usual_likeness` of cells that have some genes of the panel only.
