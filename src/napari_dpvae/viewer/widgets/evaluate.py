@@ -42,9 +42,9 @@ class EvaluateStep(Step):
         self._training, self._placement = training, placement
         self._make_controls()
         self._lay_out()
-        self.follow(session.reference_changed, self._enable)
+        self.follow(session.reference_changed, self._refresh)
         self.follow(session.evaluation_changed, self._show)
-        self._enable()
+        self._refresh()
         self._show(session.evaluation)
 
     def _make_controls(self) -> None:
@@ -96,9 +96,9 @@ class EvaluateStep(Step):
         job.progressed.connect(self._on_progress)
         job.done.connect(self._on_done)
         job.failed.connect(self._on_failed)
-        job.stopped.connect(self._enable)
+        job.stopped.connect(self._refresh)
         self.tell("")
-        self._enable()
+        self._refresh()
 
     def _steps(
         self,
@@ -134,11 +134,7 @@ class EvaluateStep(Step):
         reference, evaluation = result
         if reference is self.session.reference:
             self.session.evaluation = evaluation
-        self._enable()
-
-    def _on_failed(self, text: str) -> None:
-        self._enable()
-        self.complain(text)
+        self._refresh()
 
     def _show(self, evaluation: Evaluation | None) -> None:
         there = evaluation is not None
@@ -159,7 +155,7 @@ class EvaluateStep(Step):
     def _draw(self) -> None:
         self.session.held_out = self.arrows.currentData()
 
-    def _enable(self) -> None:
+    def _refresh(self) -> None:
         self.evaluate.setEnabled(self.session.reference is not None and not self.progress.running)
 
 

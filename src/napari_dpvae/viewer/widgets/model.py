@@ -34,8 +34,8 @@ class ModelStep(Step):
         self.load.clicked.connect(self._choose_load)
         self.tune = QPushButton("Adapt to the query")
         self.tune.setToolTip(
-            "Go on training with the query's cells as well. It helps when they are of another "
-            "tissue or platform than the reference."
+            "Go on training with the query's cells as well. It helps when they come from all over "
+            "the tissue, as those of another section do."
         )
         self.tune.clicked.connect(self.start_tuning)
         self.form = SettingsForm(TrainingSettings)
@@ -124,14 +124,6 @@ class ModelStep(Step):
     def _on_model(self, model: DPVAE | None) -> None:
         self.card.show_model(model)
         self._refresh()
-
-    def _on_saved(self, path: str) -> None:
-        self._refresh()
-        self.tell(f"saved {path}")
-
-    def _on_failed(self, text: str) -> None:
-        self._refresh()
-        self.complain(text)
 
     def _enable(self) -> None:
         idle = not self.progress.running

@@ -97,10 +97,6 @@ class PlaceStep(Step):
             # The panel is sorted: its first gene is the most spatial one.
             self.session.gene = model.genes[0]
 
-    def _on_failed(self, text: str) -> None:
-        self._refresh()
-        self.complain(text)
-
     @property
     def _ready(self) -> bool:
         session = self.session

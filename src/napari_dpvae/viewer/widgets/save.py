@@ -84,14 +84,6 @@ class SaveStep(Step):
             return None
         return lambda path: write_figure(present_figure(session), path)
 
-    def _on_saved(self, path: str) -> None:
-        self._refresh()
-        self.tell(f"saved {path}")
-
-    def _on_failed(self, text: str) -> None:
-        self._refresh()
-        self.complain(text)
-
     def _enable(self) -> None:
         for button in self._buttons:
             button.enable()

@@ -102,6 +102,17 @@ class Step(Fold):
         """Call a slot on a session's signal for as long as this widget is there."""
         follow(self, signal, slot)
 
+    def _refresh(self) -> None:
+        """Show what the session holds now, and what can be done with it."""
+
+    def _on_saved(self, path: str) -> None:
+        self._refresh()
+        self.tell(f"saved {path}")
+
+    def _on_failed(self, text: str) -> None:
+        self._refresh()
+        self.complain(text)
+
     def _say(self, text: str, tone: str) -> None:
         set_tone(self.status, tone)
         self.status.setText(text)
