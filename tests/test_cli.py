@@ -120,7 +120,7 @@ def test_evaluate_takes_another_section(files: Path, capsys: pytest.CaptureFixtu
         ("train FILES/query.h5ad -o OUT.safetensors", "no coordinates"),
         ("train FILES/reference.h5ad -o nowhere/m.safetensors", "nowhere does not exist"),
         ("train FILES/reference.h5ad -o FILES", "is a folder"),
-        ("train FILES/reference.h5ad -o OUT.safetensors --epochs 0", "epochs is 0"),
+        ("train FILES/reference.h5ad -o OUT.safetensors --epochs -1", "epochs is -1"),
         ("train FILES/reference.h5ad -o OUT.safetensors --alpha2 nan", "alpha2 is nan"),
         ("train FILES/reference.h5ad -o OUT.safetensors --layer raw", "no layer 'raw'"),
         ("train FILES/reference.h5ad -o OUT.safetensors --section-key s", "no obs column 's'"),

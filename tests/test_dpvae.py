@@ -80,7 +80,7 @@ def test_arguments_are_settings(phantom: Phantom) -> None:
     model = dpv.DPVAE(dpv.TrainingSettings(epochs=3), alpha2=5.0)
     assert (model.settings.epochs, model.settings.alpha2) == (3, 5.0)
     with pytest.raises(ValueError, match="epochs"):
-        dpv.DPVAE(epochs=0)
+        dpv.DPVAE(epochs=-1)
     with pytest.raises(TypeError, match="epoch"):
         dpv.DPVAE(epoch=3)
 

@@ -10,7 +10,7 @@ import torch
 
 from napari_dpvae import DPVAE, EpochReport, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.fitting import Fitting
+from napari_dpvae.fitting import Fitting, usual_epochs
 from napari_dpvae.layout import Layout
 from napari_dpvae.model.reading import COMPONENTS, READINGS, Reading
 from napari_dpvae.model.training import NOISES
@@ -99,6 +99,14 @@ def test_latents_follow_the_dimensions_of_the_space_unless_asked(
         trained = fit(reference, replace(hasty, latent_dim=asked)).snapshot()
         shapes = {member.latents.shape for member in trained.members}
         assert shapes == {(reference.n_obs, expected)}
+
+
+def test_a_larger_reference_is_passed_over_as_many_times_fewer(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    assert [usual_epochs(n) for n in (2, 5000, 10_000, 50_000, 10**7)] == [150, 150, 75, 15, 5]
+    fitting = started(phantom.reference, replace(hasty, epochs=0))
+    assert next(fitting.epochs()).epochs == hasty.members * 150
 
 
 def test_members_differ_and_each_saw_all_spots_but_its_own_fold(

@@ -25,6 +25,11 @@ from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
 
+USUAL_EPOCHS = 150
+MOST_SPOTS = 5000
+"""A larger reference is passed over fewer times: a step learns as much from other spots."""
+FEWEST_EPOCHS = 5
+
 
 @dataclass(frozen=True)
 class EpochReport:
@@ -74,7 +79,11 @@ class Fitting:
     def __init__(self, reference: ad.AnnData, settings: TrainingSettings, layout: Layout) -> None:
         dims = reference.obsm[SPATIAL].shape[1]
         self._reference = reference
-        self._settings = replace(settings, latent_dim=settings.latent_dim or dims)
+        self._settings = settings = replace(
+            settings,
+            latent_dim=settings.latent_dim or dims,
+            epochs=settings.epochs or usual_epochs(reference.n_obs),
+        )
         self._layout = layout
         self._regularisations = self._to_try()
         in_frame = (layout.sections == layout.frame).sum()
@@ -256,6 +265,11 @@ class Fitting:
             errors = np.concatenate([trial.errors for trial in self._trials])
             card["held_out_error"] = float(errors.mean())
         return card
+
+
+def usual_epochs(n_spots: int) -> int:
+    """Passes over a reference: the number of steps does not grow beyond that of 5,000 spots."""
+    return max(FEWEST_EPOCHS, round(USUAL_EPOCHS * min(1.0, MOST_SPOTS / n_spots)))
 
 
 def _scores(trials: list[Trial], usual_spread: float) -> np.ndarray:

@@ -83,9 +83,10 @@ class TrainingSettings(_Checked):
         step=1.0,
     )
     epochs: int = _setting(
-        150,
-        "Passes over the reference. More seldom helps: the rate falls to zero by the last one.",
-        low=1,
+        0,
+        "Passes over the reference. 0 takes 150, and as many fewer as a reference of more than "
+        "5,000 spots is larger; more seldom helps: the rate falls to zero by the last one.",
+        low=0,
         high=100_000,
     )
     genes: int = _setting(
