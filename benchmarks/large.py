@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from benchmarks.cases import Case
-from napari_dpvae import DPVAE
+from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import measure
 from napari_dpvae.spacing import spot_distance
@@ -44,7 +44,10 @@ def run(epochs: int) -> dict[str, object]:
     task = Case("DLPFC-random", "DLPFC", split="random").load()
     reference = repeated(task.reference)
     start = time.perf_counter()
-    model = DPVAE(epochs=epochs, members=2, blocks=0, regularisation="medium").fit(reference)
+    settings = TrainingSettings(
+        epochs=epochs, members=2, checks=0, blocks=0, regularisation="medium"
+    )
+    model = DPVAE(settings).fit(reference)
     trained = time.perf_counter()
     placed = model.place(task.query)
     done = time.perf_counter()

@@ -40,14 +40,16 @@ def phantom() -> Phantom:
 @pytest.fixture(scope="session")
 def quick() -> dpv.TrainingSettings:
     """Settings that train in a second, to something that places better than chance."""
-    return dpv.TrainingSettings(epochs=30, regularisation="light", genes=100, members=2, blocks=0)
+    return dpv.TrainingSettings(
+        epochs=30, regularisation="light", genes=100, members=2, checks=0, blocks=0
+    )
 
 
 @pytest.fixture(scope="session")
 def hasty() -> dpv.TrainingSettings:
     """Settings for a model whose quality does not matter."""
     return dpv.TrainingSettings(
-        epochs=2, regularisation="light", genes=40, hidden=16, members=2, blocks=0
+        epochs=2, regularisation="light", genes=40, hidden=16, members=2, checks=0, blocks=0
     )
 
 

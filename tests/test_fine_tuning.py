@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from napari_dpvae import DPVAE
+from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
 
@@ -63,6 +63,17 @@ def test_a_query_that_lacks_genes_does_not_teach_their_mean(phantom: Phantom, mo
 def test_another_reference_is_refused(phantom: Phantom, model: DPVAE, refuses: Refuses) -> None:
     with refuses("trained on another reference"):
         model.fine_tune(phantom.reference[:100].copy(), phantom.query, epochs=1)
+
+
+def test_a_model_of_one_network_is_refused(
+    phantom: Phantom, hasty: TrainingSettings, refuses: Refuses
+) -> None:
+    model = DPVAE(hasty)
+    for report in model.fit_epochs(phantom.reference):
+        if report.epoch:
+            break
+    with refuses("one network only"):
+        model.fine_tune(phantom.reference, phantom.query, epochs=1)
 
 
 def test_stopping_midway_changes_nothing(phantom: Phantom, model: DPVAE) -> None:

@@ -261,5 +261,46 @@ def test_wide_regions_hold_cells_of_a_part_never_seen(
     assert inside[0] < 0.5 < 0.8 < inside[1]
 
 
+def test_checks_scale_the_regions_and_move_no_cell(
+    phantom: Phantom, quick: TrainingSettings
+) -> None:
+    settings = replace(quick, epochs=10)
+    plain, checked = (
+        fit(phantom.reference, replace(settings, checks=n)).snapshot() for n in (0, 2)
+    )
+    assert plain.model_hash() == checked.model_hash()
+    assert plain.card["ensemble_scale"] == 1
+    scale = checked.card["ensemble_scale"]
+    assert 0.5 < scale < 2 and scale != 1
+    np.testing.assert_allclose(checked.scores, scale * plain.scores)
+
+
+def test_regions_make_up_for_genes_that_held_out_spots_helped_to_choose(
+    quick: TrainingSettings,
+) -> None:
+    """Among many genes without signal the panel finds those that fit its own spots by chance."""
+    rng = np.random.default_rng(0)
+    places = rng.random((400, 2))
+    signal = rng.poisson(3 * np.exp(places @ rng.normal(size=(2, 20))))
+    cells = ad.AnnData(np.hstack([signal, rng.poisson(3, (400, 3000))]).astype(np.float32))
+    cells.var_names = [f"gene{i}" for i in range(cells.n_vars)]
+    cells.obsm["spatial"] = 1000 * places
+    reference, query = cells[:100].copy(), cells[100:].copy()
+    shares = []
+    for checks in (0, 2):
+        settings = replace(quick, genes=200, epochs=60, checks=checks)
+        placed = DPVAE(settings).fit(reference).place(query)
+        errors = np.linalg.norm(placed.obsm["spatial"] - query.obsm["spatial"], axis=1)
+        shares.append((errors <= placed.obs["dpvae_radius"]).mean())
+    assert shares[0] < 0.85 < shares[1]
+
+
+def test_reports_name_the_checks(phantom: Phantom, hasty: TrainingSettings) -> None:
+    reports = list(started(phantom.reference, replace(hasty, checks=1)).epochs())
+    assert [report.epoch for report in reports] == list(range(9))
+    assert {report.epochs for report in reports} == {8}
+    assert {report.stage for report in reports[5:]} == {"check 1 of 1"}
+
+
 def test_without_blocks_there_are_no_wide_regions(phantom: Phantom, model: DPVAE) -> None:
     assert model.place(phantom.query).obs["dpvae_radius_wide"].isna().all()

@@ -16,6 +16,7 @@ from napari_dpvae.data.checks import (
     check_reference,
     known_coordinates,
 )
+from napari_dpvae.errors import DataError
 from napari_dpvae.fine_tuning import FineTuning
 from napari_dpvae.fitting import EpochReport, Fitting
 from napari_dpvae.layout import Layout
@@ -180,12 +181,18 @@ class DPVAE:
         layout = self._layout(reference, section_key)
         check_query(query)
         start = self.trained
+        if len(start.members) < 2:
+            raise DataError(
+                "The model has one network only, as its training was stopped: train it for longer "
+                "before it is adapted to a query."
+            )
         known = known_coordinates(query, known_key, start.coordinates.shape[1])
         settings = dataclasses.replace(
             start.settings,
             epochs=epochs,
             learning_rate=learning_rate,
             members=len(start.members),
+            checks=0,
             blocks=0,
         )
         fitting = FineTuning(start, reference, query, layout, known, settings)

@@ -95,9 +95,17 @@ class FineTuning(Fitting):
         """As :meth:`Fitting.snapshot`, for cells like the query's."""
         return replace(super().snapshot(), panel=self._adapted.panel)
 
-    def _block_scores(self, usual_spread: float) -> np.ndarray:
+    @property
+    def _ensemble_scale(self) -> float:
+        """As it was: no part is held out from the choice of genes any more."""
+        return float(self._start.card["ensemble_scale"])
+
+    @property
+    def _block_scores(self) -> np.ndarray:
         """As they were: by now all networks have seen all blocks."""
         return self._start.block_scores
 
-    def _new_network(self, fold: int, seed: int, dropout: float, x: np.ndarray) -> Network:
+    def _new_network(
+        self, fold: int, reading: Reading, seed: int, dropout: float, x: np.ndarray
+    ) -> Network:
         return copy.deepcopy(self._start.members[fold].network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,13 +18,13 @@ from napari_dpvae.layout import Layout
 from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import Pairs, make_pairs
-from napari_dpvae.model.reading import Reading, principal_axes, reading_in_turn
+from napari_dpvae.model.reading import READINGS, Reading, principal_axes, reading_in_turn
 from napari_dpvae.model.training import NOISES, Losses, train
 from napari_dpvae.placement.geometry import distance_ratio
-from napari_dpvae.placement.uncertainty import UNUSUAL, conformity_scores
+from napari_dpvae.placement.uncertainty import UNUSUAL, ensemble_scale
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
-from napari_dpvae.trial import BLOCKS, Spots, Trial, assess, make_blocks, make_folds, scaled
+from napari_dpvae.trial import BLOCKS, Check, Spots, Trial, assess, make_blocks, make_folds, scaled
 
 USUAL_EPOCHS = 150
 MOST_SPOTS = 5000
@@ -60,7 +61,10 @@ class Fitting:
 
     Every member of the ensemble is trained with another part of the spots held out, which it then
     places: that calibrates the regions on all spots (cross-conformal). In turn they read genes and
-    principal components, and the first of each chooses the regularisation of its kind.
+    principal components, and the first of each chooses the regularisation of its kind. Some of the
+    parts are placed once more by two networks whose genes were chosen without that part: from one
+    network with genes that held-out spots helped to choose, to an ensemble with genes that the
+    query had no say in.
 
     Parameters
     ----------
@@ -89,11 +93,13 @@ class Fitting:
         in_frame = (layout.sections == layout.frame).sum()
         self._blocks = settings.blocks if in_frame >= 2 * BLOCKS else 0
         tried = sum(len(names) - 1 for names in self._regularisations.values())
-        networks = tried + settings.members + self._blocks
+        self._n_checks = min(settings.checks, settings.members)
+        networks = tried + settings.members + 2 * self._n_checks + self._blocks
         self._total = settings.epochs * networks
         self._done = 0
         self._losses: Losses | None = None
         self._trials: list[Trial] = []
+        self._checks: list[Check] = []
         self._block_trials: list[Trial] = []
 
     def epochs(self) -> Iterator[EpochReport]:
@@ -104,12 +110,17 @@ class Fitting:
         for fold in range(settings.members):
             stage = f"network {fold + 1} of {settings.members}"
             yield from self._train_best(fold, stage)
+        for check in range(self._n_checks):
+            stage = f"check {check + 1} of {self._n_checks}"
+            # The last ones: the first chose the regularisation.
+            yield from self._check(settings.members - 1 - check, stage)
         if self._blocks:
             self._spots = self._spots._replace(folds=make_blocks(self._spots, self._frame))
         for block in range(self._blocks):
             stage = f"without block {block + 1} of {self._blocks}"
-            (regularisation,) = self._regularisations[reading_in_turn(block)]
-            trial = yield from self._train(block, regularisation, stage)
+            reading = reading_in_turn(block)
+            (regularisation,) = self._regularisations[reading]
+            trial = yield from self._train(block, reading, regularisation, stage)
             self._block_trials.append(trial)
 
     def _to_try(self) -> dict[Reading, list[str]]:
@@ -122,11 +133,28 @@ class Fitting:
         reading = reading_in_turn(fold)
         best: Trial | None = None
         for name in self._regularisations[reading]:
-            trial = yield from self._train(fold, name, f"{stage}, {name} regularisation")
+            told = f"{stage}, {name} regularisation"
+            trial = yield from self._train(fold, reading, name, told)
             if best is None or trial.errors.mean() < best.errors.mean():
                 best, chosen = trial, name
                 self._trials[fold:] = [trial]
         self._regularisations[reading] = [chosen]
+
+    def _check(self, fold: int, stage: str) -> Iterator[EpochReport]:
+        """Place a fold once more: by a network of each reading, with genes chosen without it."""
+        settings, kept = self._settings, self._spots.folds != fold
+        panel = GenePanel.choose(
+            self._reference[kept], settings.genes, settings.gene_choice, self._layout.sections[kept]
+        )
+        without = copy.copy(self)
+        without._panel = panel
+        without._spots = self._spots._replace(x=panel.standardise(self._reference).x)
+        trials = []
+        for reading in READINGS:
+            (regularisation,) = self._regularisations[reading]
+            trials.append((yield from without._train(fold, reading, regularisation, stage)))
+        self._done = without._done
+        self._checks.append(Check(self._trials[fold], *trials))
 
     def _prepare(self) -> None:
         """Choose the gene panel, and read the spots by it."""
@@ -147,10 +175,11 @@ class Fitting:
         """(n,) bool: spots of the frame, whose place is known."""
         return (self._spots.sections == self._layout.frame) & self._spots.located
 
-    def _new_network(self, fold: int, seed: int, dropout: float, x: np.ndarray) -> Network:
+    def _new_network(
+        self, fold: int, reading: Reading, seed: int, dropout: float, x: np.ndarray
+    ) -> Network:
         """The network to train on x (n, n_genes) with a fold held out."""
         settings = self._settings
-        components = reading_in_turn(fold) == "components"
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return Network(
@@ -159,7 +188,7 @@ class Fitting:
                 hidden=settings.hidden,
                 dropout=dropout,
                 fixed_lambda=settings.fixed_lambda,
-                axes=principal_axes(x, self._panel.deviation) if components else None,
+                axes=principal_axes(x, self._panel.deviation) if reading == "components" else None,
             )
 
     @property
@@ -174,44 +203,64 @@ class Fitting:
         """
         if self._trials:
             members = tuple(trial.member for trial in self._trials)
-            usual_spread = float(np.median(np.concatenate([t.spreads for t in self._trials])))
             likeness = np.concatenate([trial.likeness for trial in self._trials])
             usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
         else:
             members = (self._member(self._network, self._frame),)
-            usual_spread, explained, usual = np.nan, 0.0, (np.nan, np.nan)
+            explained, usual = 0.0, (np.nan, np.nan)
         return Trained(
             settings=self._settings,
             panel=self._panel,
             members=members,
             coordinates=self._spots.coordinates[self._frame],
             expression=self._spots.x[self._frame],
-            usual_spread=usual_spread,
-            scores=_scores(self._trials, usual_spread),
-            block_scores=self._block_scores(usual_spread),
+            usual_spread=self._usual_spread,
+            scores=self._scores(self._trials) * self._ensemble_scale,
+            block_scores=self._block_scores,
             usual_likeness=usual,
             explained=explained,
             spatial=self._layout.image,
             card=self._card(),
         )
 
-    def _block_scores(self, usual_spread: float) -> np.ndarray:
+    @property
+    def _usual_spread(self) -> float:
+        """Median anchor spread of held-out spots, in coordinate units; NaN before there are any."""
+        spreads = [trial.spreads for trial in self._trials]
+        return float(np.median(np.concatenate(spreads))) if spreads else np.nan
+
+    @property
+    def _ensemble_scale(self) -> float:
+        """That the scores of single networks are multiplied by; 1 until it was measured."""
+        if not self._checks:
+            return 1.0
+        scores = [check.scores(self._usual_spread) for check in self._checks]
+        alone, pair, apart = np.concatenate(scores, axis=1)
+        return ensemble_scale(alone, pair, apart, len(self._trials))
+
+    @property
+    def _block_scores(self) -> np.ndarray:
         """Of spots whose whole block was held out."""
-        return _scores(self._block_trials, usual_spread)
+        return self._scores(self._block_trials)
+
+    def _scores(self, trials: list[Trial]) -> np.ndarray:
+        """Of the held-out spots of some trials."""
+        scores = [trial.scores(self._usual_spread) for trial in trials]
+        return np.concatenate([np.empty(0), *scores])
 
     def _train(
-        self, fold: int, regularisation: str, stage: str
+        self, fold: int, reading: Reading, regularisation: str, stage: str
     ) -> Generator[EpochReport, None, Trial]:
         """Train a network with one fold held out, then place that fold."""
-        noise = NOISES[reading_in_turn(fold)][regularisation]
+        noise = NOISES[reading][regularisation]
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
         settings = replace(self._settings, seed=seed)
         taken = self._spots.folds != fold
         part = self._spots.take(taken)
         centred, self._unit = scaled(part.coordinates, part.sections)
-        network = self._new_network(fold, seed, noise.dropout, part.x)
+        network = self._new_network(fold, reading, seed, noise.dropout, part.x)
         x, s = torch.from_numpy(part.x), torch.from_numpy(np.nan_to_num(centred, copy=False))
         seen = None if self._seen is None else torch.from_numpy(self._seen[taken])
         steps = train(network, x, s, self._pairs(taken), settings, noise.inputs, seen)
@@ -262,6 +311,7 @@ class Fitting:
             names = self._regularisations.items()
             card["regularisation"] = {reading: tried[0] for reading, tried in names}
             card["networks"] = len(self._trials)
+            card["ensemble_scale"] = self._ensemble_scale
             errors = np.concatenate([trial.errors for trial in self._trials])
             card["held_out_error"] = float(errors.mean())
         return card
@@ -270,9 +320,3 @@ class Fitting:
 def usual_epochs(n_spots: int) -> int:
     """Passes over a reference: the number of steps does not grow beyond that of 5,000 spots."""
     return max(FEWEST_EPOCHS, round(USUAL_EPOCHS * min(1.0, MOST_SPOTS / n_spots)))
-
-
-def _scores(trials: list[Trial], usual_spread: float) -> np.ndarray:
-    """Of the held-out spots of all trials."""
-    scores = (conformity_scores(t.errors, t.spreads, usual_spread) for t in trials)
-    return np.concatenate([np.empty(0), *scores])

@@ -128,6 +128,14 @@ class TrainingSettings(_Checked):
         low=2,
         high=50,
     )
+    checks: int = _setting(
+        2,
+        "Held-out parts, at most one for each member, that two more networks place by a gene panel "
+        "chosen without them: they tell how far off the ensemble is, and place no other cells. 0 "
+        "saves their time; regions are then too narrow with few spots, too wide with many.",
+        low=0,
+        high=50,
+    )
     blocks: int = _setting(
         2,
         "Networks that are each trained without a contiguous block of the reference and then place "

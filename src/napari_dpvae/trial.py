@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from napari_dpvae.expression import GenePanel, row_correlation
 from napari_dpvae.member import Member
 from napari_dpvae.placement.domain import NearSpots
+from napari_dpvae.placement.uncertainty import conformity_scores
 from napari_dpvae.settings import PlacementSettings
 
 BLOCKS = 5
@@ -45,14 +46,42 @@ class Trial(NamedTuple):
     """A network trained with one part of the spots held out, and how it placed them."""
 
     member: Member
-    errors: np.ndarray
-    """(h,) distances from the truth of the held-out spots, in coordinate units."""
+    residuals: np.ndarray
+    """(h, 2 or 3) placement minus truth of the held-out spots, in coordinate units."""
     spreads: np.ndarray
     """(h,) their anchor spreads."""
     likeness: np.ndarray
     """(h,) their likeness to what is expected there."""
     explained: float
     """Share of their expression that the network explains."""
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(h,) distances from the truth, in coordinate units."""
+        return np.asarray(np.linalg.norm(self.residuals, axis=1))
+
+    def scores(self, usual_spread: float) -> np.ndarray:
+        """(h,) conformity scores."""
+        return conformity_scores(self.errors, self.spreads, usual_spread)
+
+
+class Check(NamedTuple):
+    """A held-out part, placed by its own network, and by two whose genes were chosen without it."""
+
+    alone: Trial
+    one: Trial
+    other: Trial
+
+    def scores(self, usual_spread: float) -> np.ndarray:
+        """(3, h) of its own network, of the mean of the two, and of how far these are apart."""
+        spreads = (self.one.spreads + self.other.spreads) / 2
+        mean = (self.one.residuals + self.other.residuals) / 2
+        apart = self.one.residuals - self.other.residuals
+        pair = (
+            conformity_scores(np.linalg.norm(vectors, axis=1), spreads, usual_spread)
+            for vectors in (mean, apart)
+        )
+        return np.stack([self.alone.scores(usual_spread), *pair])
 
 
 def assess(member: Member, placing: Member, panel: GenePanel, seen: Spots, unseen: Spots) -> Trial:
@@ -77,7 +106,7 @@ def assess(member: Member, placing: Member, panel: GenePanel, seen: Spots, unsee
     total = ((unseen.x - unseen.x.mean(axis=0)) ** 2).sum()
     return Trial(
         member,
-        np.linalg.norm(points - unseen.coordinates, axis=1),
+        points - unseen.coordinates,
         spreads,
         row_correlation(
             unseen.x * panel.deviation + panel.mean, decoded * panel.deviation + panel.mean

@@ -10,6 +10,7 @@ from napari_dpvae.placement.uncertainty import (
     anchor_spread,
     conformal_factor,
     conformity_scores,
+    ensemble_scale,
     has_home,
     region_radius,
     region_status,
@@ -78,6 +79,28 @@ def test_two_kinds_are_told_apart_only_where_there_are_two() -> None:
     # Neither kind is at home: another platform, with two types of cells.
     assert upper_kind(both, 0.95).all()
     assert upper_kind(np.full(5, 0.3), 0.7).all()
+
+
+def test_the_scale_is_that_from_one_network_to_the_ensemble_with_other_genes() -> None:
+    rng = np.random.default_rng(0)
+    n, members, leak = 20_000, 8, 1.3
+    common, *own = rng.normal(size=(members + 1, n, 2))
+    vectors = leak * (common + own)
+    alone = np.linalg.norm(common + rng.normal(size=(n, 2)), axis=1)
+    pair = np.linalg.norm((vectors[0] + vectors[1]) / 2, axis=1)
+    apart = np.linalg.norm(vectors[0] - vectors[1], axis=1)
+    ensemble = np.linalg.norm(vectors.mean(axis=0), axis=1)
+    scale = ensemble_scale(alone, pair, apart, members)
+    measured = np.sqrt((ensemble**2).mean() / (alone**2).mean())
+    assert scale == pytest.approx(measured, rel=0.02)
+    assert scale == pytest.approx(leak * np.sqrt((1 + 1 / members) / 2), rel=0.02)
+
+
+def test_the_scale_is_bounded() -> None:
+    ones = np.ones(3)
+    assert ensemble_scale(ones, 9 * ones, ones, 8) == 2
+    assert ensemble_scale(ones, 0 * ones, ones, 8) == 0.5
+    assert ensemble_scale(0 * ones, ones, ones, 8) == 2
 
 
 def test_no_region_is_wider_than_the_tissue() -> None:

@@ -80,6 +80,37 @@ def conformal_factor(scores: np.ndarray, probability: float) -> float:
     return float(np.sort(scores)[min(rank, len(scores)) - 1])
 
 
+def ensemble_scale(alone: np.ndarray, pair: np.ndarray, apart: np.ndarray, n: int) -> float:
+    """How the scores of an ensemble compare with those of its networks on held-out parts.
+
+    The ensemble's are lower, as its networks err in different directions; and higher, as held-out
+    spots had a say in the choice of genes, and cells to place have none. Of the mean square of
+    ``pair`` a half of the variance between networks is due to there being two of them, and it would
+    be one n-th of it for n.
+
+    Parameters
+    ----------
+    alone
+        (h,) conformity scores of held-out spots, placed by the one network that did not see them.
+    pair
+        (h,) of the same spots, placed by the mean of two networks whose genes were chosen without
+        them.
+    apart
+        (h,) distance between the two placements, as a share of the same expected error.
+    n
+        Networks of the ensemble.
+
+    Returns
+    -------
+    float
+        Ratio of the root mean squares, between a half and two.
+    """
+    between = (apart**2).mean() / 2
+    square = max((pair**2).mean() - between / 2 + between / n, 0.0)
+    usual = max((alone**2).mean(), np.finfo(float).tiny)
+    return float(np.clip(np.sqrt(square / usual), 0.5, 2.0))
+
+
 def region_radius(
     expected: np.ndarray, factor: float, points: np.ndarray, coordinates: np.ndarray
 ) -> np.ndarray:
