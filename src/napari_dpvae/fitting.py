@@ -207,7 +207,7 @@ class Fitting:
             usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
         else:
-            members = (self._member(self._network, self._frame),)
+            members = (self._member(self._network, self._frame, self._taken),)
             explained, usual = 0.0, (np.nan, np.nan)
         return Trained(
             settings=self._settings,
@@ -257,7 +257,7 @@ class Fitting:
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
         settings = replace(self._settings, seed=seed)
-        taken = self._spots.folds != fold
+        self._taken = taken = self._spots.folds != fold
         part = self._spots.take(taken)
         centred, self._unit = scaled(part.coordinates, part.sections)
         network = self._new_network(fold, reading, seed, noise.dropout, part.x)
@@ -271,8 +271,8 @@ class Fitting:
                 yield EpochReport(stage, self._done, self._total, losses)
         held_out = self._frame & ~taken
         trial = assess(
-            self._member(network, self._frame),
-            self._member(network, self._frame & taken),
+            self._member(network, self._frame, taken),
+            self._member(network, self._frame & taken, taken),
             self._panel,
             self._spots.take(self._frame & taken),
             self._spots.take(held_out),
@@ -287,15 +287,15 @@ class Fitting:
             given = given[taken][:, taken]
         return make_pairs(self._settings, part.coordinates, part.sections, given)
 
-    def _member(self, network: Network, anchors: np.ndarray) -> Member:
-        """The network with the spots of a boolean mask as anchors."""
+    def _member(self, network: Network, anchors: np.ndarray, taken: np.ndarray) -> Member:
+        """The network, trained on the spots of a boolean mask, with those of another as anchors."""
         spots = self._spots.take(anchors)
         latents = encode(network, spots.x)
         scale = float(network.scale.detach()) / self._unit
         if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
             # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
             scale = distance_ratio(latents, spots.coordinates)
-        return Member(network, latents, scale)
+        return Member(network, latents, scale, taken[anchors])
 
     def _card(self) -> dict[str, Any]:
         """What a person wants to know of the model; JSON can hold it."""

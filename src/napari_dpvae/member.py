@@ -34,11 +34,14 @@ class Member:
         Of the anchors, (r, latent_dim) float32.
     scale
         ``lambda``: latent distance per coordinate unit.
+    seen
+        (r,) bool: the anchors that it was trained on.
     """
 
     network: Network
     latents: np.ndarray
     scale: float
+    seen: np.ndarray
 
     def weights(self) -> dict[str, np.ndarray]:
         """The network's weights by name."""
@@ -107,11 +110,29 @@ class Member:
         points, spread
             (n, 2 or 3) and (n,), in coordinate units.
         """
-        most = max(n_anchors, SPREAD_ANCHORS)
-        distances, indices = nearest_anchors(latents, self.latents, most)
-        anchors = coordinates[indices]
-        points = place_anchored(anchors[:, :n_anchors], distances[:, :n_anchors] / self.scale)
-        return points, anchor_spread(points, anchors[:, :SPREAD_ANCHORS])
+        distances, indices = nearest_anchors(latents, self.latents, n_anchors)
+        points = place_anchored(coordinates[indices], distances / self.scale)
+        return points, self.spread(points, latents, coordinates)
+
+    def spread(
+        self, points: np.ndarray, latents: np.ndarray, coordinates: np.ndarray
+    ) -> np.ndarray:
+        """Anchor spread of cells, (n,), in coordinate units.
+
+        Over the anchors that the network was trained on, as when it was calibrated: the latents of
+        others are farther off, and would make it wider.
+
+        Parameters
+        ----------
+        points
+            (n, 2 or 3) where the cells were placed.
+        latents
+            Of the cells, (n, latent_dim).
+        coordinates
+            Of the anchors, (r, 2 or 3).
+        """
+        _, indices = nearest_anchors(latents, self.latents[self.seen], SPREAD_ANCHORS)
+        return anchor_spread(points, coordinates[self.seen][indices])
 
 
 def encode(network: Network, x: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ def save_model(trained: Trained, path: str | Path) -> None:
     }
     for i, member in enumerate(trained.members):
         tensors[f"reference.latents.{i}"] = member.latents
+        tensors[f"reference.seen.{i}"] = member.seen
         tensors |= {f"network.{i}.{name}": weight for name, weight in member.weights().items()}
     tensors |= {
         f"image.{resolution}.{library}": np.asarray(image)
@@ -93,7 +94,12 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
         depth_share=tensors["panel.depth_share"],
     )
     members = tuple(
-        Member(_network(tensors, i, settings), tensors[f"reference.latents.{i}"], scale)
+        Member(
+            _network(tensors, i, settings),
+            tensors[f"reference.latents.{i}"],
+            scale,
+            tensors[f"reference.seen.{i}"],
+        )
         for i, scale in enumerate(header["scales"])
     )
     low, median = header["usual_likeness"]

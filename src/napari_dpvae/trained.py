@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.metrics.pairwise import cosine_similarity
 
 from napari_dpvae.expression import Aligned, GenePanel
-from napari_dpvae.member import CHUNK, SPREAD_ANCHORS, Member
+from napari_dpvae.member import CHUNK, Member
 from napari_dpvae.placement.alignment import Similarity, fit_similarity
 from napari_dpvae.placement.domain import Domain
-from napari_dpvae.placement.geometry import nearest_anchors, place_free
-from napari_dpvae.placement.uncertainty import UNUSUAL, anchor_spread, upper_kind
+from napari_dpvae.placement.geometry import place_free
+from napari_dpvae.placement.uncertainty import UNUSUAL, upper_kind
 from napari_dpvae.settings import TrainingSettings
 
 PAIRS_AT_ONCE = 5_000_000
@@ -163,7 +163,11 @@ class Trained:
         """The same networks with more anchors: cells whose coordinates (n, 2 or 3) are known."""
         latents = self._infer(cells.x, self.correction(cells))
         members = tuple(
-            replace(member, latents=np.concatenate([member.latents, z]))
+            replace(
+                member,
+                latents=np.concatenate([member.latents, z]),
+                seen=np.append(member.seen, np.zeros(len(z), bool)),
+            )
             for member, z in zip(self.members, latents, strict=True)
         )
         return replace(
@@ -212,8 +216,7 @@ class Trained:
             latents, first.latents, self.coordinates, first.scale, self.settings.seed
         )
         points = domain.keep_inside(points)
-        _, indices = nearest_anchors(latents, first.latents, SPREAD_ANCHORS)
-        spread = anchor_spread(points, self.coordinates[indices])
+        spread = first.spread(points, latents, self.coordinates)
         return Solved(points, spread, latents, self._likeness(cells, slice(None), each))
 
     def _infer(self, x: np.ndarray, correction: float) -> list[np.ndarray]:
