@@ -114,9 +114,29 @@ def test_members_differ_and_each_saw_all_spots_but_its_own_fold(
 ) -> None:
     trained = fit(phantom.reference, replace(hasty, members=3)).snapshot()
     assert len({member.weights()["log_lambda"].item() for member in trained.members}) == 3
+    folds = make_folds(np.zeros(phantom.reference.n_obs, int), 3, seed=0)
+    for fold, member in enumerate(trained.members):
+        np.testing.assert_array_equal(member.seen, folds != fold)
+
+
+def test_folds_are_even_within_every_section() -> None:
     folds = make_folds(np.repeat([0, 1], [160, 7]), 3, seed=0)
     for section in (folds[:160], folds[160:]):
         assert np.ptp(np.bincount(section, minlength=3)) <= 1
+
+
+def test_anchors_that_a_network_has_not_seen_do_not_widen_the_spread(
+    phantom: Phantom, model: DPVAE
+) -> None:
+    trained = model.trained
+    cells = trained.align(phantom.query)
+    far = np.full((len(cells.x), 2), 1e6)
+    member = trained.members[0]
+    (other, *_) = trained.with_anchors(cells, far).members
+    z, coordinates = member.encode(cells.x), trained.coordinates
+    points, spread = member.place(z, coordinates, 16)
+    again = other.spread(points, z, np.concatenate([coordinates, far]))
+    np.testing.assert_array_equal(again, spread)
 
 
 def test_seeds_share_no_member(phantom: Phantom, hasty: TrainingSettings) -> None:
