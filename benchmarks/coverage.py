@@ -26,7 +26,7 @@ def main() -> None:
         for kind, label in KINDS.items():
             measured = [means.loc[kind, f"{prefix}_{stated}"] for stated in STATED]
             panel.plot(STATED, measured, marker="o", ms=4, label=label)
-        panel.set(title=title, xlabel="stated probability", xlim=(0.45, 1), ylim=(0.3, 1.01))
+        panel.set(title=title, xlabel="stated probability", xlim=(0.45, 1), ylim=(0.1, 1.01))
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("measured coverage")
     panels[1].legend(frameon=False, loc="lower right", title="held out")
