@@ -31,12 +31,12 @@ TABLE = Path(__file__).parent / "results" / "large.csv"
 
 def main() -> None:
     rows = []
-    for epochs in EPOCHS:
-        # In a process of its own, so that its memory is its own.
-        with ProcessPoolExecutor(max_workers=1) as pool:
-            rows.append(pool.submit(run, epochs).result())
-        print(rows[-1], flush=True)
-        pd.DataFrame(rows).to_csv(TABLE, index=False, float_format="%.5g")
+    # Each in a process of its own, so that its memory is its own.
+    with ProcessPoolExecutor(max_workers=1, max_tasks_per_child=1) as pool:
+        for row in pool.map(run, EPOCHS):
+            print(row, flush=True)
+            rows.append(row)
+            pd.DataFrame(rows).to_csv(TABLE, index=False, float_format="%.5g")
 
 
 def run(epochs: int) -> dict[str, object]:

@@ -94,7 +94,7 @@ class Fitting:
         self._blocks = settings.blocks if in_frame >= 2 * BLOCKS else 0
         tried = sum(len(names) - 1 for names in self._regularisations.values())
         self._n_checks = min(settings.checks, settings.members)
-        networks = tried + settings.members + 2 * self._n_checks + self._blocks
+        networks = tried + settings.members + len(READINGS) * self._n_checks + self._blocks
         self._total = settings.epochs * networks
         self._done = 0
         self._losses: Losses | None = None
@@ -207,7 +207,7 @@ class Fitting:
             usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
         else:
-            members = (self._member(self._network, self._frame, self._taken),)
+            members = (self._member(self._network, self._frame),)
             explained, usual = 0.0, (np.nan, np.nan)
         return Trained(
             settings=self._settings,
@@ -235,7 +235,8 @@ class Fitting:
         """That the scores of single networks are multiplied by; 1 until it was measured."""
         if not self._checks:
             return 1.0
-        scores = [check.scores(self._usual_spread) for check in self._checks]
+        usual_spread = self._usual_spread
+        scores = [check.scores(usual_spread) for check in self._checks]
         alone, pair, apart = np.concatenate(scores, axis=1)
         return ensemble_scale(alone, pair, apart, len(self._trials))
 
@@ -246,7 +247,8 @@ class Fitting:
 
     def _scores(self, trials: list[Trial]) -> np.ndarray:
         """Of the held-out spots of some trials."""
-        scores = [trial.scores(self._usual_spread) for trial in trials]
+        usual_spread = self._usual_spread
+        scores = [trial.scores(usual_spread) for trial in trials]
         return np.concatenate([np.empty(0), *scores])
 
     def _train(
@@ -271,8 +273,8 @@ class Fitting:
                 yield EpochReport(stage, self._done, self._total, losses)
         held_out = self._frame & ~taken
         trial = assess(
-            self._member(network, self._frame, taken),
-            self._member(network, self._frame & taken, taken),
+            self._member(network, self._frame),
+            self._member(network, self._frame & taken),
             self._panel,
             self._spots.take(self._frame & taken),
             self._spots.take(held_out),
@@ -287,15 +289,15 @@ class Fitting:
             given = given[taken][:, taken]
         return make_pairs(self._settings, part.coordinates, part.sections, given)
 
-    def _member(self, network: Network, anchors: np.ndarray, taken: np.ndarray) -> Member:
-        """The network, trained on the spots of a boolean mask, with those of another as anchors."""
+    def _member(self, network: Network, anchors: np.ndarray) -> Member:
+        """The network trained last, with the spots of a boolean mask as anchors."""
         spots = self._spots.take(anchors)
         latents = encode(network, spots.x)
         scale = float(network.scale.detach()) / self._unit
         if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
             # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
             scale = distance_ratio(latents, spots.coordinates)
-        return Member(network, latents, scale, taken[anchors])
+        return Member(network, latents, scale, self._taken[anchors])
 
     def _card(self) -> dict[str, Any]:
         """What a person wants to know of the model; JSON can hold it."""
