@@ -122,7 +122,7 @@ class GenePanel:
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
         ranked = choose_genes(reference, n_genes, choice, sections)
         values = dense(log_expression(reference, ranked))
-        mean, deviation = _statistics(values)
+        mean, deviation = statistics(values)
         return cls(
             genes=np.asarray(ranked, str),
             mean=mean,
@@ -154,7 +154,7 @@ class GenePanel:
         present = _known(self.genes, cells.var_names)
         self._check_shared(cells, present)
         counts = holds_counts(cells.X)
-        depth = self._depth(cells) if counts else None
+        depth = self.depth_of(cells) if counts else None
         values = log_normalise(dense(cells[:, self.genes[present]].X), depth)
         mean, deviation = self.mean.copy(), self.deviation.copy()
         gap = None
@@ -169,7 +169,7 @@ class GenePanel:
             )
         own = counts != self.counts or (gap is not None and gap.wide)
         if own:
-            mean[present], deviation[present] = _statistics(
+            mean[present], deviation[present] = statistics(
                 values[judged] if judged.any() else values
             )
         x = np.zeros((cells.n_obs, len(self.genes)), np.float32)
@@ -194,7 +194,7 @@ class GenePanel:
         values = aligned.x[:, aligned.present] * aligned.deviation[aligned.present]
         values += aligned.mean[aligned.present]
         mean, deviation = self.mean.copy(), self.deviation.copy()
-        mean[aligned.present], deviation[aligned.present] = _statistics(values)
+        mean[aligned.present], deviation[aligned.present] = statistics(values)
         return replace(self, mean=mean, deviation=deviation)
 
     def likeness(self, aligned: Aligned, rows: slice, decoded: np.ndarray) -> np.ndarray:
@@ -218,7 +218,7 @@ class GenePanel:
         expected = decoded * self.deviation + self.mean
         return row_correlation(measured[:, aligned.present], expected[:, aligned.present])
 
-    def _depth(self, cells: ad.AnnData) -> np.ndarray:
+    def depth_of(self, cells: ad.AnnData) -> np.ndarray:
         """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
         if not self.counts:
             return depths(cells.X)
@@ -255,7 +255,7 @@ def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
 
 
-def _statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (1 where a gene is constant) of each column, float64."""
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import logging
 from collections.abc import Generator, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 
 import anndata as ad
@@ -17,6 +17,8 @@ from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE,
 from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.metrics import diagonal
 from napari_dpvae.expression import Aligned
+from napari_dpvae.gap_calibration import scores_across_gap
+from napari_dpvae.normalisation import holds_counts
 from napari_dpvae.placement.domain import make_domain
 from napari_dpvae.placement.uncertainty import (
     STATUSES,
@@ -65,9 +67,23 @@ def place_steps(
         for part in solver.place_chunks(aligned, settings.anchors, domain):
             parts.append(part)
             yield sum(len(p.points) for p in parts) / query.n_obs
-        solved = Solved(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        solved = Solved.joined(parts)
     solved.points[fixed] = known[fixed]
-    return _placed(query, trained, settings, aligned, solved, fixed)
+    calibrated_as = _calibrated_as(trained, query, aligned)
+    if calibrated_as == "query":
+        trained = replace(trained, scores=scores_across_gap(trained, query, aligned))
+    placed = _placed(query, trained, settings, aligned, solved, fixed)
+    placed.uns[DPVAE]["calibrated_as"] = calibrated_as
+    return placed
+
+
+def _calibrated_as(trained: Trained, query: ad.AnnData, aligned: Aligned) -> str:
+    """Whose platform held-out spots are seen by, ``query`` or ``reference``, to calibrate regions.
+
+    Nobody knows how noisy cells are whose counts are gone.
+    """
+    across_gap = aligned.statistics == "query" and holds_counts(query.X)
+    return "query" if across_gap and len(trained.scores) else "reference"
 
 
 def _check_mode(query: ad.AnnData, settings: PlacementSettings, known_key: str | None) -> None:
@@ -142,8 +158,8 @@ def _placed(
     if trained.spatial:
         placed.uns[SPATIAL] = copy.deepcopy(trained.spatial)
     placed.uns[DPVAE] = {
-        "training": dataclasses.asdict(trained.settings),
-        "placement": dataclasses.asdict(settings),
+        "training": asdict(trained.settings),
+        "placement": asdict(settings),
         "genes": len(trained.panel.genes),
         "genes_missing": int((~aligned.present).sum()),
         "standardised_by": aligned.statistics,

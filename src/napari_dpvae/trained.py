@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -34,6 +34,11 @@ class Solved(NamedTuple):
     """(n, latent_dim)."""
     likeness: np.ndarray
     """(n,) correlation with the expression that is expected there."""
+
+    @classmethod
+    def joined(cls, parts: Iterable[Solved]) -> Solved:
+        """Chunks, at least one, as a whole."""
+        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,16 @@ class Trained:
             members=members,
             coordinates=np.concatenate([self.coordinates, coordinates]),
             expression=np.concatenate([self.expression, cells.x]),
+        )
+
+    def alone(self, member: Member) -> Trained:
+        """One network with the anchors that it was trained on, as if there were no others."""
+        seen = member.seen
+        return replace(
+            self,
+            members=(replace(member, latents=member.latents[seen], seen=seen[seen]),),
+            coordinates=self.coordinates[seen],
+            expression=self.expression[seen],
         )
 
     def place_chunks(self, cells: Aligned, n_anchors: int, domain: Domain) -> Iterator[Solved]:

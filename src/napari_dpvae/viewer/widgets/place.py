@@ -160,4 +160,6 @@ def _notes(placed: ad.AnnData) -> list[str]:
             "The query is of another kind than the reference: its genes were standardised by their "
             "own mean and deviation, which takes it to cover the tissue evenly."
         )
+        if _calibrated(placed) and how.get("calibrated_as") == "reference":
+            notes.append("It holds no counts that tell its noise: regions may be too narrow.")
     return notes
