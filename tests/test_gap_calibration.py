@@ -111,3 +111,16 @@ def test_cells_of_the_same_platform_are_calibrated_as_the_reference(
     phantom: Phantom, model: DPVAE
 ) -> None:
     assert model.place(phantom.reference).uns["dpvae"]["calibrated_as"] == "reference"
+
+
+@pytest.mark.parametrize("change", [np.log1p, lambda x: x * 123.4])
+def test_a_reference_of_logarithms_or_intensities_imitates_a_query_of_counts(
+    phantom: Phantom,
+    hasty: TrainingSettings,
+    change: Callable[[sparse.csr_matrix], sparse.csr_matrix],
+) -> None:
+    reference = phantom.reference.copy()
+    reference.X = change(reference.X)
+    placed = DPVAE(hasty).fit(reference).place(phantom.query)
+    assert placed.uns["dpvae"]["calibrated_as"] == "query"
+    assert np.isfinite(placed.obs["dpvae_radius"]).all()

@@ -16,6 +16,8 @@ from napari_dpvae.trained import Solved, Trained
 
 MOST_SPOTS = 2000
 """Of the reference that are imitated: more take time, and hardly change a quantile."""
+LARGEST_LOGARITHM = np.log1p(1e6)
+"""Values beyond counts per million are no logarithms."""
 
 
 def scores_across_gap(trained: Trained, query: ad.AnnData, aligned: Aligned) -> np.ndarray:
@@ -84,8 +86,9 @@ def imitate(
         (n, n_genes), standardised by its own statistics as the query is.
     """
     present = aligned.present
-    logged = spots[:, present] * panel.deviation[present] + panel.mean[present]
-    profiles = np.expm1(np.clip(logged, 0, None))
+    profiles = np.clip(spots[:, present] * panel.deviation[present] + panel.mean[present], 0, None)
+    if profiles.max() <= LARGEST_LOGARITHM:
+        profiles = np.expm1(profiles)
     depth = panel.depth_of(query)
     caught = dense(query[:, panel.genes[present]].X).sum(axis=0) / max(depth.sum(), 1.0)
     efficiency = caught / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
