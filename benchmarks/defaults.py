@@ -9,7 +9,6 @@ choosing so gains nothing over the defaults, they need no tuning. Writes
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import markdown
+from benchmarks.arguments import seeds
 from benchmarks.cases import SPLITS, Case
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import SPATIAL
@@ -41,11 +41,8 @@ TABLE = Path(__file__).parent / "results" / "defaults.csv"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.defaults")
-    parser.add_argument("--seeds", type=int, default=1, help="seeds 0 to SEEDS - 1")
-    options = parser.parse_args()
     rows: list[dict[str, object]] = []
-    for seed, tissue, split in itertools.product(range(options.seeds), TISSUES, SPLITS):
+    for seed, tissue, split in itertools.product(seeds("defaults", 1), TISSUES, SPLITS):
         for change in CHANGES:
             disparity = run(tissue, split, seed, change)
             rows.append({"tissue": tissue, "split": split, "seed": seed, "change": change})

@@ -7,7 +7,6 @@ left-out genes of the placed cells are correlated with their measured pattern. W
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
+from benchmarks.arguments import seeds
 from benchmarks.cases import DATA, Task
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.run import place
@@ -30,12 +30,9 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.held_out_genes")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to SEEDS - 1")
-    options = parser.parse_args()
     atlas = ad.read_h5ad(DATA / "drosophila_embryo_BDTNP3D.h5ad")
     cells = ad.read_h5ad(DATA / "drosophila_embryo_scRNA_Karaiskos.h5ad")
-    rows = [row for seed in range(options.seeds) for row in run(atlas, cells, seed)]
+    rows = [row for seed in seeds("held_out_genes", 3) for row in run(atlas, cells, seed)]
     table = pd.DataFrame(rows)
     table.to_csv(RESULTS / "held_out_genes.csv", index=False, float_format="%.5g")
     print(table.groupby("method")["correlation"].agg(["mean", "std"]).round(4))

@@ -8,7 +8,6 @@ as the query's platform sees them, and on the reference's own. Writes
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from benchmarks.arguments import seeds
 from benchmarks.cases import DATA, SECTIONS, Task, cases
 from benchmarks.quality import STATED
 from napari_dpvae import DPVAE, make_phantom
@@ -33,11 +33,8 @@ SINGLE = 0.3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.platform_gap")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to SEEDS - 1")
-    options = parser.parse_args()
     rows: list[dict[str, object]] = []
-    for seed in range(options.seeds):
+    for seed in seeds("platform_gap", 3):
         for name, make in CASES.items():
             rows += run(name, make(seed), seed)
             pd.DataFrame(rows).to_csv(TABLE, index=False, float_format="%.5g")

@@ -6,13 +6,13 @@ disparity of section to section, and the paper's in-sample stress over alpha2 an
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.arguments import seeds
 from benchmarks.cases import cases
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import SPATIAL
@@ -29,12 +29,9 @@ PICTURE = ROOT / "docs" / "images" / "stability.png"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stability")
-    parser.add_argument("--seeds", type=int, default=2, help="seeds 0 to SEEDS - 1")
-    options = parser.parse_args()
     rows = []
     for case, alpha2, latent_dim, seed in itertools.product(
-        CASES, ALPHA2, LATENT_DIMS, range(options.seeds)
+        CASES, ALPHA2, LATENT_DIMS, seeds("stability", 2)
     ):
         rows.append(run(case, alpha2, latent_dim, seed))
         print(rows[-1], flush=True)

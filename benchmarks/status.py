@@ -8,7 +8,6 @@ either kind that is called outside.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import anndata as ad
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.arguments import seeds
 from benchmarks.cases import DATA, SECTIONS
 from napari_dpvae import DPVAE, read_reference
 from napari_dpvae.data.keys import LIKENESS, STATUS
@@ -40,11 +40,8 @@ TABLE = Path(__file__).parent / "results" / "status.csv"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.status")
-    parser.add_argument("--seeds", type=int, default=1, help="seeds 0 to SEEDS - 1")
-    options = parser.parse_args()
     rows = []
-    for seed in range(options.seeds):
+    for seed in seeds("status", 1):
         for reference, strangers in MIXTURES:
             rows.append(run(reference, strangers, seed))
             print(rows[-1], flush=True)

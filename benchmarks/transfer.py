@@ -7,12 +7,12 @@ fine-tuned with a tenth of its places known. All are measured on the same other 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.arguments import seeds
 from benchmarks.cases import Case, cases
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import SPATIAL
@@ -24,11 +24,8 @@ TABLE = Path(__file__).parent / "results" / "transfer.csv"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to SEEDS - 1")
-    options = parser.parse_args()
     rows: list[dict[str, object]] = []
-    for seed in range(options.seeds):
+    for seed in seeds("transfer", 3):
         for case in cases():
             if case.split is None:
                 rows += run(case, seed)
