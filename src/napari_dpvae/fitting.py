@@ -142,12 +142,9 @@ class Fitting:
 
     def _check(self, fold: int, stage: str) -> Iterator[EpochReport]:
         """Place a fold once more: by a network of each reading, with genes chosen without it."""
-        settings, kept = self._settings, self._spots.folds != fold
-        panel = GenePanel.choose(
-            self._reference[kept], settings.genes, settings.gene_choice, self._layout.sections[kept]
-        )
+        kept = self._spots.folds != fold
         without = copy.copy(self)
-        without._panel = panel
+        without._panel = panel = self._choose_panel(kept)
         without._spots = self._spots._replace(x=panel.standardise(self._reference).x)
         trials = []
         for reading in READINGS:
@@ -159,15 +156,20 @@ class Fitting:
     def _prepare(self) -> None:
         """Choose the gene panel, and read the spots by it."""
         settings, sections = self._settings, self._layout.sections
-        self._panel = GenePanel.choose(
-            self._reference, settings.genes, settings.gene_choice, sections
-        )
+        self._panel = self._choose_panel(slice(None))
         self._seen: np.ndarray | None = None
         self._spots = Spots(
             self._panel.standardise(self._reference).x,
             np.asarray(self._reference.obsm[SPATIAL], float),
             sections,
             make_folds(sections, settings.members, settings.seed),
+        )
+
+    def _choose_panel(self, spots: slice | np.ndarray) -> GenePanel:
+        """The gene panel, chosen by some of the spots."""
+        settings, sections = self._settings, self._layout.sections[spots]
+        return GenePanel.choose(
+            self._reference[spots], settings.genes, settings.gene_choice, sections
         )
 
     @property
