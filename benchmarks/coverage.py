@@ -29,10 +29,10 @@ def main() -> None:
         panel.set(title=title, xlabel="stated probability", xlim=(0.45, 1), ylim=(0.1, 1.01))
         panel.spines[["top", "right"]].set_visible(False)
     registered = _line(means, "section", REGISTERED)
-    panels[0].plot(STATED, registered, "o:", color="C2", mfc="w", ms=4, label="registered")
+    panels[0].plot(STATED, registered, "o:", color="C2", mfc="w", ms=4, label="registered section")
     panels[0].set_ylabel("measured coverage")
-    for panel in panels:
-        panel.legend(frameon=False, loc="lower right", title="held out")
+    shown = panels[0].get_legend_handles_labels()
+    panels[1].legend(*shown, frameon=False, loc="lower right", title="held out")
     figure.savefig(PICTURE, dpi=120)
     print(means.round(3).to_string())
 
