@@ -173,8 +173,7 @@ class GenePanel:
                 values[judged] if judged.any() else values
             )
         x = np.zeros((cells.n_obs, len(self.genes)), np.float32)
-        standardised = (values - mean[present]) / deviation[present]
-        x[:, present] = np.clip(standardised, -LIMIT, LIMIT)
+        x[:, present] = standardised(values, mean[present], deviation[present])
         return Aligned(
             x=x,
             present=present,
@@ -259,6 +258,12 @@ def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (1 where a gene is constant) of each column, float64."""
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+
+
+def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Values (n, g) in deviations from the mean, within the limit."""
+    clipped: np.ndarray = np.clip((values - mean) / deviation, -LIMIT, LIMIT)
+    return clipped
 
 
 def _principal_axes(x: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import anndata as ad
 import numpy as np
 
-from napari_dpvae.expression import LIMIT, Aligned, GenePanel, statistics
+from napari_dpvae.expression import Aligned, GenePanel, standardised, statistics
 from napari_dpvae.normalisation import dense, log_normalise
 from napari_dpvae.placement.domain import NearSpots
 from napari_dpvae.placement.uncertainty import conformity_scores
@@ -95,7 +95,6 @@ def imitate(
     drawn = rng.choice(depth, len(spots))
     counts = rng.poisson(profiles * efficiency * drawn[:, None])
     values = log_normalise(counts.astype(float), drawn)
-    mean, deviation = statistics(values)
     x = np.zeros_like(spots)
-    x[:, present] = np.clip((values - mean) / deviation, -LIMIT, LIMIT)
+    x[:, present] = standardised(values, *statistics(values))
     return replace(aligned, x=x, expressed=(counts > 0).any(axis=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 
 import anndata as ad
@@ -69,12 +69,7 @@ def place_steps(
             yield sum(len(p.points) for p in parts) / query.n_obs
         solved = Solved.joined(parts)
     solved.points[fixed] = known[fixed]
-    calibrated_as = _calibrated_as(trained, query, aligned)
-    if calibrated_as == "query":
-        trained = replace(trained, scores=scores_across_gap(trained, query, aligned))
-    placed = _placed(query, trained, settings, aligned, solved, fixed)
-    placed.uns[DPVAE]["calibrated_as"] = calibrated_as
-    return placed
+    return _placed(query, trained, settings, aligned, solved, fixed)
 
 
 def _calibrated_as(trained: Trained, query: ad.AnnData, aligned: Aligned) -> str:
@@ -135,7 +130,11 @@ def _placed(
 ) -> ad.AnnData:
     """The query with its placement, after the data contract."""
     placed = query.copy()
-    factor = conformal_factor(trained.scores, settings.probability)
+    calibrated_as = _calibrated_as(trained, query, aligned)
+    scores = trained.scores
+    if calibrated_as == "query":
+        scores = scores_across_gap(trained, query, aligned)
+    factor = conformal_factor(scores, settings.probability)
     # No narrower than for cells like the reference's; NaN where no block was held out.
     wide_factor = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
     expected = np.where(fixed, 0.0, solved.spread + trained.usual_spread)
@@ -163,6 +162,7 @@ def _placed(
         "genes": len(trained.panel.genes),
         "genes_missing": int((~aligned.present).sum()),
         "standardised_by": aligned.statistics,
+        "calibrated_as": calibrated_as,
         "decoder_weight": trained.correction(aligned),
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},
         "model": trained.model_hash(),
