@@ -7,13 +7,13 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pytest
+from benchmarks.platform_gap import single_cells
 from scipy import sparse
 
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression import Aligned
 from napari_dpvae.gap_calibration import imitate, scores_across_gap
-from napari_dpvae.normalisation import dense
 from napari_dpvae.placement.uncertainty import conformal_factor
 
 Dataset = Callable[[str], Path]
@@ -54,21 +54,10 @@ def test_single_cells_lie_in_their_regions_among_spots_of_several(
     dataset: Dataset, quick: TrainingSettings
 ) -> None:
     """Spots are sums of neighbouring cells of a section whose other cells are thinned."""
-    section = ad.read_h5ad(dataset("cortex_osmFISH"))
-    rng = np.random.default_rng(0)
-    points, counts = np.asarray(section.obsm["spatial"], float), dense(section.X)
-    single = rng.random(section.n_obs) < 0.3
-    side = np.sqrt(np.ptp(points, axis=0).prod() * 6 / section.n_obs)
-    boxes, box = np.unique(points[~single] // side, axis=0, return_inverse=True)
-    sums = np.zeros((len(boxes), section.n_vars), np.float32)
-    np.add.at(sums, box.ravel(), counts[~single])
-    reference = ad.AnnData(sums, var=section.var[[]])
-    reference.obsm["spatial"] = (boxes + 0.5) * side
-    kept = rng.binomial(counts[single].astype(int), 0.5 * rng.beta(6, 2, section.n_vars))
-    found = kept.sum(axis=1) > 0
-    query = ad.AnnData(kept[found].astype(np.float32), var=section.var[[]])
-    model = DPVAE(replace(quick, epochs=60)).fit(reference)
-    assert 0.85 < share_inside(model.place(query), points[single][found]) < 0.98
+    dataset("cortex_osmFISH")
+    task = single_cells("osmFISH", seed=0)
+    model = DPVAE(replace(quick, epochs=60)).fit(task.reference)
+    assert 0.85 < share_inside(model.place(task.query), task.true) < 0.98
 
 
 def test_imitated_spots_are_as_deep_as_the_query_and_catch_its_genes(
