@@ -18,15 +18,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.cases import Task, cases
-from benchmarks.standing import summary
+from benchmarks.standing import OURS, VANILLA, summary
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.evaluation.metrics import measure
 from napari_dpvae.placement.alignment import fit_similarity
 
 RESULTS = Path(__file__).parent / "results"
-METHODS = {"dp-VAE": {}, "vanilla VAE": {"alpha2": 0.0}}
-"""Settings that differ from the defaults."""
+METHODS = {OURS: {}, VANILLA: {"alpha2": 0.0, "checks": 0, "blocks": 0}}
+"""Settings that differ from the defaults.
+
+Checks and blocks calibrate regions and place no cells: the vanilla VAE is there for its places.
+"""
 STATED = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Probabilities of regions."""
 
@@ -46,7 +49,7 @@ def run(case_name: str, method: str, seed: int) -> dict[str, object]:
         "seconds": seconds,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "regularisation": "/".join(model.card["regularisation"].values()),
-        **coverage(model, task),
+        **(coverage(model, task) if method == OURS else {}),
     } | measure(task.true, placed.obsm[SPATIAL])
 
 

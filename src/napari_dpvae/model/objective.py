@@ -48,11 +48,12 @@ def distance_preserving(z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor) -> T
     Tensor
         A scalar; 0 where no pair has a weight.
     """
-    i, j = torch.nonzero(torch.triu(pairs, diagonal=1), as_tuple=True)
-    if len(i) == 0:
-        return z.sum() * 0.0
-    # The small constant keeps the gradient of the norm finite for coincident latents.
-    latent = ((z[i] - z[j]).square().sum(dim=1) + 1e-12).sqrt()
-    space = (s[i] - s[j]).norm(dim=1)
-    weight = pairs[i, j].to(z.dtype)
-    return (weight * (latent - scale * space).abs()).sum() / weight.sum()
+    weight = torch.triu(pairs.to(z.dtype), diagonal=1)
+    latent, space = _distances(z), _distances(s)
+    total = weight.sum().clamp(min=torch.finfo(z.dtype).tiny)
+    return (weight * (latent - scale * space).abs()).sum() / total
+
+
+def _distances(points: Tensor) -> Tensor:
+    """Of every pair, (n, n), by differences: matrix products would lose those of near points."""
+    return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")

@@ -110,7 +110,7 @@ def train(
     rng = np.random.default_rng(settings.seed)
     noise_source = torch.Generator(device).manual_seed(settings.seed)
     n_batches = -(-len(x) // settings.batch_size)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=max(settings.epochs * n_batches, 2)
     )
