@@ -47,6 +47,9 @@ class Aligned:
         units (counts against normalised values) or the platform gap is wide, ``query``.
     expressed
         (n,) bool: whether the cell expresses any gene of the panel.
+    depth
+        (n,) the sum of each cell over the reference's genes, as if none were lacking; None where
+        the query does not hold counts.
     gap
         Between the platforms; None when only one holds counts, or the query has too few cells.
     """
@@ -57,11 +60,13 @@ class Aligned:
     deviation: np.ndarray
     statistics: str
     expressed: np.ndarray
+    depth: np.ndarray | None
     gap: PlatformGap | None
 
     def take(self, chosen: np.ndarray) -> Aligned:
         """The cells of a boolean mask."""
-        return replace(self, x=self.x[chosen], expressed=self.expressed[chosen])
+        depth = None if self.depth is None else self.depth[chosen]
+        return replace(self, x=self.x[chosen], expressed=self.expressed[chosen], depth=depth)
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ class GenePanel:
         present = _known(self.genes, cells.var_names)
         self._check_shared(cells, present)
         counts = holds_counts(cells.X)
-        depth = self.depth_of(cells) if counts else None
+        depth = self._depth_of(cells) if counts else None
         values = log_normalise(dense(cells[:, self.genes[present]].X), depth)
         mean, deviation = self.mean.copy(), self.deviation.copy()
         gap = None
@@ -181,6 +186,7 @@ class GenePanel:
             deviation=deviation,
             statistics="query" if own else "reference",
             expressed=(values != 0).any(axis=1),
+            depth=depth,
             gap=gap,
         )
 
@@ -217,7 +223,7 @@ class GenePanel:
         expected = decoded * self.deviation + self.mean
         return row_correlation(measured[:, aligned.present], expected[:, aligned.present])
 
-    def depth_of(self, cells: ad.AnnData) -> np.ndarray:
+    def _depth_of(self, cells: ad.AnnData) -> np.ndarray:
         """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
         if not self.counts:
             return depths(cells.X)

@@ -89,12 +89,12 @@ def imitate(
     profiles = np.clip(spots[:, present] * panel.deviation[present] + panel.mean[present], 0, None)
     if profiles.max() <= LARGEST_LOGARITHM:
         profiles = np.expm1(profiles)
-    depth = panel.depth_of(query)
-    caught = dense(query[:, panel.genes[present]].X).sum(axis=0) / max(depth.sum(), 1.0)
+    assert aligned.depth is not None, "a query of counts has depths"
+    caught = dense(query[:, panel.genes[present]].X).sum(axis=0) / max(aligned.depth.sum(), 1.0)
     efficiency = caught / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
-    drawn = rng.choice(depth, len(spots))
+    drawn = rng.choice(aligned.depth, len(spots))
     counts = rng.poisson(profiles * efficiency * drawn[:, None])
     values = log_normalise(counts.astype(float), drawn)
     x = np.zeros_like(spots)
     x[:, present] = standardised(values, *statistics(values))
-    return replace(aligned, x=x, expressed=(counts > 0).any(axis=1))
+    return replace(aligned, x=x, expressed=(counts > 0).any(axis=1), depth=drawn)

@@ -18,7 +18,6 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.metrics import diagonal
 from napari_dpvae.expression import Aligned
 from napari_dpvae.gap_calibration import scores_across_gap
-from napari_dpvae.normalisation import holds_counts
 from napari_dpvae.placement.domain import make_domain
 from napari_dpvae.placement.uncertainty import (
     STATUSES,
@@ -72,12 +71,12 @@ def place_steps(
     return _placed(query, trained, settings, aligned, solved, fixed)
 
 
-def _calibrated_as(trained: Trained, query: ad.AnnData, aligned: Aligned) -> str:
+def _calibrated_as(trained: Trained, aligned: Aligned) -> str:
     """Whose platform held-out spots are seen by, ``query`` or ``reference``, to calibrate regions.
 
     Nobody knows how noisy cells are whose counts are gone.
     """
-    across_gap = aligned.statistics == "query" and holds_counts(query.X)
+    across_gap = aligned.statistics == "query" and aligned.depth is not None
     return "query" if across_gap and len(trained.scores) else "reference"
 
 
@@ -130,7 +129,7 @@ def _placed(
 ) -> ad.AnnData:
     """The query with its placement, after the data contract."""
     placed = query.copy()
-    calibrated_as = _calibrated_as(trained, query, aligned)
+    calibrated_as = _calibrated_as(trained, aligned)
     scores = trained.scores
     if calibrated_as == "query":
         scores = scores_across_gap(trained, query, aligned)

@@ -152,6 +152,7 @@ class Trained:
             deviation=self.panel.deviation,
             statistics="reference",
             expressed=np.ones(len(x), bool),
+            depth=None,
             gap=None,
         )
         return self._likeness(cells, slice(None), [member.encode(x) for member in self.members])
