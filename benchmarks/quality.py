@@ -49,28 +49,29 @@ def run(case_name: str, method: str, seed: int) -> dict[str, object]:
         "seconds": seconds,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "regularisation": "/".join(model.card["regularisation"].values()),
-        **(coverage(model, task) if method == OURS else {}),
+        **(coverage(model, task, placed.obsm[SPATIAL]) if method == OURS else {}),
     } | measure(task.true, placed.obsm[SPATIAL])
 
 
-def coverage(model: DPVAE, task: Task) -> dict[str, float]:
+def coverage(model: DPVAE, task: Task, points: np.ndarray) -> dict[str, float]:
     """Share of cells inside their regions, by stated probability; and inside the wide ones.
 
     Sections lie in frames of their own: the registered share is that after the true places were
     turned and shifted onto the placed ones, without a change of scale.
     """
+    registered = replace(fit_similarity(task.true, points), scale=1.0).apply(task.true)
+    errors, registered_errors = (
+        np.linalg.norm(points - true, axis=1) for true in (task.true, registered)
+    )
     found = {}
     for stated in STATED:
-        placed = model.place(task.query, probability=stated)
-        points = placed.obsm[SPATIAL]
-        registered = replace(fit_similarity(task.true, points), scale=1.0).apply(task.true)
-        for kind, true, radius in (
-            ("coverage", task.true, RADIUS),
-            ("wide_coverage", task.true, RADIUS_WIDE),
-            ("registered_coverage", registered, RADIUS),
+        regions = model.place(task.query, probability=stated).obs
+        for kind, error, radius in (
+            ("coverage", errors, RADIUS),
+            ("wide_coverage", errors, RADIUS_WIDE),
+            ("registered_coverage", registered_errors, RADIUS),
         ):
-            errors = np.linalg.norm(points - true, axis=1)
-            found[f"{kind}_{stated}"] = float((errors <= placed.obs[radius]).mean())
+            found[f"{kind}_{stated}"] = float((error <= regions[radius]).mean())
     return found
 
 
