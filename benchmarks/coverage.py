@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.quality import STATED
+from benchmarks.standing import OURS
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "benchmarks" / "results" / "quality.csv"
@@ -39,7 +40,7 @@ def main() -> None:
 
 def coverage(table: pd.DataFrame) -> pd.DataFrame:
     """Mean over the cases of each kind of hold-out, by stated probability."""
-    ours = table[(table["method"] == "dp-VAE") & table[f"coverage_{STATED[0]}"].notna()]
+    ours = table[(table["method"] == OURS) & table[f"coverage_{STATED[0]}"].notna()]
     kind = ours["case"].str.extract("-(random|block)$")[0].fillna("section").rename("kind")
     columns = [f"{measure}_{s}" for measure in (*MEASURES, REGISTERED) for s in STATED]
     return ours.groupby([kind, "case"])[columns].mean().groupby("kind").mean()

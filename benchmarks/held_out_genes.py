@@ -19,6 +19,7 @@ from benchmarks.arguments import seeds
 from benchmarks.cases import DATA, Task
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.run import place
+from benchmarks.standing import OURS
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import held_out_gene_correlation
@@ -48,7 +49,7 @@ def run(atlas: ad.AnnData, cells: ad.AnnData, seed: int) -> list[dict[str, objec
         reference = atlas[:, ~atlas.var_names.isin(left_out)].copy()
         query = cells[:, ~cells.var_names.isin(left_out)].copy()
         placed = {
-            "dp-VAE": DPVAE(seed=seed).fit(reference).place(query).obsm[SPATIAL],
+            OURS: DPVAE(seed=seed).fit(reference).place(query).obsm[SPATIAL],
             "kNN, cosine": _knn(reference, shown[reference.var_names]),
             **_novosparc(reference, shown[reference.var_names], seed),
         }
