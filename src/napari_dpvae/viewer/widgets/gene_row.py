@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QMenu,
+    QPushButton,
     QToolButton,
     QWidget,
 )
@@ -50,11 +51,9 @@ class GeneRow(QWidget):
         self.next = self._step_button("▶", 1)
         self.menu = QMenu(self)
         self.menu.aboutToShow.connect(self._fill_menu)
-        self.more = QToolButton()
-        self.more.setText("List")
+        self.more = QPushButton("List")
         self.more.setToolTip("Recent genes, and lists of marker genes to go through.")
         self.more.setMenu(self.menu)
-        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(3)
