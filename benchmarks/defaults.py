@@ -57,7 +57,7 @@ def run(tissue: str, split: SpotSplit, seed: int, change: str) -> float:
     reference = Case(f"{tissue}-{split}", tissue, split=split).load(seed).reference
     coordinates = np.asarray(reference.obsm[SPATIAL], float)
     held_out = split_spots(coordinates, split, seed + 1)
-    model = DPVAE(seed=seed, checks=0, blocks=0, **CHANGES[change]).fit(reference[~held_out].copy())
+    model = DPVAE(seed=seed, blocks=0, **CHANGES[change]).fit(reference[~held_out].copy())
     placed = model.place(reference[held_out].copy())
     return procrustes_disparity(coordinates[held_out], placed.obsm[SPATIAL])
 

@@ -42,9 +42,7 @@ def main() -> None:
 def run(case: str, alpha2: float, latent_dim: int, seed: int) -> dict[str, object]:
     """Train once; place the other section, and the spots that were trained on."""
     task = next(c for c in cases() if c.name == case).load()
-    model = DPVAE(
-        alpha2=alpha2, latent_dim=latent_dim, members=MEMBERS, checks=0, blocks=0, seed=seed
-    )
+    model = DPVAE(alpha2=alpha2, latent_dim=latent_dim, members=MEMBERS, blocks=0, seed=seed)
     losses = [report.losses for report in model.fit_epochs(task.reference) if report.losses]
     own = task.reference.obsm[SPATIAL]
     return {

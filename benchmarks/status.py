@@ -59,7 +59,7 @@ def run(reference_name: str, strangers_name: str | None, seed: int) -> dict[str,
         strangers = _upper(_read(strangers_name))[:MOST_STRANGERS]
         strangers = ad.AnnData(strangers.X, var=strangers.var)
     query = ad.concat({"own": own, "stranger": strangers}, index_unique="-", label="kind")
-    placed = DPVAE(seed=seed, checks=0, blocks=0).fit(section[~held_out].copy()).place(query)
+    placed = DPVAE(seed=seed, blocks=0).fit(section[~held_out].copy()).place(query)
     stranger = (placed.obs["kind"] == "stranger").to_numpy()
     outside = (placed.obs[STATUS] == OUTSIDE).to_numpy()
     return {

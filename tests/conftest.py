@@ -41,7 +41,13 @@ def phantom() -> Phantom:
 def quick() -> dpv.TrainingSettings:
     """Settings that train in a second, to something that places better than chance."""
     return dpv.TrainingSettings(
-        epochs=30, regularisation="light", genes=100, members=2, checks=0, blocks=0
+        epochs=30,
+        regularisation="light",
+        genes=100,
+        wide_genes=0,
+        members=2,
+        checks=0,
+        blocks=0,
     )
 
 
@@ -49,7 +55,14 @@ def quick() -> dpv.TrainingSettings:
 def hasty() -> dpv.TrainingSettings:
     """Settings for a model whose quality does not matter."""
     return dpv.TrainingSettings(
-        epochs=2, regularisation="light", genes=40, hidden=16, members=2, checks=0, blocks=0
+        epochs=2,
+        regularisation="light",
+        genes=40,
+        wide_genes=0,
+        hidden=16,
+        members=2,
+        checks=0,
+        blocks=0,
     )
 
 

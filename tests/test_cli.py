@@ -26,9 +26,7 @@ def files(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     section = phantom.query.copy()
     section.obsm["spatial"] = phantom.truth.to_numpy()
     section.write_h5ad(folder / "section.h5ad")
-    settings = TrainingSettings(
-        epochs=2, regularisation="light", genes=40, hidden=16, checks=0, blocks=0
-    )
+    settings = TrainingSettings(epochs=2, regularisation="light", genes=40, hidden=16, blocks=0)
     DPVAE(settings).fit(phantom.reference).save(folder / "model.safetensors")
     return folder
 

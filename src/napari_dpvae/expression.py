@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from napari_dpvae.errors import DataError
 from napari_dpvae.gene_choice import choose_genes
@@ -27,7 +30,9 @@ LIMIT = 10.0
 AXES = 5
 """Principal axes of the reference along which a query's composition may differ from it."""
 FEWEST_SHARED = 10
-"""A query must share this many panel genes, or all of a smaller panel."""
+"""A query must share this many genes of the core, or all of a smaller one."""
+CHUNK = 8192
+"""Cells standardised at once: bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,13 @@ class GenePanel:
     Attributes
     ----------
     genes
-        (g,) names.
+        (g,) names, the best first.
+    n_core
+        How many of them are the core, which networks decode and the platform gap is measured on.
     mean, deviation
         (g,) of the reference's normalised expression.
     axes
-        (k, g) principal axes of the reference's standardised expression.
+        (k, n_core) principal axes of the reference's standardised expression.
     counts
         Whether the reference holds raw counts, which are then depth-normalised and ``log1p``-ed.
     depth
@@ -93,6 +100,7 @@ class GenePanel:
     """
 
     genes: np.ndarray
+    n_core: int
     mean: np.ndarray
     deviation: np.ndarray
     axes: np.ndarray
@@ -108,6 +116,8 @@ class GenePanel:
         n_genes: int = 500,
         choice: GeneChoice = "moran",
         sections: np.ndarray | None = None,
+        *,
+        n_wide: int = 0,
     ) -> GenePanel:
         """Choose the panel from the reference alone.
 
@@ -115,24 +125,29 @@ class GenePanel:
         ----------
         reference
             Spots by genes, with ``obsm["spatial"]``; counts, or normalised values.
-        n_genes, choice
+        n_genes
+            Of the core; all expressed genes if there are fewer.
+        choice
             As for :func:`napari_dpvae.gene_choice.choose_genes`.
         sections
             (n,) integer code of each spot's section; one section if not given.
+        n_wide
+            Of the whole panel, where that is more.
         """
         if sections is None:
             sections = np.zeros(reference.n_obs, int)
         counts = holds_counts(reference.X)
         shares = _mean_share(reference.X) if counts else np.empty(0)
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
-        ranked = choose_genes(reference, n_genes, choice, sections)
+        ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections)
         values = dense(log_expression(reference, ranked))
         mean, deviation = statistics(values)
         return cls(
             genes=np.asarray(ranked, str),
+            n_core=min(n_genes, len(ranked)),
             mean=mean,
             deviation=deviation,
-            axes=_principal_axes((values - mean) / deviation),
+            axes=_principal_axes(((values - mean) / deviation)[:, :n_genes]),
             counts=counts,
             depth=float(np.median(depths(reference.X))) if counts else 0.0,
             depth_genes=depth_genes,
@@ -160,35 +175,41 @@ class GenePanel:
         self._check_shared(cells, present)
         counts = holds_counts(cells.X)
         depth = self._depth_of(cells) if counts else None
-        values = log_normalise(dense(cells[:, self.genes[present]].X), depth)
+        values = _Values(cells[:, self.genes[present]].X, depth)
         mean, deviation = self.mean.copy(), self.deviation.copy()
-        gap = None
         judged = np.ones(cells.n_obs, bool) if kin is None else kin
-        if depth is not None and self.counts and judged.sum() >= FEWEST_CELLS:
-            gap = measure_gap(
-                (values[judged].mean(axis=0) - mean[present]) / deviation[present],
-                mean[present],
-                deviation[present],
-                self.axes[:, present],
-                float(np.median(depth[judged])) / max(self.depth, 1.0),
-            )
-        own = counts != self.counts or (gap is not None and gap.wide)
-        if own:
-            mean[present], deviation[present] = statistics(
-                values[judged] if judged.any() else values
-            )
+        gap, by_itself = None, counts != self.counts
+        if by_itself:
+            own = values.statistics(judged if judged.any() else ~judged)
+        elif depth is not None and judged.sum() >= FEWEST_CELLS:
+            own = values.statistics(judged)
+            gap = self._measure_gap(present, own[0], float(np.median(depth[judged])))
+            by_itself = gap.wide
+        if by_itself:
+            mean[present], deviation[present] = own
         x = np.zeros((cells.n_obs, len(self.genes)), np.float32)
-        x[:, present] = standardised(values, mean[present], deviation[present])
+        expressed = np.zeros(cells.n_obs, bool)
+        for rows, part in values.chunks():
+            x[rows, present] = standardised(part, mean[present], deviation[present])
+            expressed[rows] = (part != 0).any(axis=1)
         return Aligned(
             x=x,
             present=present,
             mean=mean,
             deviation=deviation,
-            statistics="query" if own else "reference",
-            expressed=(values != 0).any(axis=1),
+            statistics="query" if by_itself else "reference",
+            expressed=expressed,
             depth=depth,
             gap=gap,
         )
+
+    def _measure_gap(self, present: np.ndarray, mean: np.ndarray, depth: float) -> PlatformGap:
+        """Between the reference and cells with a mean of the genes present, and a median depth."""
+        core = present[: self.n_core]
+        known = np.flatnonzero(core)
+        own, usual, deviation = mean[: len(known)], self.mean[known], self.deviation[known]
+        ratio = depth / max(self.depth, 1.0)
+        return measure_gap((own - usual) / deviation, usual, deviation, self.axes[:, core], ratio)
 
     def adapted_to(self, aligned: Aligned) -> GenePanel:
         """The same genes with the statistics of aligned cells that cover the same tissue.
@@ -212,16 +233,22 @@ class GenePanel:
         rows
             Which of its cells.
         decoded
-            (n, n_genes) of the same cells, standardised by the reference.
+            (n, n_core) of the same cells, standardised by the reference.
 
         Returns
         -------
         numpy.ndarray
-            (n,) Pearson correlation over the genes present, of normalised expression.
+            (n,) Pearson correlation over the core's genes present, of normalised expression.
         """
-        measured = aligned.x[rows] * aligned.deviation + aligned.mean
-        expected = decoded * self.deviation + self.mean
-        return row_correlation(measured[:, aligned.present], expected[:, aligned.present])
+        core = slice(self.n_core)
+        present = aligned.present[core]
+        measured = aligned.x[rows, core] * aligned.deviation[core] + aligned.mean[core]
+        return row_correlation(measured[:, present], self.in_units(decoded)[:, present])
+
+    def in_units(self, x: np.ndarray) -> np.ndarray:
+        """Normalised expression of the core's genes, from what is standardised (n, n_core)."""
+        expression: np.ndarray = x * self.deviation[: self.n_core] + self.mean[: self.n_core]
+        return expression
 
     def _depth_of(self, cells: ad.AnnData) -> np.ndarray:
         """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
@@ -231,25 +258,57 @@ class GenePanel:
         return depths(cells[:, self.depth_genes[shared]].X) / self.depth_share[shared].sum()
 
     def _check_shared(self, cells: ad.AnnData, present: np.ndarray) -> None:
-        needed = min(FEWEST_SHARED, len(self.genes))
-        if present.sum() >= needed:
+        core = self.genes[: self.n_core]
+        shared, needed = present[: self.n_core].sum(), min(FEWEST_SHARED, self.n_core)
+        if shared >= needed:
             return
-        found = f"{present.sum()} of the {len(self.genes)} genes of the panel are in the query"
-        if _known(self.genes, cells.obs_names).sum() >= needed:
+        found = f"{shared} of the {self.n_core} genes of the panel's core are in the query"
+        if _known(core, cells.obs_names).sum() >= needed:
             raise DataError(
                 f"Only {found}, but its rows are named like genes: it looks transposed; "
                 "save query.T instead."
             )
         lower = {gene.lower() for gene in cells.var_names}
-        if sum(gene.lower() in lower for gene in self.genes) >= needed:
+        if sum(gene.lower() in lower for gene in core) >= needed:
             raise DataError(
                 f"Only {found}, but more when upper and lower case are ignored: "
                 "rename its genes to the reference's spelling."
             )
         raise DataError(
             f"Only {found} and {needed} are needed: check that both use the same gene names "
-            f"(reference: {_some(self.genes)}; query: {_some(cells.var_names)})."
+            f"(reference: {_some(core)}; query: {_some(cells.var_names)})."
         )
+
+
+class _Values:
+    """Normalised expression of cells, a chunk at a time: dense, all of it may not fit into memory.
+
+    Parameters
+    ----------
+    x
+        (n, g) as measured.
+    depth
+        (n,) that counts are normalised by; None for values that are normalised.
+    """
+
+    def __init__(self, x: Matrix, depth: np.ndarray | None) -> None:
+        self._x = sparse.csr_matrix(x) if sparse.issparse(x) else x
+        self._depth = depth
+
+    def chunks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Rows, and their (m, g) float64 values."""
+        for start in range(0, self._x.shape[0], CHUNK):
+            rows = slice(start, start + CHUNK)
+            depth = None if self._depth is None else self._depth[rows]
+            yield rows, log_normalise(dense(self._x[rows]), depth)
+
+    def statistics(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (g,) of the rows of a mask: see :func:`statistics`."""
+        scaler = StandardScaler()
+        for rows, part in self.chunks():
+            if chosen[rows].any():
+                scaler.partial_fit(part[chosen[rows]])
+        return scaler.mean_, np.sqrt(np.where(scaler.var_ > 0, scaler.var_, 1.0))
 
 
 def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:

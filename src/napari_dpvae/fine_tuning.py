@@ -13,10 +13,10 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.fitting import Fitting
 from napari_dpvae.layout import Layout
 from napari_dpvae.model.network import Network
-from napari_dpvae.model.reading import READINGS, Reading
+from napari_dpvae.model.reading import Form, Reading
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
-from napari_dpvae.trial import Spots, make_folds
+from napari_dpvae.trial import Spots
 
 
 class FineTuning(Fitting):
@@ -65,10 +65,9 @@ class FineTuning(Fitting):
                 "trained on, or train a new model."
             )
 
-    def _to_try(self) -> dict[Reading, list[str]]:
+    def _usual_regularisation(self) -> dict[Form, str]:
         """What the model was trained with."""
-        chosen = self._start.card["regularisation"]
-        return {reading: [chosen[reading]] for reading in READINGS}
+        return dict(self._start.card["regularisation"])
 
     def _prepare(self) -> None:
         """Read reference and query by the panel that is there."""
@@ -78,13 +77,12 @@ class FineTuning(Fitting):
         aligned, n = self._adapted.align(self._query), len(sections)
         self._seen = np.ones((n + len(aligned.x), len(aligned.present)), np.float32)
         self._seen[n:] = aligned.present
-        folds = make_folds(sections, self._settings.members, self._settings.seed)
         coordinates = np.asarray(self._reference.obsm[SPATIAL], float)
         self._spots = Spots(
             np.concatenate([self._panel.standardise(self._reference).x, aligned.x]),
             np.concatenate([coordinates, self._known]),
             np.concatenate([sections, np.full(len(aligned.x), sections.max() + 1)]),
-            np.concatenate([folds, np.full(len(aligned.x), -1)]),
+            np.concatenate([self._folds, np.full(len(aligned.x), -1)]),
         )
         if self._layout.pairs is not None:
             pairs = self._layout.pairs.copy()
@@ -99,6 +97,12 @@ class FineTuning(Fitting):
     def _ensemble_scale(self) -> float:
         """As it was: no part is held out from the choice of genes any more."""
         return float(self._start.card["ensemble_scale"])
+
+    @property
+    def _weights(self) -> np.ndarray:
+        """As they were."""
+        weights = np.array([member.weight for member in self._start.members[: len(self._trials)]])
+        return weights / weights.sum()
 
     @property
     def _block_scores(self) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,18 +17,28 @@ from napari_dpvae.layout import Layout
 from napari_dpvae.member import Member, encode
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.pairs import Pairs, make_pairs
-from napari_dpvae.model.reading import READINGS, Reading, principal_axes, reading_in_turn
+from napari_dpvae.model.reading import FORMS, Form, Reading, principal_axes, readings
 from napari_dpvae.model.training import NOISES, Losses, train
 from napari_dpvae.placement.geometry import distance_ratio
-from napari_dpvae.placement.uncertainty import UNUSUAL, ensemble_scale
+from napari_dpvae.placement.uncertainty import UNUSUAL, ensemble_scale, error_weights
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
-from napari_dpvae.trial import BLOCKS, Check, Spots, Trial, assess, make_blocks, make_folds, scaled
+from napari_dpvae.trial import (
+    BLOCKS,
+    Spots,
+    Trial,
+    assess,
+    make_blocks,
+    make_folds,
+    scaled,
+    scores_of_mean,
+)
 
 USUAL_EPOCHS = 150
 MOST_SPOTS = 5000
 """A larger reference is passed over fewer times: a step learns as much from other spots."""
 FEWEST_EPOCHS = 5
+TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
@@ -59,12 +68,13 @@ class EpochReport:
 class Fitting:
     """One run: drain :meth:`epochs`; :meth:`snapshot` is the model as it stands.
 
-    Every member of the ensemble is trained with another part of the spots held out, which it then
-    places: that calibrates the regions on all spots (cross-conformal). In turn they read genes and
-    principal components, and the first of each chooses the regularisation of its kind. Some of the
-    parts are placed once more by two networks whose genes were chosen without that part: from one
-    network with genes that held-out spots helped to choose, to an ensemble with genes that the
-    query had no say in.
+    First some of the spots are held out, from the choice of genes as well: on them each form that
+    networks read is tried with each regularisation. Then every member of the ensemble is trained
+    with another part of the spots held out, which it places: that calibrates the regions on all
+    spots (cross-conformal). In turn they read genes, and principal components of few and of many;
+    those that read as did best on the spots first held out weigh more. These spots also tell how
+    far off the ensemble is, against single networks with genes that held-out spots helped to
+    choose.
 
     Parameters
     ----------
@@ -89,88 +99,116 @@ class Fitting:
             epochs=settings.epochs or usual_epochs(reference.n_obs),
         )
         self._layout = layout
-        self._regularisations = self._to_try()
+        self._regularisation = self._usual_regularisation()
+        self._folds = make_folds(layout.sections, settings.members, settings.seed)
         in_frame = (layout.sections == layout.frame).sum()
         self._blocks = settings.blocks if in_frame >= 2 * BLOCKS else 0
-        tried = sum(len(names) - 1 for names in self._regularisations.values())
-        self._n_checks = min(settings.checks, settings.members)
-        networks = tried + settings.members + len(READINGS) * self._n_checks + self._blocks
-        self._total = settings.epochs * networks
+        self._n_checks = min(settings.checks, settings.members // 2)
         self._done = 0
         self._losses: Losses | None = None
+        self._seen: np.ndarray | None = None
+        self._tried: list[Trial] = []
         self._trials: list[Trial] = []
-        self._checks: list[Check] = []
         self._block_trials: list[Trial] = []
 
     def epochs(self) -> Iterator[EpochReport]:
         """Fit; yields a report at the start and after every epoch."""
         yield EpochReport("choosing genes", 0, self._total)
         settings = self._settings
+        if self._n_checks:
+            yield from self._try_out()
         self._prepare()
         for fold in range(settings.members):
             stage = f"network {fold + 1} of {settings.members}"
-            yield from self._train_best(fold, stage)
-        for check in range(self._n_checks):
-            stage = f"check {check + 1} of {self._n_checks}"
-            # The last ones: the first chose the regularisation.
-            yield from self._check(settings.members - 1 - check, stage)
+            trial = yield from self._train_chosen(fold, self._reading(fold), stage)
+            self._trials.append(trial)
         if self._blocks:
             self._spots = self._spots._replace(folds=make_blocks(self._spots, self._frame))
         for block in range(self._blocks):
             stage = f"without block {block + 1} of {self._blocks}"
-            reading = reading_in_turn(block)
-            (regularisation,) = self._regularisations[reading]
-            trial = yield from self._train(block, reading, regularisation, stage)
+            # The two readings that differ most.
+            reading = self._readings[-(block % 2)]
+            trial = yield from self._train_chosen(block, reading, stage)
             self._block_trials.append(trial)
 
-    def _to_try(self) -> dict[Reading, list[str]]:
-        """The regularisations to choose from, for each reading."""
+    @property
+    def _total(self) -> int:
+        """Epochs to do."""
+        tried = 0
+        if self._n_checks:
+            n_genes = self._reference.n_vars
+            expected = readings(
+                min(self._settings.genes, n_genes),
+                min(max(self._settings.genes, self._settings.wide_genes), n_genes),
+            )
+            tried = sum(len(self._to_try(reading.form)) for reading in expected)
+        return self._settings.epochs * (tried + self._settings.members + self._blocks)
+
+    def _usual_regularisation(self) -> dict[Form, str]:
+        """What is taken where none is tried."""
         asked = self._settings.regularisation
-        return {r: list(noises) if asked == "auto" else [asked] for r, noises in NOISES.items()}
+        return dict.fromkeys(FORMS, "medium" if asked == "auto" else asked)
 
-    def _train_best(self, fold: int, stage: str) -> Iterator[EpochReport]:
-        """Train the network of a fold; the first of a reading with each regularisation to try."""
-        reading = reading_in_turn(fold)
-        best: Trial | None = None
-        for name in self._regularisations[reading]:
-            told = f"{stage}, {name} regularisation"
-            trial = yield from self._train(fold, reading, name, told)
-            if best is None or trial.errors.mean() < best.errors.mean():
-                best, chosen = trial, name
-                self._trials[fold:] = [trial]
-        self._regularisations[reading] = [chosen]
+    def _to_try(self, form: Form) -> list[str]:
+        """The regularisations to choose from."""
+        asked = self._settings.regularisation
+        return list(NOISES[form]) if asked == "auto" else [asked]
 
-    def _check(self, fold: int, stage: str) -> Iterator[EpochReport]:
-        """Place a fold once more: by a network of each reading, with genes chosen without it."""
-        kept = self._spots.folds != fold
-        without = copy.copy(self)
-        without._panel = panel = self._choose_panel(kept)
-        without._spots = self._spots._replace(x=panel.standardise(self._reference).x)
-        trials = []
-        for reading in READINGS:
-            (regularisation,) = self._regularisations[reading]
-            trials.append((yield from without._train(fold, reading, regularisation, stage)))
-        self._done = without._done
-        self._checks.append(Check(self._trials[fold], *trials))
+    @property
+    def _readings(self) -> list[Reading]:
+        """What networks read in turn."""
+        return readings(self._panel.n_core, len(self._panel.genes))
+
+    def _reading(self, fold: int) -> Reading:
+        """What the network of a fold reads."""
+        return self._readings[fold % len(self._readings)]
+
+    def _try_out(self) -> Iterator[EpochReport]:
+        """Choose the regularisations by spots that had no say in the choice of genes."""
+        unseen = self._settings.members
+        self._read(~self._checked, np.where(self._checked, unseen, -1))
+        errors: dict[Form, dict[str, list[float]]] = {form: {} for form in FORMS}
+        tried: list[tuple[Reading, str, Trial]] = []
+        for reading in self._readings:
+            for name in self._to_try(reading.form):
+                stage = f"trying {reading.form}, {name} regularisation"
+                trial = yield from self._train(unseen, reading, name, stage)
+                errors[reading.form].setdefault(name, []).append(float(trial.errors.mean()))
+                tried.append((reading, name, trial))
+        for form, by_name in errors.items():
+            self._regularisation[form] = min(by_name, key=lambda name: sum(by_name[name]))
+        self._tried = [
+            trial for reading, name, trial in tried if name == self._regularisation[reading.form]
+        ]
+
+    @property
+    def _checked(self) -> np.ndarray:
+        """(n,) bool: spots that are first held out."""
+        return np.isin(self._folds, np.arange(self._n_checks))
+
+    def _train_chosen(
+        self, fold: int, reading: Reading, stage: str
+    ) -> Generator[EpochReport, None, Trial]:
+        """Train a network with one fold held out, with the regularisation of its form."""
+        return (yield from self._train(fold, reading, self._regularisation[reading.form], stage))
 
     def _prepare(self) -> None:
-        """Choose the gene panel, and read the spots by it."""
-        settings, sections = self._settings, self._layout.sections
-        self._panel = self._choose_panel(slice(None))
-        self._seen: np.ndarray | None = None
-        self._spots = Spots(
-            self._panel.standardise(self._reference).x,
-            np.asarray(self._reference.obsm[SPATIAL], float),
-            sections,
-            make_folds(sections, settings.members, settings.seed),
-        )
+        """Read the spots for the ensemble."""
+        self._read(np.ones(len(self._folds), bool), self._folds)
 
-    def _choose_panel(self, spots: slice | np.ndarray) -> GenePanel:
-        """The gene panel, chosen by some of the spots."""
-        settings, sections = self._settings, self._layout.sections[spots]
-        return GenePanel.choose(
-            self._reference[spots], settings.genes, settings.gene_choice, sections
+    def _read(self, kept: np.ndarray, folds: np.ndarray) -> None:
+        """Choose the gene panel by the spots of a boolean mask, and read all spots by it."""
+        settings, sections = self._settings, self._layout.sections
+        self._panel = GenePanel.choose(
+            self._reference[kept],
+            settings.genes,
+            settings.gene_choice,
+            sections[kept],
+            n_wide=settings.wide_genes,
         )
+        x = self._panel.standardise(self._reference).x
+        coordinates = np.asarray(self._reference.obsm[SPATIAL], float)
+        self._spots = Spots(x, coordinates, sections, folds)
 
     @property
     def _frame(self) -> np.ndarray:
@@ -181,16 +219,19 @@ class Fitting:
         self, fold: int, reading: Reading, seed: int, dropout: float, x: np.ndarray
     ) -> Network:
         """The network to train on x (n, n_genes) with a fold held out."""
-        settings = self._settings
+        settings, panel, axes = self._settings, self._panel, None
+        if reading.form == "components":
+            read = slice(reading.n_genes)
+            axes = principal_axes(x[:, read], panel.deviation[read])
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return Network(
-                len(self._panel.genes),
+                panel.n_core,
                 settings.latent_dim,
                 hidden=settings.hidden,
                 dropout=dropout,
                 fixed_lambda=settings.fixed_lambda,
-                axes=principal_axes(x, self._panel.deviation) if reading == "components" else None,
+                axes=axes,
             )
 
     @property
@@ -204,7 +245,10 @@ class Fitting:
         Half-way through its schedule a network is worse than none beside those that are done.
         """
         if self._trials:
-            members = tuple(trial.member for trial in self._trials)
+            members = tuple(
+                replace(trial.member, weight=weight)
+                for trial, weight in zip(self._trials, self._weights, strict=True)
+            )
             likeness = np.concatenate([trial.likeness for trial in self._trials])
             usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
             explained = float(np.mean([trial.explained for trial in self._trials]))
@@ -235,12 +279,36 @@ class Fitting:
     @property
     def _ensemble_scale(self) -> float:
         """That the scores of single networks are multiplied by; 1 until it was measured."""
-        if not self._checks:
+        if not self._tried or len(self._trials) < self._n_checks:
             return 1.0
-        usual_spread = self._usual_spread
-        scores = [check.scores(usual_spread) for check in self._checks]
-        alone, pair, apart = np.concatenate(scores, axis=1)
-        return ensemble_scale(alone, pair, apart, len(self._trials))
+        weights = self._tried_weights
+        mean, apart = scores_of_mean(self._tried, weights, self._usual_spread)
+        more_even = np.sum(weights**2) - np.sum(self._weights**2)
+        return ensemble_scale(self._square_alone, mean, apart, float(more_even))
+
+    @property
+    def _square_alone(self) -> float:
+        """Mean square of the members' scores, were all spots like those first held out."""
+        n = len(self._readings)
+        squares = [trial.scores(self._usual_spread) ** 2 for trial in self._trials]
+        of_reading = [np.concatenate(squares[i::n]).mean() for i in range(min(n, len(squares)))]
+        harder = [squares[i].mean() / max(of_reading[i % n], TINY) for i in range(self._n_checks)]
+        return float(np.concatenate(squares).mean() * np.mean(harder))
+
+    @property
+    def _tried_weights(self) -> np.ndarray:
+        """(readings,) of what was tried, by its errors."""
+        return error_weights(np.array([trial.errors.mean() for trial in self._tried]))
+
+    @property
+    def _weights(self) -> np.ndarray:
+        """(members,) of the networks that are done, by how well their reading did when tried."""
+        done = np.arange(len(self._trials))
+        if not self._tried:
+            return np.full(len(done), 1 / len(done))
+        of_reading = self._tried_weights
+        weights = of_reading[np.minimum(done % len(self._readings), len(of_reading) - 1)]
+        return weights / weights.sum()
 
     @property
     def _block_scores(self) -> np.ndarray:
@@ -257,7 +325,7 @@ class Fitting:
         self, fold: int, reading: Reading, regularisation: str, stage: str
     ) -> Generator[EpochReport, None, Trial]:
         """Train a network with one fold held out, then place that fold."""
-        noise = NOISES[reading][regularisation]
+        noise = NOISES[reading.form][regularisation]
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
         settings = replace(self._settings, seed=seed)
@@ -312,8 +380,7 @@ class Fitting:
         if self._losses is not None:
             card["losses"] = self._losses._asdict()
         if self._trials:
-            names = self._regularisations.items()
-            card["regularisation"] = {reading: tried[0] for reading, tried in names}
+            card["regularisation"] = dict(self._regularisation)
             card["networks"] = len(self._trials)
             card["ensemble_scale"] = self._ensemble_scale
             errors = np.concatenate([trial.errors for trial in self._trials])

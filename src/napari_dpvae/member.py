@@ -36,12 +36,15 @@ class Member:
         ``lambda``: latent distance per coordinate unit.
     seen
         (r,) bool: the anchors that it was trained on.
+    weight
+        In the mean over the ensemble, against those of the others.
     """
 
     network: Network
     latents: np.ndarray
     scale: float
     seen: np.ndarray
+    weight: float = 1.0
 
     def weights(self) -> dict[str, np.ndarray]:
         """The network's weights by name."""

@@ -50,10 +50,12 @@ def save_model(trained: Trained, path: str | Path) -> None:
     header = {
         "settings": dataclasses.asdict(trained.settings),
         "scales": [member.scale for member in trained.members],
+        "weights": [member.weight for member in trained.members],
         "usual_spread": _null(trained.usual_spread),
         "usual_likeness": [_null(value) for value in trained.usual_likeness],
         "explained": trained.explained,
         "genes": panel.genes.tolist(),
+        "core": panel.n_core,
         "counts": panel.counts,
         "depth": panel.depth,
         "depth_genes": panel.depth_genes.tolist(),
@@ -85,6 +87,7 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
     settings = TrainingSettings(**header["settings"])
     panel = GenePanel(
         genes=np.asarray(header["genes"], str),
+        n_core=header["core"],
         mean=tensors["panel.mean"],
         deviation=tensors["panel.deviation"],
         axes=tensors["panel.axes"],
@@ -95,12 +98,13 @@ def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Tr
     )
     members = tuple(
         Member(
-            _network(tensors, i, settings),
+            _network(tensors, i, settings, panel.n_core),
             tensors[f"reference.latents.{i}"],
             scale,
             tensors[f"reference.seen.{i}"],
+            weight,
         )
-        for i, scale in enumerate(header["scales"])
+        for i, (scale, weight) in enumerate(zip(header["scales"], header["weights"], strict=True))
     )
     low, median = header["usual_likeness"]
     return Trained(
@@ -129,17 +133,16 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _network(tensors: Mapping[str, np.ndarray], i: int, settings: TrainingSettings) -> Network:
+def _network(
+    tensors: Mapping[str, np.ndarray], i: int, settings: TrainingSettings, n_core: int
+) -> Network:
     prefix = f"network.{i}."
     weights = {
         name.removeprefix(prefix): torch.from_numpy(tensor)
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
-    n_genes = tensors["panel.mean"].shape[0]
-    network = Network(
-        n_genes, settings.latent_dim, hidden=settings.hidden, axes=weights.get("axes")
-    )
+    network = Network(n_core, settings.latent_dim, hidden=settings.hidden, axes=weights.get("axes"))
     network.load_state_dict(weights)
     return network.eval()
 

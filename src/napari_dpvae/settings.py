@@ -91,13 +91,21 @@ class TrainingSettings(_Checked):
     )
     genes: int = _setting(
         500,
-        "Size of the gene panel. Fewer genes mean less noise, more genes mean more detail.",
+        "Genes in the core of the panel, which are decoded. Fewer mean less noise, more mean more "
+        "detail.",
         low=2,
+        high=100_000,
+    )
+    wide_genes: int = _setting(
+        2000,
+        "Genes in the whole panel, of which a third of the networks read principal components: "
+        "what many genes say together. No more than the core: there are no others.",
+        low=0,
         high=100_000,
     )
     gene_choice: GeneChoice = _setting(
         "moran",
-        "How the panel is chosen: by spatial autocorrelation (moran) or by variance (hvg).",
+        "How genes are ranked: by spatial autocorrelation (moran) or by variance (hvg).",
     )
     mask: PairMask = _setting(
         "all",
@@ -123,16 +131,17 @@ class TrainingSettings(_Checked):
     members: int = _setting(
         8,
         "Networks in the ensemble, each trained with another part of the reference held out. In "
-        "turn they read genes and principal components, and their placements are averaged: more "
-        "are a little better, and take longer.",
+        "turn they read genes, and principal components of few and of many; those that place their "
+        "parts better weigh more. More are a little better, and take longer.",
         low=2,
         high=50,
     )
     checks: int = _setting(
         2,
-        "Held-out parts, at most one for each member, that two more networks place by a gene panel "
-        "chosen without them: they tell how far off the ensemble is, and place no other cells. 0 "
-        "saves their time; regions are then too narrow with few spots, too wide with many.",
+        "Parts of the reference, of as many as there are members, that are held out first, from "
+        "the choice of genes as well. On them the regularisation is chosen, and what weighs "
+        "more; they tell how far off the ensemble is. 0 saves their time, and some accuracy; "
+        "regions are then too narrow with few spots, too wide with many.",
         low=0,
         high=50,
     )
@@ -146,8 +155,8 @@ class TrainingSettings(_Checked):
     regularisation: Regularisation = _setting(
         "auto",
         "Noise and dropout while training: strong suits few spots, light suits thousands of spots "
-        "with clean signal. auto tries each on a part of the reference held out, and keeps the "
-        "one that places that part better.",
+        "with clean signal. auto tries each on the first checks parts of the reference, and keeps "
+        "what places them best; without checks it is medium.",
     )
     hidden: int = _setting(128, "Units in each of the two hidden layers.", low=2, high=8192)
     alpha1: float = _setting(

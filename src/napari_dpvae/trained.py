@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -194,7 +194,7 @@ class Trained:
         )
 
     def place_chunks(self, cells: Aligned, n_anchors: int, domain: Domain) -> Iterator[Solved]:
-        """Solve cells, each on its own, as the mean over the members; a chunk at a time.
+        """Solve cells, each on its own, as the weighted mean over the members; a chunk at a time.
 
         Parameters
         ----------
@@ -217,8 +217,8 @@ class Trained:
                 strict=True,
             )
             yield Solved(
-                domain.keep_inside(np.mean(points, axis=0)),
-                np.mean(spreads, axis=0),
+                domain.keep_inside(self._mean(points)),
+                self._mean(spreads),
                 self._consensus(latents),
                 self._likeness(cells, rows, latents),
             )
@@ -245,7 +245,7 @@ class Trained:
         parts = []
         for start in range(0, len(x), step):
             rows = slice(start, start + step)
-            likeness = _relative_likeness(x[rows], profiles)
+            likeness = _relative_likeness(x[rows, : self.panel.n_core], profiles)
             parts.append(
                 [
                     member.correct(z[rows], likeness, correction)
@@ -255,12 +255,13 @@ class Trained:
         return [np.concatenate(z) for z in zip(*parts, strict=True)]
 
     def _profiles(self) -> np.ndarray:
-        """(r, n_genes) what each anchor expresses: between what is measured and decoded there.
+        """(r, n_core) what each anchor expresses: between what is measured and decoded there.
 
         What cannot be explained is taken for noise: the more of it, the less the measured counts.
         """
         decoded = np.mean([member.decode(member.latents) for member in self.members], axis=0)
-        profiles: np.ndarray = decoded + self.explained * (self.expression - decoded)
+        measured = self.expression[:, : self.panel.n_core]
+        profiles: np.ndarray = decoded + self.explained * (measured - decoded)
         return profiles
 
     def model_hash(self) -> str:
@@ -276,14 +277,19 @@ class Trained:
         return self.panel.likeness(cells, rows, np.mean(decoded, axis=0))
 
     def _consensus(self, latents: list[np.ndarray]) -> np.ndarray:
-        """Mean over the members, each brought to the first one by its anchors.
+        """Weighted mean over the members, each brought to the first one by its anchors.
 
         Latent spaces that preserve the same distances differ by a similarity transform.
         """
         aligned = [
             similarity.apply(z) for similarity, z in zip(self._to_first(), latents, strict=True)
         ]
-        return np.mean(aligned, axis=0).astype(np.float32)
+        return self._mean(aligned).astype(np.float32)
+
+    def _mean(self, each: Sequence[np.ndarray]) -> np.ndarray:
+        """Over what the members say, by their weights."""
+        weights = [member.weight for member in self.members]
+        return np.asarray(np.average(each, axis=0, weights=weights))
 
     def _to_first(self) -> list[Similarity]:
         first = self.members[0].latents

@@ -65,23 +65,33 @@ class Trial(NamedTuple):
         return conformity_scores(self.errors, self.spreads, usual_spread)
 
 
-class Check(NamedTuple):
-    """A held-out part, placed by its own network, and by two whose genes were chosen without it."""
+def scores_of_mean(
+    trials: list[Trial], weights: np.ndarray, usual_spread: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Conformity scores of what several networks make together of the same held-out spots.
 
-    alone: Trial
-    one: Trial
-    other: Trial
+    Parameters
+    ----------
+    trials
+        Of the networks, two at least.
+    weights
+        Of each in the mean.
+    usual_spread
+        Median spread of cells like the reference's.
 
-    def scores(self, usual_spread: float) -> np.ndarray:
-        """(3, h) of its own network, of the mean of the two, and of how far these are apart."""
-        spreads = (self.one.spreads + self.other.spreads) / 2
-        mean = (self.one.residuals + self.other.residuals) / 2
-        apart = self.one.residuals - self.other.residuals
-        pair = (
-            conformity_scores(np.linalg.norm(vectors, axis=1), spreads, usual_spread)
-            for vectors in (mean, apart)
-        )
-        return np.stack([self.alone.scores(usual_spread), *pair])
+    Returns
+    -------
+    mean, apart
+        (h,) of the weighted mean, and of the standard deviation between the networks.
+    """
+    residuals = np.stack([trial.residuals for trial in trials])
+    spreads = np.average([trial.spreads for trial in trials], axis=0, weights=weights)
+    mean = np.linalg.norm(np.average(residuals, axis=0, weights=weights), axis=1)
+    apart = np.sqrt(residuals.var(axis=0, ddof=1).sum(axis=1))
+    return (
+        conformity_scores(mean, spreads, usual_spread),
+        conformity_scores(apart, spreads, usual_spread),
+    )
 
 
 def assess(member: Member, placing: Member, panel: GenePanel, seen: Spots, unseen: Spots) -> Trial:
@@ -102,15 +112,14 @@ def assess(member: Member, placing: Member, panel: GenePanel, seen: Spots, unsee
     points, spreads = placing.place(latents, seen.coordinates, PlacementSettings().anchors)
     points = NearSpots(seen.coordinates).keep_inside(points)
     decoded = placing.decode(latents)
-    residual = ((unseen.x - decoded) ** 2).sum()
-    total = ((unseen.x - unseen.x.mean(axis=0)) ** 2).sum()
+    measured = unseen.x[:, : panel.n_core]
+    residual = ((measured - decoded) ** 2).sum()
+    total = ((measured - measured.mean(axis=0)) ** 2).sum()
     return Trial(
         member,
         points - unseen.coordinates,
         spreads,
-        row_correlation(
-            unseen.x * panel.deviation + panel.mean, decoded * panel.deviation + panel.mean
-        ),
+        row_correlation(panel.in_units(measured), panel.in_units(decoded)),
         float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
     )
 

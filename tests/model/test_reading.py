@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_dpvae.model.reading import principal_axes
+from napari_dpvae.model.reading import Reading, principal_axes, readings
 
 
 def test_a_gene_that_hardly_varies_has_little_say() -> None:
@@ -23,3 +23,9 @@ def test_expression_that_is_constant_is_read_as_zero() -> None:
     axes = principal_axes(constant, np.ones(40)).numpy()
     assert np.isfinite(axes).all()
     np.testing.assert_array_equal(constant @ axes.T, 0)
+
+
+def test_components_of_the_whole_panel_are_read_where_it_is_more_than_the_core() -> None:
+    core = [Reading("genes", 50), Reading("components", 50)]
+    assert readings(50, 50) == core
+    assert readings(50, 80) == [*core, Reading("components", 80)]

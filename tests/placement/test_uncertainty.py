@@ -6,11 +6,13 @@ import pytest
 from napari_dpvae.placement.uncertainty import (
     OUTSIDE,
     PLACED,
+    PREFERENCE,
     UNCERTAIN,
     anchor_spread,
     conformal_factor,
     conformity_scores,
     ensemble_scale,
+    error_weights,
     has_home,
     region_radius,
     region_status,
@@ -81,26 +83,38 @@ def test_two_kinds_are_told_apart_only_where_there_are_two() -> None:
     assert upper_kind(np.full(5, 0.3), 0.7).all()
 
 
-def test_the_scale_is_that_from_one_network_to_the_ensemble_with_other_genes() -> None:
+@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.8, 0.1, 0.1]])
+def test_the_scale_is_that_from_one_network_to_the_ensemble_with_other_genes(
+    weights: list[float],
+) -> None:
     rng = np.random.default_rng(0)
     n, members, leak = 20_000, 8, 1.3
     common, *own = rng.normal(size=(members + 1, n, 2))
     vectors = leak * (common + own)
-    alone = np.linalg.norm(common + rng.normal(size=(n, 2)), axis=1)
-    pair = np.linalg.norm((vectors[0] + vectors[1]) / 2, axis=1)
-    apart = np.linalg.norm(vectors[0] - vectors[1], axis=1)
+    alone = ((common + rng.normal(size=(n, 2))) ** 2).sum(axis=1).mean()
+    tried = vectors[: len(weights)]
+    mean = np.linalg.norm(np.average(tried, axis=0, weights=weights), axis=1)
+    apart = np.sqrt(tried.var(axis=0, ddof=1).sum(axis=1))
+    more_even = np.sum(np.square(weights)) - 1 / members
     ensemble = np.linalg.norm(vectors.mean(axis=0), axis=1)
-    scale = ensemble_scale(alone, pair, apart, members)
-    measured = np.sqrt((ensemble**2).mean() / (alone**2).mean())
-    assert scale == pytest.approx(measured, rel=0.02)
+    scale = ensemble_scale(alone, mean, apart, more_even)
+    assert scale == pytest.approx(np.sqrt((ensemble**2).mean() / alone), rel=0.02)
     assert scale == pytest.approx(leak * np.sqrt((1 + 1 / members) / 2), rel=0.02)
 
 
 def test_the_scale_is_bounded() -> None:
     ones = np.ones(3)
-    assert ensemble_scale(ones, 9 * ones, ones, 8) == 2
-    assert ensemble_scale(ones, 0 * ones, ones, 8) == 0.5
-    assert ensemble_scale(0 * ones, ones, ones, 8) == 2
+    assert ensemble_scale(1.0, 9 * ones, ones, 0.5) == 2
+    assert ensemble_scale(1.0, 0 * ones, ones, 0.5) == 0.5
+    assert ensemble_scale(0.0, ones, ones, 0.5) == 2
+
+
+def test_weights_sum_to_one_and_favour_the_smaller_error_whatever_the_unit() -> None:
+    weights = error_weights(np.array([2.0, 1.0, 2.0]))
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(weights / weights[1], [2.0**-PREFERENCE, 1, 2.0**-PREFERENCE])
+    np.testing.assert_allclose(error_weights(np.array([2e9, 1e9, 2e9])), weights)
+    np.testing.assert_allclose(error_weights(np.zeros(4)), 0.25)
 
 
 def test_no_region_is_wider_than_the_tissue() -> None:

@@ -18,13 +18,13 @@ def _trunk(n_in: int, hidden: int, dropout: float) -> nn.Sequential:
 class Network(nn.Module):
     """Gaussian VAE on standardised expression.
 
-    Its encoder reads the genes, or their principal components: what many genes say together is less
-    noisy than what each says, and the two err differently.
+    Its encoder reads genes, or their principal components: what many genes say together is less
+    noisy than what each says, and the two err differently. Its decoder gives the panel's core.
 
     Parameters
     ----------
     n_genes
-        Size of the gene panel.
+        Genes decoded: the panel's core.
     latent_dim
         Latent dimensions.
     hidden
@@ -34,7 +34,8 @@ class Network(nn.Module):
     fixed_lambda
         Scale from space to latent; 0 makes it a learned parameter that starts at 1.
     axes
-        (k, n_genes) float32, that the encoder reads the genes by. Not given: genes themselves.
+        (k, n_read) float32, that the encoder reads the panel's first ``n_read`` genes by, which may
+        be more than are decoded. Not given: each decoded gene by itself.
     """
 
     axes: Tensor | None
@@ -50,6 +51,8 @@ class Network(nn.Module):
         axes: Tensor | None = None,
     ) -> None:
         super().__init__()
+        self.n_genes = n_genes
+        self.n_read = n_genes if axes is None else axes.shape[1]
         self.register_buffer("axes", axes)
         self.encoder = _trunk(n_genes if axes is None else len(axes), hidden, dropout)
         self.to_mean = nn.Linear(hidden, latent_dim)
@@ -67,8 +70,9 @@ class Network(nn.Module):
         return self.log_lambda.exp()
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of ``q(z|x)``, each (n, latent_dim), from x (n, n_genes)."""
-        h = self.encoder(x if self.axes is None else x @ self.axes.T)
+        """Mean and log-variance of ``q(z|x)``, each (n, latent_dim), from x (n, n_read or more)."""
+        read = x[:, : self.n_read]
+        h = self.encoder(read if self.axes is None else read @ self.axes.T)
         # Bounded so that one extreme cell cannot overflow exp() and poison the batch.
         return self.to_mean(h), self.to_log_variance(h).clamp(-10.0, 10.0)
 

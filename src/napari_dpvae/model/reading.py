@@ -1,24 +1,40 @@
-"""What an encoder reads: the genes of the panel, or their principal components."""
+"""What an encoder reads of the panel: genes one by one, or their principal components."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-Reading = Literal["genes", "components"]
-READINGS: tuple[Reading, ...] = get_args(Reading)
+Form = Literal["genes", "components"]
+"""Each gene by itself, or what they say together."""
+FORMS: tuple[Form, ...] = get_args(Form)
 
 COMPONENTS = 30
 """Principal components read; all where there are fewer."""
 
 
-def reading_in_turn(i: int) -> Reading:
-    """What the i-th network reads."""
-    return READINGS[i % len(READINGS)]
+class Reading(NamedTuple):
+    """What one network reads."""
+
+    form: Form
+    n_genes: int
+    """So many of the panel's first genes."""
+
+
+def readings(n_core: int, n_genes: int) -> list[Reading]:
+    """What networks read in turn: the core gene by gene, its components, those of the whole panel.
+
+    Parameters
+    ----------
+    n_core, n_genes
+        Genes in the panel's core, and in all of it.
+    """
+    sizes = sorted({n_core, n_genes})
+    return [Reading("genes", n_core), *(Reading("components", size) for size in sizes)]
 
 
 def principal_axes(x: np.ndarray, deviation: np.ndarray) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_dpvae.model.network import Network
 from napari_dpvae.model.objective import distance_preserving, kl_divergence, reconstruction
 from napari_dpvae.model.pairs import Pairs
-from napari_dpvae.model.reading import Reading
+from napari_dpvae.model.reading import Form
 from napari_dpvae.settings import TrainingSettings
 
 
@@ -36,11 +36,11 @@ class Noise:
     """Share of hidden units silenced."""
 
 
-NOISES: dict[Reading, dict[str, Noise]] = {
+NOISES: dict[Form, dict[str, Noise]] = {
     "genes": {"strong": Noise(1.0, 0.3), "medium": Noise(0.3, 0.1), "light": Noise(0.1, 0.0)},
     "components": {"strong": Noise(2.0, 0.4), "medium": Noise(1.0, 0.3), "light": Noise(0.3, 0.1)},
 }
-"""By what is read, and the name of the regularisation: noise averages out in components."""
+"""By the form read, and the name of the regularisation: noise averages out in components."""
 
 
 def find_device(name: str) -> torch.device:
@@ -86,7 +86,7 @@ def train(
     network
         A new network, or a trained one to go on with.
     x
-        Standardised expression, (n, n_genes).
+        Standardised expression, (n, n_read or more): what the network reads, and decodes a part of.
     s
         Coordinates, (n, 2) or (n, 3), scaled by one number for all axes.
     pairs
@@ -96,7 +96,7 @@ def train(
     input_noise
         Standard deviation of the Gaussian noise added to x.
     seen
-        (n, n_genes) 1 where a gene was measured, else 0; measured everywhere if not given.
+        Like x: 1 where a gene was measured, else 0; measured everywhere if not given.
 
     Yields
     ------
@@ -105,8 +105,9 @@ def train(
     """
     device = find_device(settings.device)
     network.to(device)
-    x, s = x.to(device), s.to(device)
-    seen = None if seen is None else seen.to(device)
+    x, s = x[:, : max(network.n_read, network.n_genes)].to(device), s.to(device)
+    decoded = slice(network.n_genes)
+    seen = None if seen is None else seen[:, decoded].to(device)
     rng = np.random.default_rng(settings.seed)
     noise_source = torch.Generator(device).manual_seed(settings.seed)
     n_batches = -(-len(x) // settings.batch_size)
@@ -124,8 +125,10 @@ def train(
         z = mean + draw * (0.5 * log_variance).exp()
         losses = torch.stack(
             [
-                reconstruction(clean, network.decode(z), None if seen is None else seen[batch]),
-                kl_divergence(mean, log_variance, x.shape[1]),
+                reconstruction(
+                    clean[:, decoded], network.decode(z), None if seen is None else seen[batch]
+                ),
+                kl_divergence(mean, log_variance, network.n_genes),
                 distance_preserving(mean, s[batch], network.scale, pairs.block(batch).to(device)),
             ]
         )

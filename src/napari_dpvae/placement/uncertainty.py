@@ -10,6 +10,8 @@ PLACED, UNCERTAIN, OUTSIDE = STATUSES = ("placed", "uncertain", "outside")
 
 UNUSUAL = 0.01
 """Share of held-out spots that are less like their place than any cell that has a home here."""
+PREFERENCE = 4
+"""Power of the inverse error that a network's weight is."""
 APART = 4.0
 """Standard deviations within, between the means of two kinds of cells; halves of one are 2.7."""
 
@@ -80,35 +82,48 @@ def conformal_factor(scores: np.ndarray, probability: float) -> float:
     return float(np.sort(scores)[min(rank, len(scores)) - 1])
 
 
-def ensemble_scale(alone: np.ndarray, pair: np.ndarray, apart: np.ndarray, n: int) -> float:
+def error_weights(errors: np.ndarray) -> np.ndarray:
+    """Weights of the networks in the mean of their placements, (n,), that sum to 1.
+
+    Those that read a tissue in a form that suits it less err more on held-out spots, and networks
+    of one form err alike: the better form is worth more than an equal share.
+
+    Parameters
+    ----------
+    errors
+        (n,) mean errors on held-out spots of the networks that read as each does.
+    """
+    floored = np.maximum(errors, np.finfo(float).tiny)
+    weights: np.ndarray = (floored.min() / floored) ** PREFERENCE
+    return weights / weights.sum()
+
+
+def ensemble_scale(alone: float, mean: np.ndarray, apart: np.ndarray, more_even: float) -> float:
     """How the scores of an ensemble compare with those of its networks on held-out parts.
 
     The ensemble's are lower, as its networks err in different directions; and higher, as held-out
-    spots had a say in the choice of genes, and cells to place have none. Of the mean square of
-    ``pair`` a half of the variance between networks is due to there being two of them, and it would
-    be one n-th of it for n.
+    spots had a say in the choice of genes, and cells to place have none. The mean of networks with
+    weights w keeps ``sum w^2`` of the variance between them; an ensemble of more of them keeps
+    less.
 
     Parameters
     ----------
     alone
-        (h,) conformity scores of held-out spots, placed by the one network that did not see them.
-    pair
-        (h,) of the same spots, placed by the mean of two networks whose genes were chosen without
-        them.
-    apart
-        (h,) distance between the two placements, as a share of the same expected error.
-    n
-        Networks of the ensemble.
+        Mean square of the conformity scores of held-out spots, each placed by the one network of
+        the ensemble that did not see it.
+    mean, apart
+        (h,) of the weighted mean of networks whose genes were chosen without these spots, and of
+        the standard deviation between these networks.
+    more_even
+        The sum of their squared weights, less that of the ensemble's.
 
     Returns
     -------
     float
         Ratio of the root mean squares, between a half and two.
     """
-    between = (apart**2).mean() / 2
-    square = max((pair**2).mean() - between / 2 + between / n, 0.0)
-    usual = max((alone**2).mean(), np.finfo(float).tiny)
-    return float(np.clip(np.sqrt(square / usual), 0.5, 2.0))
+    square = max((mean**2).mean() - (apart**2).mean() * more_even, 0.0)
+    return float(np.clip(np.sqrt(square / max(alone, np.finfo(float).tiny)), 0.5, 2.0))
 
 
 def region_radius(
