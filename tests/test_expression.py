@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from napari_dpvae import expression
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression import LIMIT, GenePanel
 from napari_dpvae.normalisation import TARGET_SUM, holds_counts
@@ -58,6 +59,30 @@ def test_a_cell_is_standardised_alike_whatever_other_cells_are_there(
     np.testing.assert_array_equal(
         panel.standardise(few).x, panel.standardise(phantom.reference).x[7:12]
     )
+
+
+def test_many_cells_are_standardised_as_few_are(
+    panel: GenePanel, phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = [phantom.reference, as_normalised(phantom.query)]
+    whole = [panel.standardise(query) for query in queries]
+    monkeypatch.setattr(expression, "CHUNK", 50)
+    for before, query in zip(whole, queries, strict=True):
+        chunked = panel.standardise(query)
+        assert chunked.statistics == before.statistics
+        np.testing.assert_allclose(chunked.x, before.x, atol=1e-5)
+        np.testing.assert_array_equal(chunked.expressed, before.expressed)
+
+
+def test_a_wide_panel_has_its_core_first_and_measures_the_gap_on_that_alone(
+    panel: GenePanel, phantom: Phantom
+) -> None:
+    wide = GenePanel.choose(phantom.reference, 60, n_wide=200)
+    assert (wide.n_core, len(wide.genes)) == (60, 200)
+    assert wide.genes[:60].tolist() == panel.genes.tolist()
+    core, whole = panel.standardise(phantom.query), wide.standardise(phantom.query)
+    assert whole.gap == core.gap
+    np.testing.assert_allclose(whole.x[:, :60], core.x, atol=1e-5)
 
 
 def test_genes_that_the_reference_lacks_change_nothing(panel: GenePanel, phantom: Phantom) -> None:

@@ -78,7 +78,7 @@ def test_a_query_of_other_genes_is_refused_in_words(
     loaded.session.query = query
     qtbot.mouseClick(loaded.place.place, LEFT)
     idle(loaded.place)
-    assert "genes of the panel are in the query" in loaded.place.status.text()
+    assert "genes of the panel's core are in the query" in loaded.place.status.text()
     assert loaded.session.placed is None
     assert loaded.place.place.isEnabled()
 
