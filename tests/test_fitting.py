@@ -95,6 +95,22 @@ def test_networks_that_read_in_the_better_form_weigh_more(
     assert weights[0] / weights[1] == pytest.approx((components / genes) ** PREFERENCE)
 
 
+def test_stopped_before_the_ensemble_is_begun_the_networks_tried_are_the_model(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    fitting = started(phantom.reference, replace(hasty, checks=1))
+    reports = fitting.epochs()
+    for report in reports:
+        if report.stage == "network 1 of 2":
+            break
+    stopped = fitting.snapshot()
+    assert len(stopped.members) == len(FORMS)
+    assert np.isfinite(stopped.scores).all() and len(stopped.scores) > 100
+    for _ in reports:
+        pass
+    assert len(fitting.snapshot().members) == hasty.members
+
+
 def test_spots_held_out_first_have_no_say_in_the_choice_of_genes(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:

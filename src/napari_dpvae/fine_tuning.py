@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.ensemble import Ensemble
 from napari_dpvae.errors import DataError
 from napari_dpvae.fitting import Fitting
 from napari_dpvae.layout import Layout
@@ -93,8 +94,7 @@ class FineTuning(Fitting):
         """As :meth:`Fitting.snapshot`, for cells like the query's."""
         return replace(super().snapshot(), panel=self._adapted.panel)
 
-    @property
-    def _ensemble_scale(self) -> float:
+    def _scale(self, ensemble: Ensemble) -> float:
         """As it was: no part is held out from the choice of genes any more."""
         return float(self._start.card["ensemble_scale"])
 
@@ -104,8 +104,7 @@ class FineTuning(Fitting):
         weights = np.array([member.weight for member in self._start.members[: len(self._trials)]])
         return weights / weights.sum()
 
-    @property
-    def _block_scores(self) -> np.ndarray:
+    def _block_scores(self, ensemble: Ensemble) -> np.ndarray:
         """As they were: by now all networks have seen all blocks."""
         return self._start.block_scores
 

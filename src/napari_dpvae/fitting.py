@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.ensemble import Ensemble
 from napari_dpvae.expression import GenePanel
 from napari_dpvae.layout import Layout
 from napari_dpvae.member import Member, encode
@@ -20,7 +21,6 @@ from napari_dpvae.model.pairs import Pairs, make_pairs
 from napari_dpvae.model.reading import FORMS, Form, Reading, principal_axes, readings
 from napari_dpvae.model.training import NOISES, Losses, train
 from napari_dpvae.placement.geometry import distance_ratio
-from napari_dpvae.placement.uncertainty import UNUSUAL, ensemble_scale, error_weights
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
 from napari_dpvae.trial import (
@@ -31,14 +31,12 @@ from napari_dpvae.trial import (
     make_blocks,
     make_folds,
     scaled,
-    scores_of_mean,
 )
 
 USUAL_EPOCHS = 150
 MOST_SPOTS = 5000
 """A larger reference is passed over fewer times: a step learns as much from other spots."""
 FEWEST_EPOCHS = 5
-TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,8 @@ class Fitting:
         self._done = 0
         self._losses: Losses | None = None
         self._seen: np.ndarray | None = None
-        self._tried: list[Trial] = []
+        self._stopgap: Trained | None = None
+        self._tried: Ensemble | None = None
         self._trials: list[Trial] = []
         self._block_trials: list[Trial] = []
 
@@ -167,19 +166,22 @@ class Fitting:
         """Choose the regularisations by spots that had no say in the choice of genes."""
         unseen = self._settings.members
         self._read(~self._checked, np.where(self._checked, unseen, -1))
-        errors: dict[Form, dict[str, list[float]]] = {form: {} for form in FORMS}
         tried: list[tuple[Reading, str, Trial]] = []
         for reading in self._readings:
             for name in self._to_try(reading.form):
                 stage = f"trying {reading.form}, {name} regularisation"
                 trial = yield from self._train(unseen, reading, name, stage)
-                errors[reading.form].setdefault(name, []).append(float(trial.errors.mean()))
                 tried.append((reading, name, trial))
-        for form, by_name in errors.items():
-            self._regularisation[form] = min(by_name, key=lambda name: sum(by_name[name]))
-        self._tried = [
-            trial for reading, name, trial in tried if name == self._regularisation[reading.form]
-        ]
+                self._stopgap = self._trained(Ensemble.by_own_errors([t for *_, t in tried]))
+        for form in FORMS:
+            errors = dict.fromkeys(self._to_try(form), 0.0)
+            for reading, name, trial in tried:
+                if reading.form == form:
+                    errors[name] += trial.errors.mean()
+            self._regularisation[form] = min(errors, key=lambda name: errors[name])
+        self._tried = Ensemble.by_own_errors(
+            [trial for reading, name, trial in tried if name == self._regularisation[reading.form]]
+        )
 
     @property
     def _checked(self) -> np.ndarray:
@@ -245,81 +247,68 @@ class Fitting:
         Half-way through its schedule a network is worse than none beside those that are done.
         """
         if self._trials:
-            members = tuple(
-                replace(trial.member, weight=weight)
-                for trial, weight in zip(self._trials, self._weights, strict=True)
-            )
-            likeness = np.concatenate([trial.likeness for trial in self._trials])
-            usual = float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
-            explained = float(np.mean([trial.explained for trial in self._trials]))
-        else:
-            members = (self._member(self._network, self._frame),)
-            explained, usual = 0.0, (np.nan, np.nan)
+            ensemble = Ensemble(self._trials, self._weights)
+            return self._trained(ensemble, self._scale(ensemble))
+        if self._stopgap is not None:
+            return self._stopgap
         return Trained(
             settings=self._settings,
             panel=self._panel,
-            members=members,
+            members=(self._member(self._network, self._frame),),
             coordinates=self._spots.coordinates[self._frame],
             expression=self._spots.x[self._frame],
-            usual_spread=self._usual_spread,
-            scores=self._scores(self._trials) * self._ensemble_scale,
-            block_scores=self._block_scores,
-            usual_likeness=usual,
-            explained=explained,
+            usual_spread=np.nan,
+            scores=np.empty(0),
+            block_scores=np.empty(0),
+            usual_likeness=(np.nan, np.nan),
+            explained=0.0,
             spatial=self._layout.image,
             card=self._card(),
         )
 
-    @property
-    def _usual_spread(self) -> float:
-        """Median anchor spread of held-out spots, in coordinate units; NaN before there are any."""
-        spreads = [trial.spreads for trial in self._trials]
-        return float(np.median(np.concatenate(spreads))) if spreads else np.nan
-
-    @property
-    def _ensemble_scale(self) -> float:
-        """That the scores of single networks are multiplied by; 1 until it was measured."""
-        if not self._tried or len(self._trials) < self._n_checks:
-            return 1.0
-        weights = self._tried_weights
-        mean, apart = scores_of_mean(self._tried, weights, self._usual_spread)
-        more_even = np.sum(weights**2) - np.sum(self._weights**2)
-        return ensemble_scale(self._square_alone, mean, apart, float(more_even))
-
-    @property
-    def _square_alone(self) -> float:
-        """Mean square of the members' scores, were all spots like those first held out."""
-        n = len(self._readings)
-        squares = [trial.scores(self._usual_spread) ** 2 for trial in self._trials]
-        of_reading = [np.concatenate(squares[i::n]).mean() for i in range(min(n, len(squares)))]
-        harder = [squares[i].mean() / max(of_reading[i % n], TINY) for i in range(self._n_checks)]
-        return float(np.concatenate(squares).mean() * np.mean(harder))
-
-    @property
-    def _tried_weights(self) -> np.ndarray:
-        """(readings,) of what was tried, by its errors."""
-        return error_weights(np.array([trial.errors.mean() for trial in self._tried]))
+    def _trained(self, ensemble: Ensemble, scale: float = 1.0) -> Trained:
+        """The model that networks make together, with what their scores are multiplied by."""
+        return Trained(
+            settings=self._settings,
+            panel=self._panel,
+            members=ensemble.members,
+            coordinates=self._spots.coordinates[self._frame],
+            expression=self._spots.x[self._frame],
+            usual_spread=ensemble.usual_spread,
+            scores=ensemble.scores() * scale,
+            block_scores=self._block_scores(ensemble),
+            usual_likeness=ensemble.usual_likeness,
+            explained=ensemble.explained,
+            spatial=self._layout.image,
+            card=self._card()
+            | {
+                "regularisation": dict(self._regularisation),
+                "networks": len(ensemble.trials),
+                "ensemble_scale": scale,
+                "held_out_error": float(ensemble.errors.mean()),
+            },
+        )
 
     @property
     def _weights(self) -> np.ndarray:
         """(members,) of the networks that are done, by how well their reading did when tried."""
         done = np.arange(len(self._trials))
-        if not self._tried:
+        if self._tried is None:
             return np.full(len(done), 1 / len(done))
-        of_reading = self._tried_weights
+        of_reading = self._tried.weights
         weights = of_reading[np.minimum(done % len(self._readings), len(of_reading) - 1)]
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
-    @property
-    def _block_scores(self) -> np.ndarray:
+    def _scale(self, ensemble: Ensemble) -> float:
+        """That the scores of single networks are multiplied by; 1 until it was measured."""
+        n = len(self._readings)
+        if self._tried is None or len(ensemble.trials) < max(n, self._n_checks):
+            return 1.0
+        return ensemble.scale(self._tried, n, self._n_checks)
+
+    def _block_scores(self, ensemble: Ensemble) -> np.ndarray:
         """Of spots whose whole block was held out."""
-        return self._scores(self._block_trials)
-
-    def _scores(self, trials: list[Trial]) -> np.ndarray:
-        """Of the held-out spots of some trials."""
-        usual_spread = self._usual_spread
-        scores = [trial.scores(usual_spread) for trial in trials]
-        return np.concatenate([np.empty(0), *scores])
+        return ensemble.scores(self._block_trials)
 
     def _train(
         self, fold: int, reading: Reading, regularisation: str, stage: str
@@ -379,12 +368,6 @@ class Fitting:
         }
         if self._losses is not None:
             card["losses"] = self._losses._asdict()
-        if self._trials:
-            card["regularisation"] = dict(self._regularisation)
-            card["networks"] = len(self._trials)
-            card["ensemble_scale"] = self._ensemble_scale
-            errors = np.concatenate([trial.errors for trial in self._trials])
-            card["held_out_error"] = float(errors.mean())
         return card
 
 

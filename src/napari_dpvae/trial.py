@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ class Trial(NamedTuple):
 
 
 def scores_of_mean(
-    trials: list[Trial], weights: np.ndarray, usual_spread: float
+    trials: Sequence[Trial], weights: np.ndarray, usual_spread: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Conformity scores of what several networks make together of the same held-out spots.
 
