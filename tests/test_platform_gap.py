@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_dpvae import DPVAE
+from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression import GenePanel
 from napari_dpvae.platform_gap import PlatformGap
@@ -72,3 +72,12 @@ def test_cells_that_lack_genes_are_not_called_outside_for_it(
     assert without[0] < usual[0]
     assert without[1] < usual[1]
     assert (model.place(query).obs["dpvae_status"] == "outside").mean() < 0.1
+
+
+def test_what_networks_weigh_on_spots_does_not_count_across_a_gap(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    trained = DPVAE(hasty, checks=1).fit(phantom.reference).trained
+    for cells, n_weights in ((phantom.reference, 2), (phantom.query, 1)):
+        weighed = trained.weighed_for(trained.align(cells))
+        assert len({member.weight for member in weighed.members}) == n_weights

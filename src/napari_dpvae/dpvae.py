@@ -249,7 +249,8 @@ class DPVAE:
             When the cells lack the panel's genes.
         """
         check_expression(cells, "The data")
-        return self.trained.encode(self.trained.align(cells).x)
+        aligned = self.trained.align(cells)
+        return self.trained.weighed_for(aligned).encode(aligned.x)
 
     def place(
         self,

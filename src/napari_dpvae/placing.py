@@ -53,6 +53,7 @@ def place_steps(
         trained = trained.covered_by(query)
     domain = make_domain(settings.domain, trained.coordinates, outlines)
     aligned = trained.align(query)
+    trained = trained.weighed_for(aligned)
     _report_alignment(aligned, trained.panel.genes)
     solver = trained
     known = known_coordinates(query, known_key, trained.coordinates.shape[1])

@@ -112,6 +112,16 @@ class Trained:
         kin = upper_kind(self.panel.likeness(plain, rows, decoded), least)
         return aligned if kin.all() else self.panel.standardise(query, kin)
 
+    def weighed_for(self, cells: Aligned) -> Trained:
+        """The model with the weights that suit these cells: equal ones across a platform gap.
+
+        The members' own were measured on the reference's spots, and do not tell which of them reads
+        noisier cells better.
+        """
+        if cells.statistics == "reference":
+            return self
+        return replace(self, members=tuple(replace(each, weight=1.0) for each in self.members))
+
     def covered_by(self, query: ad.AnnData) -> Trained:
         """The model for a query that covers the tissue as the reference does.
 
