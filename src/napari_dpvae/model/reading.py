@@ -55,7 +55,8 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray) -> Tensor:
     Tensor
         (k, n_genes) float32.
     """
-    pca = PCA(n_components=min(COMPONENTS, *x.shape), svd_solver="covariance_eigh")
-    pca.fit(x * deviation)
+    # Of more genes than spots the covariances are many, and slow to decompose.
+    solver = "full" if len(x) < x.shape[1] else "covariance_eigh"
+    pca = PCA(n_components=min(COMPONENTS, *x.shape), svd_solver=solver).fit(x * deviation)
     first = max(float(pca.explained_variance_[0]), 1e-12) ** 0.5
     return torch.from_numpy((pca.components_ * deviation / first).astype(np.float32))
