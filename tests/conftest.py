@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -52,18 +53,9 @@ def quick() -> dpv.TrainingSettings:
 
 
 @pytest.fixture(scope="session")
-def hasty() -> dpv.TrainingSettings:
+def hasty(quick: dpv.TrainingSettings) -> dpv.TrainingSettings:
     """Settings for a model whose quality does not matter."""
-    return dpv.TrainingSettings(
-        epochs=2,
-        regularisation="light",
-        genes=40,
-        wide_genes=0,
-        hidden=16,
-        members=2,
-        checks=0,
-        blocks=0,
-    )
+    return replace(quick, epochs=2, genes=40, hidden=16)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Ensemble:
         """(h,) of all held-out spots, in coordinate units."""
         return np.concatenate([trial.errors for trial in self.trials])
 
-    @property
+    @cached_property
     def usual_spread(self) -> float:
         """Median anchor spread of held-out spots, in coordinate units."""
         return float(np.median(np.concatenate([trial.spreads for trial in self.trials])))

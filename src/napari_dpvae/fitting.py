@@ -251,10 +251,14 @@ class Fitting:
             return self._trained(ensemble, self._scale(ensemble))
         if self._stopgap is not None:
             return self._stopgap
+        return self._uncalibrated((self._member(self._network, self._frame),))
+
+    def _uncalibrated(self, members: tuple[Member, ...]) -> Trained:
+        """The model of networks of which held-out spots have not been heard."""
         return Trained(
             settings=self._settings,
             panel=self._panel,
-            members=(self._member(self._network, self._frame),),
+            members=members,
             coordinates=self._spots.coordinates[self._frame],
             expression=self._spots.x[self._frame],
             usual_spread=np.nan,
@@ -268,19 +272,15 @@ class Fitting:
 
     def _trained(self, ensemble: Ensemble, scale: float = 1.0) -> Trained:
         """The model that networks make together, with what their scores are multiplied by."""
-        return Trained(
-            settings=self._settings,
-            panel=self._panel,
-            members=ensemble.members,
-            coordinates=self._spots.coordinates[self._frame],
-            expression=self._spots.x[self._frame],
+        plain = self._uncalibrated(ensemble.members)
+        return replace(
+            plain,
             usual_spread=ensemble.usual_spread,
             scores=ensemble.scores() * scale,
             block_scores=self._block_scores(ensemble),
             usual_likeness=ensemble.usual_likeness,
             explained=ensemble.explained,
-            spatial=self._layout.image,
-            card=self._card()
+            card=plain.card
             | {
                 "regularisation": dict(self._regularisation),
                 "networks": len(ensemble.trials),

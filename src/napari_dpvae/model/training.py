@@ -105,7 +105,7 @@ def train(
     """
     device = find_device(settings.device)
     network.to(device)
-    x, s = x[:, : max(network.n_read, network.n_genes)].to(device), s.to(device)
+    x, s = x[:, : network.n_read].to(device), s.to(device)
     decoded = slice(network.n_genes)
     seen = None if seen is None else seen[:, decoded].to(device)
     rng = np.random.default_rng(settings.seed)
