@@ -352,6 +352,13 @@ def test_checks_scale_the_regions_and_change_no_network(
     np.testing.assert_allclose(checked.scores, scale * plain.scores)
 
 
+def test_two_networks_are_checked_though_there_are_three_readings(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    settings = replace(hasty, members=2, checks=2, wide_genes=90)
+    assert fit(phantom.reference, settings).snapshot().card["ensemble_scale"] != 1
+
+
 def test_regions_make_up_for_genes_that_held_out_spots_helped_to_choose(
     quick: TrainingSettings,
 ) -> None:

@@ -9,29 +9,19 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
-import torch
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.ensemble import Ensemble
 from napari_dpvae.expression import GenePanel
 from napari_dpvae.layout import Layout
-from napari_dpvae.member import Member, encode
+from napari_dpvae.member import Member
 from napari_dpvae.model.network import Network
-from napari_dpvae.model.pairs import Pairs, make_pairs
-from napari_dpvae.model.reading import FORMS, Form, Reading, principal_axes, readings
-from napari_dpvae.model.training import NOISES, Losses, train
-from napari_dpvae.placement.geometry import distance_ratio
+from napari_dpvae.model.reading import FORMS, Form, Reading, readings
+from napari_dpvae.model.training import NOISES, Losses
+from napari_dpvae.network_fit import NetworkFit, new_network
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.trained import Trained
-from napari_dpvae.trial import (
-    BLOCKS,
-    Spots,
-    Trial,
-    assess,
-    make_blocks,
-    make_folds,
-    scaled,
-)
+from napari_dpvae.trial import BLOCKS, Spots, Trial, make_blocks, make_folds
 
 USUAL_EPOCHS = 150
 MOST_SPOTS = 5000
@@ -87,6 +77,7 @@ class Fitting:
 
     _panel: GenePanel
     _spots: Spots
+    _under_way: NetworkFit
 
     def __init__(self, reference: ad.AnnData, settings: TrainingSettings, layout: Layout) -> None:
         dims = reference.obsm[SPATIAL].shape[1]
@@ -218,23 +209,10 @@ class Fitting:
         return (self._spots.sections == self._layout.frame) & self._spots.located
 
     def _new_network(
-        self, fold: int, reading: Reading, seed: int, dropout: float, x: np.ndarray
+        self, fold: int, settings: TrainingSettings, reading: Reading, dropout: float, x: np.ndarray
     ) -> Network:
         """The network to train on x (n, n_genes) with a fold held out."""
-        settings, panel, axes = self._settings, self._panel, None
-        if reading.form == "components":
-            read = slice(reading.n_genes)
-            axes = principal_axes(x[:, read], panel.deviation[read])
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return Network(
-                panel.n_core,
-                settings.latent_dim,
-                hidden=settings.hidden,
-                dropout=dropout,
-                fixed_lambda=settings.fixed_lambda,
-                axes=axes,
-            )
+        return new_network(settings, self._panel, reading, dropout, x)
 
     @property
     def started(self) -> bool:
@@ -251,7 +229,7 @@ class Fitting:
             return self._trained(ensemble, self._scale(ensemble))
         if self._stopgap is not None:
             return self._stopgap
-        return self._uncalibrated((self._member(self._network, self._frame),))
+        return self._uncalibrated((self._under_way.member(),))
 
     def _uncalibrated(self, members: tuple[Member, ...]) -> Trained:
         """The model of networks of which held-out spots have not been heard."""
@@ -301,7 +279,7 @@ class Fitting:
 
     def _scale(self, ensemble: Ensemble) -> float:
         """That the scores of single networks are multiplied by; 1 until it was measured."""
-        n = len(self._readings)
+        n = min(len(self._readings), self._settings.members)
         if self._tried is None or len(ensemble.trials) < max(n, self._n_checks):
             return 1.0
         return ensemble.scale(self._tried, n, self._n_checks)
@@ -317,46 +295,17 @@ class Fitting:
         noise = NOISES[reading.form][regularisation]
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
-        settings = replace(self._settings, seed=seed)
-        self._taken = taken = self._spots.folds != fold
-        part = self._spots.take(taken)
-        centred, self._unit = scaled(part.coordinates, part.sections)
-        network = self._new_network(fold, reading, seed, noise.dropout, part.x)
-        x, s = torch.from_numpy(part.x), torch.from_numpy(np.nan_to_num(centred, copy=False))
-        seen = None if self._seen is None else torch.from_numpy(self._seen[taken])
-        steps = train(network, x, s, self._pairs(taken), settings, noise.inputs, seen)
-        for losses in steps:
-            self._network, self._losses = network, losses
+        settings, taken = replace(self._settings, seed=seed), self._spots.folds != fold
+        network = self._new_network(fold, settings, reading, noise.dropout, self._spots.x[taken])
+        fit = NetworkFit(network, settings, self._panel, self._spots, taken, self._frame)
+        for losses in fit.epochs(noise, self._layout.pairs, self._seen):
+            self._under_way, self._losses = fit, losses
             self._done += 1
             if self._done % settings.epochs:
                 yield EpochReport(stage, self._done, self._total, losses)
-        held_out = self._frame & ~taken
-        trial = assess(
-            self._member(network, self._frame),
-            self._member(network, self._frame & taken),
-            self._panel,
-            self._spots.take(self._frame & taken),
-            self._spots.take(held_out),
-        )
+        trial = fit.trial()
         yield EpochReport(stage, self._done, self._total, losses, float(trial.errors.mean()))
         return trial
-
-    def _pairs(self, taken: np.ndarray) -> Pairs:
-        """The mask over the spots of a boolean mask."""
-        part, given = self._spots.take(taken), self._layout.pairs
-        if given is not None:
-            given = given[taken][:, taken]
-        return make_pairs(self._settings, part.coordinates, part.sections, given)
-
-    def _member(self, network: Network, anchors: np.ndarray) -> Member:
-        """The network trained last, with the spots of a boolean mask as anchors."""
-        spots = self._spots.take(anchors)
-        latents = encode(network, spots.x)
-        scale = float(network.scale.detach()) / self._unit
-        if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
-            # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
-            scale = distance_ratio(latents, spots.coordinates)
-        return Member(network, latents, scale, self._taken[anchors])
 
     def _card(self) -> dict[str, Any]:
         """What a person wants to know of the model; JSON can hold it."""
