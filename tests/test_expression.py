@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from napari_dpvae import expression
+from napari_dpvae import standardising
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.expression import LIMIT, GenePanel
+from napari_dpvae.expression import GenePanel
 from napari_dpvae.normalisation import TARGET_SUM, holds_counts
+from napari_dpvae.standardising import LIMIT
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 
@@ -66,7 +67,7 @@ def test_many_cells_are_standardised_as_few_are(
 ) -> None:
     queries = [phantom.reference, as_normalised(phantom.query)]
     whole = [panel.standardise(query) for query in queries]
-    monkeypatch.setattr(expression, "CHUNK", 50)
+    monkeypatch.setattr(standardising, "CHUNK", 50)
     for before, query in zip(whole, queries, strict=True):
         chunked = panel.standardise(query)
         assert chunked.statistics == before.statistics

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
 
 from napari_dpvae.errors import DataError
 from napari_dpvae.gene_choice import choose_genes
-from napari_dpvae.normalisation import (
-    Matrix,
-    dense,
-    depths,
-    holds_counts,
-    log_expression,
-    log_normalise,
-)
+from napari_dpvae.normalisation import Matrix, dense, depths, holds_counts, log_expression
 from napari_dpvae.platform_gap import FEWEST_CELLS, PlatformGap, measure_gap
 from napari_dpvae.settings import GeneChoice
+from napari_dpvae.standardising import NormalisedCells, standardised, statistics
 
-LIMIT = 10.0
-"""Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
 AXES = 5
 """Principal axes of the reference along which a query's composition may differ from it."""
 FEWEST_SHARED = 10
 """A query must share this many genes of the core, or all of a smaller one."""
-CHUNK = 8192
-"""Cells standardised at once: bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +162,7 @@ class GenePanel:
         self._check_shared(cells, present)
         counts = holds_counts(cells.X)
         depth = self._depth_of(cells) if counts else None
-        values = _Values(cells[:, self.genes[present]].X, depth)
+        values = NormalisedCells(cells[:, self.genes[present]].X, depth)
         mean, deviation = self.mean.copy(), self.deviation.copy()
         judged = np.ones(cells.n_obs, bool) if kin is None else kin
         gap, by_itself = None, counts != self.counts
@@ -280,55 +267,12 @@ class GenePanel:
         )
 
 
-class _Values:
-    """Normalised expression of cells, a chunk at a time: dense, all of it may not fit into memory.
-
-    Parameters
-    ----------
-    x
-        (n, g) as measured.
-    depth
-        (n,) that counts are normalised by; None for values that are normalised.
-    """
-
-    def __init__(self, x: Matrix, depth: np.ndarray | None) -> None:
-        self._x = sparse.csr_matrix(x) if sparse.issparse(x) else x
-        self._depth = depth
-
-    def chunks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Rows, and their (m, g) float64 values."""
-        for start in range(0, self._x.shape[0], CHUNK):
-            rows = slice(start, start + CHUNK)
-            depth = None if self._depth is None else self._depth[rows]
-            yield rows, log_normalise(dense(self._x[rows]), depth)
-
-    def statistics(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation (g,) of the rows of a mask: see :func:`statistics`."""
-        scaler = StandardScaler()
-        for rows, part in self.chunks():
-            if chosen[rows].any():
-                scaler.partial_fit(part[chosen[rows]])
-        return scaler.mean_, np.sqrt(np.where(scaler.var_ > 0, scaler.var_, 1.0))
-
-
 def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(n,) Pearson correlation of each row of a with that of b; 0 for a constant row."""
     a = a - a.mean(axis=1, keepdims=True)
     b = b - b.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
-
-
-def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (1 where a gene is constant) of each column, float64."""
-    deviation = values.std(axis=0)
-    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
-
-
-def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Values (n, g) in deviations from the mean, within the limit."""
-    clipped: np.ndarray = np.clip((values - mean) / deviation, -LIMIT, LIMIT)
-    return clipped
 
 
 def _principal_axes(x: np.ndarray) -> np.ndarray:

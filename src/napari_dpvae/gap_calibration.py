@@ -7,11 +7,12 @@ from dataclasses import replace
 import anndata as ad
 import numpy as np
 
-from napari_dpvae.expression import Aligned, GenePanel, standardised, statistics
+from napari_dpvae.expression import Aligned, GenePanel
 from napari_dpvae.normalisation import dense, log_normalise
 from napari_dpvae.placement.domain import NearSpots
 from napari_dpvae.placement.uncertainty import conformity_scores
 from napari_dpvae.settings import PlacementSettings
+from napari_dpvae.standardising import standardised, statistics
 from napari_dpvae.trained import Solved, Trained
 
 MOST_SPOTS = 2000
