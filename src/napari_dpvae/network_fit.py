@@ -49,8 +49,7 @@ class NetworkFit:
     ) -> None:
         self._network, self._settings, self._panel = network, settings, panel
         self._spots, self._taken, self._frame = spots, taken, frame
-        part = spots.take(taken)
-        self._centred, self._unit = scaled(part.coordinates, part.sections)
+        self._centred, self._unit = scaled(spots.coordinates[taken], spots.sections[taken])
 
     def epochs(
         self, noise: Noise, given: sparse.csr_array | None, seen: np.ndarray | None
