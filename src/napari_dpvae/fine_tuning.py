@@ -109,6 +109,6 @@ class FineTuning(Fitting):
         return self._start.block_scores
 
     def _new_network(
-        self, fold: int, settings: TrainingSettings, reading: Reading, dropout: float, x: np.ndarray
+        self, fold: int, settings: TrainingSettings, reading: Reading, dropout: float
     ) -> Network:
         return copy.deepcopy(self._start.members[fold].network)

@@ -209,9 +209,10 @@ class Fitting:
         return (self._spots.sections == self._layout.frame) & self._spots.located
 
     def _new_network(
-        self, fold: int, settings: TrainingSettings, reading: Reading, dropout: float, x: np.ndarray
+        self, fold: int, settings: TrainingSettings, reading: Reading, dropout: float
     ) -> Network:
-        """The network to train on x (n, n_genes) with a fold held out."""
+        """The network to train with a fold held out."""
+        x = self._spots.x[self._spots.folds != fold]
         return new_network(settings, self._panel, reading, dropout, x)
 
     @property
@@ -296,7 +297,7 @@ class Fitting:
         # Seeds of neighbouring runs must not share members.
         seed = int(np.random.SeedSequence([self._settings.seed, fold]).generate_state(1)[0]) >> 1
         settings, taken = replace(self._settings, seed=seed), self._spots.folds != fold
-        network = self._new_network(fold, settings, reading, noise.dropout, self._spots.x[taken])
+        network = self._new_network(fold, settings, reading, noise.dropout)
         fit = NetworkFit(network, settings, self._panel, self._spots, taken, self._frame)
         for losses in fit.epochs(noise, self._layout.pairs, self._seen):
             self._under_way, self._losses = fit, losses
