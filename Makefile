@@ -28,6 +28,7 @@ test: lint types tests
 lint: setup
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari_dpvae
 	$(BIN)/pip check
 

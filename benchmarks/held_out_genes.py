@@ -23,7 +23,7 @@ from benchmarks.standing import OURS
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import held_out_gene_correlation
-from napari_dpvae.normalisation import log_normalise
+from napari_dpvae.expression.normalise import log_normalise
 
 FOLDS = 4
 NEIGHBOURS = 5

@@ -21,7 +21,7 @@ from benchmarks.cases import Case
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import measure
-from napari_dpvae.spacing import spot_distance
+from napari_dpvae.geometry.spacing import spot_distance
 
 COPIES, KEPT = 8, 0.7
 EPOCHS = (0, 150)

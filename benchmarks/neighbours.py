@@ -19,7 +19,7 @@ from spatialdata import SpatialData
 
 import napari_dpvae as dpv
 from napari_dpvae.data.spatial_data import INSTANCE, REGION, to_spatialdata
-from napari_dpvae.viewer.picture import SETTLE_MS, write_picture
+from napari_dpvae.viewer.canvas.picture import SETTLE_MS, write_picture
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "napari-spatialdata.png"
 LAYERS = {"placed cells": "placed_cells", "reference spots": "reference_spots"}

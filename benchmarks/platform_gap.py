@@ -22,9 +22,9 @@ from benchmarks.quality import STATED
 from napari_dpvae import DPVAE, make_phantom
 from napari_dpvae.data.keys import RADIUS, SPATIAL
 from napari_dpvae.data.read import read_reference
-from napari_dpvae.gap_calibration import scores_across_gap
-from napari_dpvae.normalisation import dense
-from napari_dpvae.placement.uncertainty import conformal_factor, region_radius
+from napari_dpvae.data.values import dense
+from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.uncertainty.conformal import conformal_factor, region_radius
 
 TABLE = Path(__file__).parent / "results" / "platform_gap.csv"
 CELLS_PER_SPOT = 6

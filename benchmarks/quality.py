@@ -22,7 +22,7 @@ from benchmarks.standing import OURS, VANILLA, summary
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.evaluation.metrics import measure
-from napari_dpvae.placement.alignment import fit_similarity
+from napari_dpvae.geometry.alignment import fit_similarity
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = {OURS: {}, VANILLA: {"alpha2": 0.0, "blocks": 0}}

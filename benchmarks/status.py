@@ -20,7 +20,7 @@ from benchmarks.cases import DATA, SECTIONS
 from napari_dpvae import DPVAE, read_reference
 from napari_dpvae.data.keys import LIKENESS, STATUS
 from napari_dpvae.evaluation.hold_out import split_spots
-from napari_dpvae.placement.uncertainty import OUTSIDE
+from napari_dpvae.uncertainty.status import OUTSIDE
 
 MIXTURES = (
     ("C2", "MOB1"),

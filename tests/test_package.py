@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,33 +14,6 @@ import napari_dpvae
 SOURCE = Path(napari_dpvae.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
-SCREEN = {"napari", "qtpy", "magicgui", "superqt", "pyqtgraph", "PyQt6", "PySide6"}
-
-
-def imported(node: ast.AST) -> Iterator[str]:
-    """Full names of the modules that a node imports."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        assert node.level == 0, "imports are absolute"
-        yield node.module or ""
-
-
-def at_import(tree: ast.Module) -> Iterator[str]:
-    """What importing a module imports: not what is within functions or for type checkers."""
-    todo: list[ast.AST] = [tree]
-    while todo:
-        node = todo.pop()
-        yield from imported(node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        todo += ast.iter_child_nodes(node)
-
-
-def everywhere(tree: ast.Module) -> set[str]:
-    return {name for node in ast.walk(tree) for name in imported(node)}
 
 
 def name_of(path: Path) -> str:
@@ -50,53 +22,6 @@ def name_of(path: Path) -> str:
 
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_the_viewer_knows_qt_and_napari(path: Path) -> None:
-    if name_of(path).startswith("viewer/"):
-        return
-    tree = parsed(path)
-    # The command line opens the window, but only when asked to.
-    cli = name_of(path).startswith("cli/")
-    names = set(at_import(tree)) if cli else everywhere(tree)
-    assert not {name.split(".")[0] for name in names} & SCREEN
-    if not cli:
-        assert not {name for name in names if name.startswith("napari_dpvae.viewer")}
-
-
-FLOORS = {
-    "model/": ("data", "expression", "fitting", "trained", "dpvae", "placement", "evaluation"),
-    "placement/": ("data", "expression", "fitting", "trained", "dpvae", "model", "evaluation"),
-    "data/": ("expression", "fitting", "trained", "dpvae", "placement", "model", "evaluation"),
-    "expression.py": ("fitting", "trained", "dpvae", "placement", "evaluation"),
-    "trained.py": ("fitting", "dpvae", "evaluation"),
-    "fitting.py": ("dpvae", "evaluation"),
-    "evaluation/metrics.py": ("dpvae", "data", "model", "trained", "fitting"),
-}
-ALLOWED = {("model/checkpoint.py", "napari_dpvae.data.write")}
-"""A model file is written as whole as any other."""
-
-
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_room_imports_only_from_floors_below_it(path: Path) -> None:
-    name = name_of(path)
-    above = [room for start, rooms in FLOORS.items() if name.startswith(start) for room in rooms]
-    used = {module for module in everywhere(parsed(path)) if (name, module) not in ALLOWED}
-    bad = {
-        module
-        for module in used
-        for room in above
-        if f"{module}.".startswith(f"napari_dpvae.{room}.")
-    }
-    assert not bad
-
-
-@pytest.mark.parametrize("room", ["model", "placement"])
-def test_tensors_and_arrays_do_not_know_anndata(room: str) -> None:
-    for path in (SOURCE / room).rglob("*.py"):
-        roots = {name.split(".")[0] for name in everywhere(parsed(path))}
-        assert not roots & {"anndata", "scanpy", "squidpy", "pandas"}, path.name
 
 
 def loaded_after(statement: str) -> set[str]:

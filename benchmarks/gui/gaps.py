@@ -13,8 +13,8 @@ from scipy import sparse
 
 from benchmarks.cases import DATA
 from napari_dpvae.data.read import read_query, read_reference
-from napari_dpvae.viewer.widgets.dock import DpvaeDock
-from napari_dpvae.viewer.widgets.step import Step
+from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.step import Step
 
 TICK_MS = 10
 AFTERWARDS_MS = 3000

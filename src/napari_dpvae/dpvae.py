@@ -16,15 +16,15 @@ from napari_dpvae.data.checks import (
     check_reference,
     known_coordinates,
 )
+from napari_dpvae.data.layout import Layout
 from napari_dpvae.errors import DataError
-from napari_dpvae.fine_tuning import FineTuning
-from napari_dpvae.fitting import EpochReport, Fitting
-from napari_dpvae.layout import Layout
-from napari_dpvae.model_file import load_model, save_model
-from napari_dpvae.placing import place_steps
+from napari_dpvae.model.file import load_model, save_model
+from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.place import place_steps
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
-from napari_dpvae.trained import Trained
+from napari_dpvae.training.fine_tuning import FineTuning
+from napari_dpvae.training.fitting import EpochReport, Fitting
 
 
 class DPVAE:

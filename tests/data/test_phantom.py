@@ -17,7 +17,7 @@ from napari_dpvae.data.phantom import (
     sample_folder,
     write_phantom,
 )
-from napari_dpvae.placement.domain import spot_distance
+from napari_dpvae.geometry.domain import spot_distance
 
 
 def test_the_same_seed_grows_the_same_tissue(phantom: Phantom) -> None:

@@ -14,7 +14,8 @@ from napari_dpvae import DPVAE, TrainingSettings, evaluate, read_reference
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.experiments import EvaluationReport, evaluate_steps
 from napari_dpvae.evaluation.hold_out import SpotSplit, hold_out, split_spots
-from napari_dpvae.evaluation.metrics import diagonal, measure, measure_regions
+from napari_dpvae.evaluation.metrics import measure, measure_regions
+from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.steps import drain
 
 Refuses = Callable[[str], AbstractContextManager[None]]

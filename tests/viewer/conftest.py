@@ -11,7 +11,7 @@ from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QSettings
 
-from napari_dpvae.viewer.widgets.dock import DpvaeDock
+from napari_dpvae.viewer.dock.dock import DpvaeDock
 
 WAIT_MS = 60_000
 

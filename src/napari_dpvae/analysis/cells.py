@@ -12,7 +12,7 @@ from sklearn.neighbors import kneighbors_graph
 
 from napari_dpvae.data.keys import SPATIAL, STATUS
 from napari_dpvae.errors import DataError
-from napari_dpvae.placement.uncertainty import OUTSIDE
+from napari_dpvae.uncertainty.status import OUTSIDE
 
 NEIGHBOURS = 6
 """Of each cell, over which it is asked what lies beside what."""

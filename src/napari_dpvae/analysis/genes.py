@@ -8,7 +8,7 @@ import pandas as pd
 
 from napari_dpvae.analysis.cells import Answer, answer_table, belonging, neighbours
 from napari_dpvae.errors import DataError
-from napari_dpvae.normalisation import log_expression
+from napari_dpvae.expression.normalise import log_expression
 
 BLOCK = 200
 """Genes at a time, so that a long question can be stopped."""

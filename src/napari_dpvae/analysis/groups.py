@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
-from napari_dpvae.normalisation import log_expression
+from napari_dpvae.expression.normalise import log_expression
 
 FEWEST = 2
 """Cells of a group that can be compared."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from napari_dpvae.analysis.cells import Answer, answer_table, neighbours, sort_answer, typed
 from napari_dpvae.errors import DataError
-from napari_dpvae.normalisation import log_expression
+from napari_dpvae.expression.normalise import log_expression
 
 MOST_COMPARED = 20_000
 """Cells that are compared all with all; more are drawn by lot, and the note says so."""

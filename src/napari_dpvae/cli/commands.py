@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_dpvae.dpvae import DPVAE
-    from napari_dpvae.fitting import EpochReport
+    from napari_dpvae.training.fitting import EpochReport
 
 MEASURES = (
     "procrustes",
@@ -152,7 +152,7 @@ def view(options: Any) -> None:
     placed = read_placed(options.placed)
     reference = read_reference(options.reference) if options.reference else None
     _check_display()
-    from napari_dpvae.viewer.view import view
+    from napari_dpvae.viewer.open import view
 
     _show(view(placed, reference, gene=options.gene), options.screenshot)
 
@@ -174,8 +174,8 @@ def demo(options: Any) -> None:
     for name, value in measure(true, placed.obsm["spatial"]).items():
         print(f"  {name:30s} {value:10.4f}")
     _check_display()
-    from napari_dpvae.viewer.view import view
-    from napari_dpvae.viewer.widgets.dock import DpvaeDock
+    from napari_dpvae.viewer.dock.dock import DpvaeDock
+    from napari_dpvae.viewer.open import view
 
     viewer = view(placed, phantom.reference, gene=model.genes[0])
     dock = DpvaeDock(viewer)
@@ -192,7 +192,7 @@ def _show(viewer: Viewer, screenshot: str | None) -> None:
     if screenshot is None:
         napari.run()
         return
-    from napari_dpvae.viewer.picture import write_picture
+    from napari_dpvae.viewer.canvas.picture import write_picture
 
     viewer.window.resize(1500, 900)
     write_picture(viewer, screenshot)

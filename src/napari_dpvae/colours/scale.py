@@ -8,7 +8,8 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.normalisation import holds_counts, log_normalise
+from napari_dpvae.data.values import holds_counts
+from napari_dpvae.expression.normalise import log_normalise
 
 
 class Limits(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.normalisation import holds_counts
+from napari_dpvae.data.values import holds_counts
 
 FEW_SPOTS = 100
 FEW_GENES = 50

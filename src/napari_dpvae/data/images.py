@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.spacing import spot_distance
+from napari_dpvae.geometry.spacing import spot_distance
 
 MOST_MEASURED = 50_000
 """Neighbours of more spots take seconds to find: they are taken to lie evenly."""

@@ -15,9 +15,9 @@ from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.evaluation.hold_out import Split, hold_out
 from napari_dpvae.evaluation.metrics import measure, measure_regions
-from napari_dpvae.fitting import EpochReport
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
+from napari_dpvae.training.fitting import EpochReport
 
 
 class EvaluationReport(NamedTuple):

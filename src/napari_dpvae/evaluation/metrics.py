@@ -9,7 +9,8 @@ from scipy.stats import rankdata, spearmanr
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from napari_dpvae.placement.alignment import fit_similarity
+from napari_dpvae.geometry.alignment import fit_similarity
+from napari_dpvae.geometry.spacing import diagonal
 
 
 def procrustes_disparity(true: np.ndarray, placed: np.ndarray) -> float:
@@ -91,11 +92,6 @@ def localisation_errors(true: np.ndarray, placed: np.ndarray) -> np.ndarray:
     """(n,) distance of each cell from its truth, in coordinate units."""
     errors: np.ndarray = np.linalg.norm(true - placed, axis=1)
     return errors
-
-
-def diagonal(coordinates: np.ndarray) -> float:
-    """Diagonal of the bounding box of coordinates (n, d), in coordinate units."""
-    return float(np.linalg.norm(np.ptp(coordinates, axis=0)))
 
 
 def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""The network and its training; tensors only."""
+"""What a trained model is, and its file."""

@@ -1,1 +1,1 @@
-"""From latent distances to coordinates; arrays only."""
+"""A query through a model: aligned, encoded, solved, calibrated."""

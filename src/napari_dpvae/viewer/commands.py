@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari import Viewer
 
 if TYPE_CHECKING:
-    from napari_dpvae.viewer.widgets.dock import DpvaeDock
+    from napari_dpvae.viewer.dock.dock import DpvaeDock
 
 PLUGIN, WIDGET = "napari-dpvae", "Place dissociated cells"
 """As in the manifest."""

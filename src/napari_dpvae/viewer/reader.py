@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_dpvae.data.keys import DPVAE
 from napari_dpvae.data.read import read_reference
-from napari_dpvae.viewer.layers import LayerData, image_layers, placed_layer, reference_layer
+from napari_dpvae.viewer.canvas.layers import LayerData, image_layers, placed_layer, reference_layer
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:

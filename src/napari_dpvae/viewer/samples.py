@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_dpvae.data.phantom import read_phantom
-from napari_dpvae.viewer.layers import LayerData, image_layers, reference_layer
+from napari_dpvae.viewer.canvas.layers import LayerData, image_layers, reference_layer
 
 
 def phantom_layers() -> list[LayerData]:

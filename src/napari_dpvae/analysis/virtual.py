@@ -1,0 +1,105 @@
+"""Virtual in situ: genes of the placed cells drawn on the tissue, also those it never measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.neighbors import NearestNeighbors
+
+from napari_dpvae.data.keys import RADIUS, REACH, SPATIAL, STANDARD_ERROR, STATUS
+from napari_dpvae.errors import DataError
+from napari_dpvae.expression.normalise import log_expression
+from napari_dpvae.uncertainty.status import OUTSIDE
+
+VIRTUAL = "virtual, from the placed cells"
+"""How a gene that the reference lacks is named where it is shown."""
+NEIGHBOURS = 15
+"""Placed cells that each target takes its expression from."""
+
+
+def virtual_expression(
+    placed: ad.AnnData,
+    genes: Sequence[str],
+    *,
+    at: ad.AnnData | np.ndarray,
+    neighbours: int = NEIGHBOURS,
+) -> ad.AnnData:
+    """Expression at given places, from the placed cells around them.
+
+    Each target takes the weighted mean of its nearest placed cells. A cell weighs
+    ``1 / (h^2 + r^2)``, where ``r`` is the radius of its region and ``h`` the distance of the
+    farthest cell taken: cells whose place is in doubt say less. Cells outside the reference say
+    nothing.
+
+    Parameters
+    ----------
+    placed
+        From :meth:`napari_dpvae.DPVAE.place`: counts, or normalised values.
+    genes
+        Of the placed cells, whether or not the reference has them.
+    at
+        Where: the reference (its spots), or coordinates (t, 2 or 3) such as a grid's.
+    neighbours
+        Cells per target.
+
+    Returns
+    -------
+    anndata.AnnData
+        Targets by genes. ``X`` is the mean of log-normalised expression (of values as they are
+        if the cells do not hold counts); ``layers["standard_error"]`` its standard error, from the
+        spread among the cells; ``obs["dpvae_reach"]`` the distance to the farthest cell taken,
+        in coordinate units, which is large where no cell was placed.
+
+    Raises
+    ------
+    DataError
+        When a gene is not among the placed cells', or fewer than two cells belong here.
+    """
+    unknown = [gene for gene in genes if gene not in placed.var_names]
+    if unknown:
+        raise DataError(f"The placed cells have no gene '{unknown[0]}': check its spelling.")
+    cells = placed
+    if STATUS in placed.obs:
+        cells = placed[placed.obs[STATUS].to_numpy() != OUTSIDE]
+    if cells.n_obs < 2:
+        raise DataError(
+            "Fewer than two placed cells belong to the reference: there is nothing to draw from."
+        )
+    targets = np.asarray(at.obsm[SPATIAL] if isinstance(at, ad.AnnData) else at, float)
+    weights, reach = _weights(cells, targets, neighbours)
+    x = log_expression(cells, genes)
+    mean = (weights @ x).toarray()
+    variance = np.maximum((weights @ x.power(2)).toarray() - mean**2, 0.0)
+    # Effective number of cells (Kish 1965); one less makes the variance unbiased.
+    effective = 1.0 / np.asarray(weights.power(2).sum(axis=1)).reshape(-1, 1)
+    names = at.obs_names if isinstance(at, ad.AnnData) else map(str, range(len(targets)))
+    virtual = ad.AnnData(
+        mean.astype(np.float32),
+        obs=pd.DataFrame({REACH: reach}, index=pd.Index(names, dtype=str)),
+        var=pd.DataFrame(index=pd.Index(genes, dtype=str)),
+    )
+    error = np.sqrt(variance / np.maximum(effective - 1.0, 1e-12))
+    virtual.layers[STANDARD_ERROR] = error.astype(np.float32)
+    virtual.obsm[SPATIAL] = targets
+    return virtual
+
+
+def _weights(
+    cells: ad.AnnData, targets: np.ndarray, neighbours: int
+) -> tuple[sparse.csr_array, np.ndarray]:
+    """Share of each cell in each target, (t, n), and the reach of each target, (t,)."""
+    k = min(neighbours, cells.n_obs)
+    finder = NearestNeighbors(n_neighbors=k).fit(np.asarray(cells.obsm[SPATIAL], float))
+    distances, indices = finder.kneighbors(targets)
+    reach = distances[:, -1]
+    radius = cells.obs[RADIUS].to_numpy(float) if RADIUS in cells.obs else np.zeros(cells.n_obs)
+    doubt = np.nan_to_num(radius)[indices] ** 2 + reach[:, None] ** 2
+    share = 1.0 / np.maximum(doubt, np.finfo(float).tiny)
+    share /= share.sum(axis=1, keepdims=True)
+    starts = np.arange(0, indices.size + 1, k)
+    shape = (len(targets), cells.n_obs)
+    return sparse.csr_array((share.ravel(), indices.ravel(), starts), shape=shape), reach

@@ -1,0 +1,205 @@
+"""A figure for print of spots and placed cells: histology, colour bar in real units, scale bar."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from napari_dpvae.analysis.virtual import VIRTUAL, virtual_expression
+from napari_dpvae.colours.categories import category_codes, category_colours, is_numeric
+from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
+from napari_dpvae.data.images import spot_size
+from napari_dpvae.data.keys import SPATIAL, STATUS
+from napari_dpvae.data.write import replacing
+from napari_dpvae.errors import DataError
+from napari_dpvae.figure.panel import Part, draw_cells, draw_image, finish, view_box
+from napari_dpvae.uncertainty.status import OUTSIDE, STATUSES
+
+FORMATS = (".png", ".svg", ".pdf")
+INCHES = 6.0
+"""Width of a panel."""
+DOTS_PER_INCH = 300
+GREY = (0.6, 0.6, 0.6, 1.0)
+
+
+def draw_figure(
+    placed: ad.AnnData | None = None,
+    reference: ad.AnnData | None = None,
+    *,
+    gene: str | None = None,
+    column: str | None = None,
+    limits: Limits = USUAL,
+    colormap: str = "viridis",
+    statuses: Collection[str] = STATUSES,
+    hidden: Collection[str] = (),
+    side_by_side: bool = False,
+    title: str | None = None,
+    microns_per_unit: float | None = None,
+) -> Figure:
+    """Draw spots and placed cells of a slice over the histology.
+
+    Parameters
+    ----------
+    placed, reference
+        Either, or both.
+    gene, column
+        What colours them: a gene, or a column of ``obs`` with numbers or categories.
+    limits, colormap
+        Of the colour scale of numbers.
+    statuses
+        Placed cells of these kinds are drawn.
+    hidden
+        Categories that are not.
+    side_by_side
+        Placed cells and reference in a panel each.
+    title
+        What colours the cells if not given.
+    microns_per_unit
+        For a scale bar in micrometres; else it is in coordinate units.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not shown: see :func:`write_figure`.
+
+    Raises
+    ------
+    DataError
+        For a volume, or when there is nothing to draw.
+    """
+    data = [cells for cells in (reference, placed) if cells is not None]
+    if not data:
+        raise DataError("There is nothing to draw: give placed cells, or a reference.")
+    if any(cells.obsm[SPATIAL].shape[1] != 2 for cells in data):
+        raise DataError("A figure is drawn of a slice only: take a screenshot of a volume.")
+    together = [data] if not side_by_side else [[cells] for cells in data]
+    width, height = np.ptp(view_box(data[0]), axis=0)
+    size = (INCHES * len(together) + 1, INCHES * height / width + 1)
+    figure = Figure(figsize=size, layout="compressed")
+    panels = figure.subplots(1, len(together), squeeze=False)[0]
+    parts, scales, legend = _coloured(placed, reference, gene, column, limits, colormap)
+    for axes, shown in zip(panels, together, strict=True):
+        draw_image(axes, data[0])
+        for cells, colours in zip(data, parts, strict=True):
+            if any(cells is one for one in shown):
+                drawn = _visible(cells, statuses, hidden, column)
+                draw_cells(axes, Part(cells, _size(cells, data), colours, drawn))
+        finish(axes, data[0], microns_per_unit)
+        if side_by_side:
+            axes.set_title("placed cells" if shown[0] is placed else "reference", fontsize=10)
+    figure.suptitle(title if title is not None else gene or column or "")
+    for unit, ends in scales.items():
+        bar = ScalarMappable(Normalize(*ends), colormap)
+        figure.colorbar(bar, ax=list(panels), label=unit, shrink=0.8, aspect=30)
+    _add_legend(figure, {n: c for n, c in legend.items() if n not in hidden}, column, placed)
+    return figure
+
+
+def _add_legend(
+    figure: Figure,
+    colours: dict[str, np.ndarray],
+    column: str | None,
+    placed: ad.AnnData | None,
+) -> None:
+    """Name the categories' colours, and the crosses."""
+    marks: list[Artist] = [Patch(color=to_hex(tuple(c)), label=name) for name, c in colours.items()]
+    if placed is not None and STATUS in placed.obs and (placed.obs[STATUS] == OUTSIDE).any():
+        marks.append(
+            Line2D([], [], color="black", marker="x", ls="none", label="outside the reference")
+        )
+    if marks:
+        figure.legend(
+            handles=marks,
+            loc="outside right upper" if colours else "outside lower right",
+            frameon=False,
+            title=column if colours else None,
+        )
+
+
+def write_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure as ``.png``, ``.svg`` or ``.pdf``.
+
+    Raises
+    ------
+    DataError
+        For another suffix, or a folder that cannot be written.
+    """
+    if Path(path).suffix not in FORMATS:
+        raise DataError(f"Cannot write {path}: give it the suffix {', '.join(FORMATS)}.")
+    with replacing(path) as scratch:
+        figure.savefig(scratch, dpi=DOTS_PER_INCH, bbox_inches="tight")
+
+
+def _coloured(
+    placed: ad.AnnData | None,
+    reference: ad.AnnData | None,
+    gene: str | None,
+    column: str | None,
+    limits: Limits,
+    colormap: str,
+) -> tuple[list[np.ndarray], dict[str, tuple[float, float]], dict[str, np.ndarray]]:
+    """(n, 4) colours of the reference and the placed cells; the scales by unit; the legend."""
+    data = [cells for cells in (reference, placed) if cells is not None]
+    holders = [cells for cells in data if column in cells.obs]
+    if holders and not is_numeric(holders[0].obs[column]):
+        legend = category_colours(holders, str(column))
+        table = np.vstack([*legend.values(), GREY])
+        found = [
+            table[category_codes(c.obs[column], list(legend))]
+            if column in c.obs
+            else np.tile(GREY, (c.n_obs, 1))
+            for c in data
+        ]
+        return found, {}, legend
+    values = [_numbers(cells, placed, gene, column) for cells in data]
+    scales = {
+        unit: colour_limits(*(v for u, v in filter(None, values) if u == unit), limits=limits)
+        for unit in dict.fromkeys(own[0] for own in values if own)
+    }
+    colours = [
+        np.tile(GREY, (cells.n_obs, 1))
+        if own is None
+        else ScalarMappable(Normalize(*scales[own[0]]), colormap).to_rgba(own[1])
+        for cells, own in zip(data, values, strict=True)
+    ]
+    return colours, scales, {}
+
+
+def _numbers(
+    cells: ad.AnnData, placed: ad.AnnData | None, gene: str | None, column: str | None
+) -> tuple[str, np.ndarray] | None:
+    """Unit and values (n,) that colour cells on a scale."""
+    if gene is not None and gene in cells.var_names:
+        expression = Expression(cells)
+        return expression.unit, np.asarray(expression.values(gene))
+    if gene is not None and placed is not None and gene in placed.var_names:
+        return VIRTUAL, np.asarray(virtual_expression(placed, [gene], at=cells).X).ravel()
+    if column in cells.obs:
+        return str(column), cells.obs[column].to_numpy(float)
+    return None
+
+
+def _visible(
+    cells: ad.AnnData, statuses: Collection[str], hidden: Collection[str], column: str | None
+) -> np.ndarray:
+    """(n,) bool: cells whose status and category are drawn."""
+    drawn = np.ones(cells.n_obs, bool)
+    if STATUS in cells.obs:
+        drawn &= cells.obs[STATUS].isin(statuses).to_numpy()
+    if hidden and column in cells.obs:
+        drawn &= ~cells.obs[column].astype(str).isin(hidden).to_numpy()
+    return drawn
+
+
+def _size(cells: ad.AnnData, data: list[ad.AnnData]) -> float:
+    """Spots of their true size, and placed cells a little smaller."""
+    return spot_size(data[0]) * (1.0 if cells is data[0] and len(data) > 1 else 0.6)

@@ -1,0 +1,1 @@
+"""Distance geometry on arrays: neighbours, anchors, alignment, domain."""

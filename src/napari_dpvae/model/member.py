@@ -1,0 +1,149 @@
+"""One network of the ensemble, with the anchors in its latent space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.spatial.distance import cdist
+
+from napari_dpvae.geometry.anchors import nearest_anchors, place_anchored
+from napari_dpvae.network.network import Network
+from napari_dpvae.network.training import one_thread
+from napari_dpvae.uncertainty.conformal import anchor_spread
+
+CHUNK = 4096
+"""Cells encoded at once: bounds memory."""
+SPREAD_ANCHORS = 16
+"""Anchors that the spread is taken over, whatever the settings: it was calibrated so."""
+SHARPNESS = 16.0
+"""``T``, the log-weight of one standard deviation of likeness in :meth:`Member.correct`."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network, and what it makes of the anchors.
+
+    Attributes
+    ----------
+    network
+        In evaluation mode.
+    latents
+        Of the anchors, (r, latent_dim) float32.
+    scale
+        ``lambda``: latent distance per coordinate unit.
+    seen
+        (r,) bool: the anchors that it was trained on.
+    weight
+        In the mean over the ensemble, against those of the others.
+    """
+
+    network: Network
+    latents: np.ndarray
+    scale: float
+    seen: np.ndarray
+    weight: float = 1.0
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The network's weights by name."""
+        return {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Latent means (n, latent_dim), float32, of standardised expression x (n, n_genes)."""
+        return encode(self.network, x)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Standardised expression (n, n_genes), float32, that the latents stand for."""
+        with torch.inference_mode(), one_thread():
+            z = torch.from_numpy(latents).to(self.network.log_lambda.device)
+            return self.network.decode(z).cpu().numpy()
+
+    def correct(self, latents: np.ndarray, likeness: np.ndarray, correction: float) -> np.ndarray:
+        """The mean latent of the anchors, weighted by encoder and decoder together.
+
+        A noisy cell is read better by ``p(x|z)`` than by the encoder, which never saw such noise.
+        Each anchor's log-weight is ``-(1 - c) |z - z_r|^2 / 2 s^2 + c T a_r``, where ``s`` is the
+        usual distance of an anchor to its 16th neighbour.
+
+        Parameters
+        ----------
+        latents
+            ``z``, the encoder's, (n, latent_dim).
+        likeness
+            ``a``, (n, r): how much more than the others each anchor's profile is like the cell.
+        correction
+            ``c``, the weight of the decoder against the encoder, 0 to 1.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, latent_dim) float32.
+        """
+        squared = cdist(latents, self.latents, "sqeuclidean")
+        log_weight = correction * SHARPNESS * likeness
+        log_weight -= (1 - correction) / (2 * self._usual_distance**2) * squared
+        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        weight /= weight.sum(axis=1, keepdims=True)
+        return (weight @ self.latents).astype(np.float32)
+
+    @cached_property
+    def _usual_distance(self) -> float:
+        """Median latent distance of an anchor to its 16th neighbour."""
+        distances, _ = nearest_anchors(self.latents, self.latents, SPREAD_ANCHORS + 1)
+        return max(float(np.median(distances[:, -1])), 1e-12)
+
+    def place(
+        self, latents: np.ndarray, coordinates: np.ndarray, n_anchors: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Solve cells, each on its own, from their distances to the nearest anchors.
+
+        Parameters
+        ----------
+        latents
+            Of the cells, (n, latent_dim).
+        coordinates
+            Of the anchors, (r, 2 or 3).
+        n_anchors
+            Anchors per cell.
+
+        Returns
+        -------
+        points, spread
+            (n, 2 or 3) and (n,), in coordinate units.
+        """
+        distances, indices = nearest_anchors(latents, self.latents, n_anchors)
+        points = place_anchored(coordinates[indices], distances / self.scale)
+        return points, self.spread(points, latents, coordinates)
+
+    def spread(
+        self, points: np.ndarray, latents: np.ndarray, coordinates: np.ndarray
+    ) -> np.ndarray:
+        """Anchor spread of cells, (n,), in coordinate units.
+
+        Over the anchors that the network was trained on, as when it was calibrated: the latents of
+        others are farther off, and would make it wider.
+
+        Parameters
+        ----------
+        points
+            (n, 2 or 3) where the cells were placed.
+        latents
+            Of the cells, (n, latent_dim).
+        coordinates
+            Of the anchors, (r, 2 or 3).
+        """
+        _, indices = nearest_anchors(latents, self.latents[self.seen], SPREAD_ANCHORS)
+        return anchor_spread(points, coordinates[self.seen][indices])
+
+
+def encode(network: Network, x: np.ndarray) -> np.ndarray:
+    """Latent means (n, latent_dim), float32, of standardised expression x (n, n_genes)."""
+    device = network.log_lambda.device
+    with torch.inference_mode(), one_thread():
+        means = [
+            network.encode(torch.from_numpy(x[start : start + CHUNK]).to(device))[0].cpu().numpy()
+            for start in range(0, len(x), CHUNK)
+        ]
+    return np.concatenate(means)

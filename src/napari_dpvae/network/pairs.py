@@ -1,0 +1,97 @@
+"""Masks G: which pairs of spots have a distance to preserve, and how much it counts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from napari_dpvae.geometry.neighbours import neighbour_graph, radius_graph
+from napari_dpvae.geometry.spacing import spot_distance
+from napari_dpvae.settings import TrainingSettings
+
+
+class Pairs(Protocol):
+    """A mask over all spots that gives the block of any batch."""
+
+    def block(self, batch: np.ndarray) -> Tensor:
+        """The (b, b) float32, symmetric weights of the spots whose indices are in batch (b,)."""
+        ...
+
+
+class SectionPairs:
+    """Every pair of spots of the same section.
+
+    Parameters
+    ----------
+    sections
+        (n,) integer code of each spot's section: spots of different sections have no distance.
+    """
+
+    def __init__(self, sections: np.ndarray) -> None:
+        self._sections = torch.as_tensor(sections)
+
+    def block(self, batch: np.ndarray) -> Tensor:
+        """See :class:`Pairs`."""
+        codes = self._sections[torch.as_tensor(batch)]
+        return (codes[:, None] == codes[None, :]).float()
+
+
+class SparsePairs:
+    """The pairs weighted in a sparse matrix.
+
+    Parameters
+    ----------
+    graph
+        (n, n) sparse: weights of pairs, not negative. Where the two directions of a pair differ,
+        the greater weight counts.
+    """
+
+    def __init__(self, graph: sparse.spmatrix | sparse.sparray) -> None:
+        rows = sparse.csr_array(graph).astype(np.float32)
+        self._graph = rows.maximum(rows.T).tocsr()
+
+    def block(self, batch: np.ndarray) -> Tensor:
+        """See :class:`Pairs`."""
+        return torch.from_numpy(self._graph[batch][:, batch].toarray())
+
+
+def make_pairs(
+    settings: TrainingSettings,
+    coordinates: np.ndarray,
+    sections: np.ndarray,
+    given: sparse.csr_array | None = None,
+) -> Pairs:
+    """The mask named in the training settings.
+
+    Parameters
+    ----------
+    settings
+        Which mask, with how many neighbours or what radius.
+    coordinates
+        (n, 2 or 3); a spot whose place is not known (NaN) has no pairs.
+    sections
+        (n,) integer codes.
+    given
+        (n, n) weights, for the mask ``given``.
+    """
+    located = np.isfinite(coordinates).all(axis=1)
+    if settings.mask == "all":
+        # Each spot without a place is in a section of its own.
+        return SectionPairs(np.where(located, sections, -1 - np.arange(len(sections))))
+    if given is not None:
+        return SparsePairs(given)
+    points, codes = coordinates[located], sections[located]
+    if settings.mask == "radius":
+        graph = radius_graph(points, codes, settings.radius * spot_distance(points))
+    else:
+        # A pair that is near by several numbers of neighbours counts as often.
+        graph = sum(neighbour_graph(points, codes, k) for k in settings.neighbour_numbers)
+    indices = np.flatnonzero(located)
+    row, column = graph.nonzero()
+    shape = (len(coordinates), len(coordinates))
+    whole = sparse.coo_array((graph[row, column], (indices[row], indices[column])), shape=shape)
+    return SparsePairs(whole)

@@ -1,0 +1,1 @@
+"""How a model comes to be: folds, networks, ensemble, fine-tuning."""

@@ -1,0 +1,1 @@
+"""How sure a placement is: calibrated regions, and a status for each cell."""

@@ -1,0 +1,140 @@
+"""How sure the placement is of each cell: regions calibrated on held-out reference spots."""
+
+from __future__ import annotations
+
+import numpy as np
+
+PREFERENCE = 4
+"""Power of the inverse error that a network's weight is."""
+
+
+def anchor_spread(points: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """Root mean square distance of each placed point to its anchors.
+
+    Wide when the cell's latent neighbours lie apart in the tissue, so that its place is ambiguous.
+
+    Parameters
+    ----------
+    points
+        (n, d).
+    anchors
+        (n, m, d) coordinates of the anchors of each.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) in coordinate units.
+    """
+    spread: np.ndarray = np.sqrt(((anchors - points[:, None]) ** 2).sum(axis=2).mean(axis=1))
+    return spread
+
+
+def conformity_scores(errors: np.ndarray, spreads: np.ndarray, usual_spread: float) -> np.ndarray:
+    """How far off held-out cells are, as a share of what would be expected.
+
+    The score is ``error / (spread + usual spread)``: without the latter a cell whose anchors happen
+    to lie together would count far too much (Papadopoulos et al. 2011, JAIR 40:815).
+
+    Parameters
+    ----------
+    errors, spreads
+        (n,) distances from the truth, and anchor spreads, in coordinate units.
+    usual_spread
+        Median spread of cells like the reference's.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,).
+    """
+    scores: np.ndarray = errors / np.maximum(spreads + usual_spread, np.finfo(float).tiny)
+    return scores
+
+
+def conformal_factor(scores: np.ndarray, probability: float) -> float:
+    """What the expected error is multiplied with to hold the stated share of held-out cells.
+
+    Split conformal prediction (Lei et al. 2018, JASA 113:1094).
+
+    Parameters
+    ----------
+    scores
+        From :func:`conformity_scores`; empty where there was no calibration.
+    probability
+        Stated probability of the region.
+
+    Returns
+    -------
+    float
+        The ``ceil((n + 1) p) / n`` quantile of the scores; the largest for small n; NaN for none.
+    """
+    if len(scores) == 0:
+        return np.nan
+    rank = int(np.ceil((len(scores) + 1) * probability))
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
+
+
+def error_weights(errors: np.ndarray) -> np.ndarray:
+    """Weights of the networks in the mean of their placements, (n,), that sum to 1.
+
+    Those that read a tissue in a form that suits it less err more on held-out spots, and networks
+    of one form err alike: the better form is worth more than an equal share.
+
+    Parameters
+    ----------
+    errors
+        (n,) mean errors on held-out spots of the networks that read as each does.
+    """
+    floored = np.maximum(errors, np.finfo(float).tiny)
+    weights: np.ndarray = (floored.min() / floored) ** PREFERENCE
+    return weights / weights.sum()
+
+
+def ensemble_scale(alone: float, mean: np.ndarray, apart: np.ndarray, more_even: float) -> float:
+    """How the scores of an ensemble compare with those of its networks on held-out parts.
+
+    The ensemble's are lower, as its networks err in different directions; and higher, as held-out
+    spots had a say in the choice of genes, and cells to place have none. The mean of networks with
+    weights w keeps ``sum w^2`` of the variance between them; an ensemble of more of them keeps
+    less.
+
+    Parameters
+    ----------
+    alone
+        Mean square of the conformity scores of held-out spots, each placed by the one network of
+        the ensemble that did not see it.
+    mean, apart
+        (h,) of the weighted mean of networks whose genes were chosen without these spots, and of
+        the standard deviation between these networks.
+    more_even
+        The sum of their squared weights, less that of the ensemble's.
+
+    Returns
+    -------
+    float
+        Ratio of the root mean squares, between a half and two.
+    """
+    square = max((mean**2).mean() - (apart**2).mean() * more_even, 0.0)
+    return float(np.clip(np.sqrt(square / max(alone, np.finfo(float).tiny)), 0.5, 2.0))
+
+
+def region_radius(
+    expected: np.ndarray, factor: float, points: np.ndarray, coordinates: np.ndarray
+) -> np.ndarray:
+    """Radius of each cell's region, (n,), no wider than the tissue.
+
+    Parameters
+    ----------
+    expected
+        (n,) anchor spread of the cells plus the usual one.
+    factor
+        From :func:`conformal_factor`; NaN gives NaN.
+    points
+        (n, d) of the cells.
+    coordinates
+        (r, d) of the reference: no cell is farther off than the farthest corner of their box.
+    """
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
+    farthest = np.linalg.norm(np.maximum(points - low, high - points), axis=1)
+    radius: np.ndarray = np.minimum(factor * expected, farthest)
+    return radius

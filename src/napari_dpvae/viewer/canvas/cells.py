@@ -1,0 +1,160 @@
+"""The reference's spots or the placed cells, as they stand in the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+from napari.layers import Layer, Points, Surface
+from scipy import sparse
+from superqt.utils import create_worker
+
+from napari_dpvae.colours.categories import category_codes, is_numeric
+from napari_dpvae.colours.scale import Expression
+from napari_dpvae.data.keys import RADIUS, STATUS
+from napari_dpvae.uncertainty.status import OUTSIDE
+from napari_dpvae.viewer.canvas.discs import Discs
+from napari_dpvae.viewer.canvas.facets import Facets
+from napari_dpvae.viewer.canvas.layers import LayerData
+from napari_dpvae.viewer.canvas.marks import Marks
+from napari_dpvae.viewer.state.colouring import Colouring
+from napari_dpvae.viewer.state.look import Look, Uncertainty
+
+PLAIN = np.array([0.62, 0.71, 0.78, 1.0])
+"""The colour of cells that show nothing."""
+AT_ONCE = 2_000_000
+"""Values of expression that are sorted in less time than a person notices."""
+LEAST_SHARE = 0.25
+"""Size or opacity of the least sure cell."""
+
+
+class Numbers(NamedTuple):
+    """What colours a set of cells on a scale."""
+
+    values: np.ndarray
+    unit: str
+
+
+class Cells:
+    """A set of cells with the layers that show it; the last of these has a mark for each cell.
+
+    Parameters
+    ----------
+    adata
+        Spots or placed cells.
+    data
+        Its layers.
+    """
+
+    def __init__(self, adata: ad.AnnData, data: Sequence[LayerData]) -> None:
+        self.adata = adata
+        self.layers = [Layer.create(*entry) for entry in data]
+        self._expression: Expression | None = None
+        strangers = np.zeros(adata.n_obs, bool)
+        if STATUS in adata.obs:
+            strangers = (adata.obs[STATUS] == OUTSIDE).to_numpy()
+        self.marks = _marks(self.layers[-1], strangers)
+        self._uncertainty: Uncertainty = "not shown"
+
+    def read_expression(self, then: Callable[[], None]) -> None:
+        """Sort the expression by gene: at once, or in the background when it is much.
+
+        Parameters
+        ----------
+        then
+            Called when genes can be shown.
+        """
+
+        def keep(expression: Expression) -> None:
+            self._expression = expression
+            then()
+
+        if _values(self.adata) <= AT_ONCE:
+            keep(Expression(self.adata))
+            return
+        worker = create_worker(Expression, self.adata)
+        worker.returned.connect(keep)
+        worker.start()
+
+    @property
+    def reading(self) -> bool:
+        """Whether no gene can be shown yet."""
+        return self._expression is None
+
+    def numbers(self, gene: str | None, column: str | None) -> Numbers | None:
+        """The values of a gene, or of a column with numbers; None where there are none."""
+        if gene is not None:
+            if self._expression is None:
+                return None
+            values = self._expression.values(gene)
+            return None if values is None else Numbers(values, self._expression.unit)
+        if column is None or column not in self.adata.obs:
+            return None
+        held = self.adata.obs[column]
+        return Numbers(held.to_numpy(float), column) if is_numeric(held) else None
+
+    def codes(self, column: str, names: Sequence[str]) -> np.ndarray:
+        """(n,) the place of each cell's category among the names; -1 where it has none."""
+        if column not in self.adata.obs:
+            return np.full(self.adata.n_obs, -1)
+        return category_codes(self.adata.obs[column], names)
+
+    def describe(self, cell: int, colouring: Colouring) -> str:
+        """What is known of a cell, in lines: barcode, type, value, status, radius."""
+        obs = self.adata.obs
+        lines = [f"<b>{escape(str(self.adata.obs_names[cell]))}</b>"]
+        kind = next(
+            (name for name in obs if name != STATUS and obs[name].dtype == "category"), None
+        )
+        for column in dict.fromkeys((kind, colouring.column)):
+            if column in obs and column not in (STATUS, RADIUS):
+                lines.append(f"{escape(str(column))}: {escape(str(obs[column].iloc[cell]))}")
+        own = self.numbers(colouring.gene, None)
+        if own is not None:
+            lines.append(f"{escape(str(colouring.gene))}: {own.values[cell]:.3g}")
+        if STATUS in obs:
+            lines.append(str(obs[STATUS].iloc[cell]))
+        if RADIUS in obs:
+            lines.append(f"radius {obs[RADIUS].iloc[cell]:.4g} units")
+        return "<br>".join(lines)
+
+    def paint_plain(self) -> None:
+        """One colour for all."""
+        self.marks.paint_classes(np.zeros(self.adata.n_obs, int), PLAIN[None])
+
+    def with_status(self, look: Look) -> np.ndarray:
+        """(n,) bool: cells whose status is to be drawn."""
+        if STATUS not in self.adata.obs:
+            return np.ones(self.adata.n_obs, bool)
+        return self.adata.obs[STATUS].isin(look.statuses).to_numpy()
+
+    def weigh(self, uncertainty: Uncertainty) -> bool:
+        """Size and opacity after the radius; tells whether the colours must be painted again."""
+        if uncertainty == self._uncertainty or RADIUS not in self.adata.obs:
+            return False
+        before, self._uncertainty = self._uncertainty, uncertainty
+        sureness = self._sureness()
+        if "as size" in (before, uncertainty):
+            self.marks.resize(sureness if uncertainty == "as size" else np.ones_like(sureness))
+        self.marks.opacity = sureness if uncertainty == "as opacity" else None
+        return "as opacity" in (before, uncertainty)
+
+    def _sureness(self) -> np.ndarray:
+        """(n,) from 1 for the smallest radius down to LEAST_SHARE for the largest."""
+        radius = self.adata.obs[RADIUS].to_numpy(float)
+        low, high = np.nanmin(radius), np.nanmax(radius)
+        unsure = np.nan_to_num((radius - low) / max(high - low, 1e-12), nan=1.0)
+        sureness: np.ndarray = 1 - (1 - LEAST_SHARE) * unsure
+        return sureness
+
+
+def _values(cells: ad.AnnData) -> int:
+    """How many values the expression has in memory."""
+    return int(cells.X.nnz if sparse.issparse(cells.X) else cells.X.size)
+
+
+def _marks(layer: Layer, strangers: np.ndarray) -> Marks[Points] | Marks[Surface]:
+    return (Discs if isinstance(layer, Points) else Facets)(layer, strangers)

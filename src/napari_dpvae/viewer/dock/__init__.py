@@ -1,0 +1,1 @@
+"""The dock: one step after the other."""

@@ -1,0 +1,86 @@
+"""The one dock that holds the steps, from top to bottom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from napari_dpvae.viewer.dock.data.data import DataStep
+from napari_dpvae.viewer.dock.evaluate.evaluate import EvaluateStep
+from napari_dpvae.viewer.dock.explore.explore import ExploreStep
+from napari_dpvae.viewer.dock.flow import Flow
+from napari_dpvae.viewer.dock.model.model import ModelStep
+from napari_dpvae.viewer.dock.place.place import PlaceStep
+from napari_dpvae.viewer.dock.save import SaveStep
+from napari_dpvae.viewer.dock.style import style_sheet
+from napari_dpvae.viewer.open import session
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+WIDTH = 350
+
+
+class DpvaeDock(QScrollArea):
+    """From Data to Save: the whole job in one column.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that it works in; napari hands it over by this name.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.session = session(napari_viewer)
+        self.data = DataStep(self.session, napari_viewer)
+        self.model = ModelStep(self.session)
+        self.place = PlaceStep(self.session, napari_viewer)
+        self.explore = ExploreStep(self.session)
+        self.evaluate = EvaluateStep(self.session, self.model.form, self.place.form)
+        self.save = SaveStep(self.session)
+        steps = (self.data, self.model, self.place, self.explore, self.evaluate, self.save)
+        column = QVBoxLayout()
+        column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(4)
+        for step in steps:
+            column.addWidget(step)
+        column.addStretch(1)
+        content = QWidget()
+        content.setLayout(column)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        bar = self.verticalScrollBar().sizeHint().width()
+        # Measured with all steps unfolded: none may be cut off later.
+        self.setMinimumWidth(content.minimumSizeHint().width() + bar)
+        self.flow = Flow(steps, self)
+        self.setAcceptDrops(True)
+        self._follow_theme(napari_viewer)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what is dropped anywhere on the dock."""
+        event.acceptProposedAction()
+        self.data.unfolded = True
+        self.data.open_dropped([url.toLocalFile() for url in event.mimeData().urls()])
+
+    def sizeHint(self) -> QSize:
+        """Wide enough to read, on a small screen too."""
+        return QSize(WIDTH, super().sizeHint().height())
+
+    def _follow_theme(self, viewer: Viewer) -> None:
+        def dress() -> None:
+            self.setStyleSheet(style_sheet(viewer.theme))
+
+        viewer.events.theme.connect(dress)
+        self.destroyed.connect(lambda: viewer.events.theme.disconnect(dress))
+        dress()

@@ -1,0 +1,148 @@
+"""Step 4: look at a gene, or at what is known of the cells, on the tissue."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel
+from superqt.utils import signals_blocked
+
+from napari_dpvae.colours.categories import is_numeric
+from napari_dpvae.figure.figure import FORMATS, write_figure
+from napari_dpvae.viewer.canvas.present_figure import present_figure
+from napari_dpvae.viewer.dock.explore.ask import Ask
+from napari_dpvae.viewer.dock.explore.cell_list import CellList
+from napari_dpvae.viewer.dock.explore.gene_row import GeneRow
+from napari_dpvae.viewer.dock.explore.groups import Groups
+from napari_dpvae.viewer.dock.explore.legend import Legend
+from napari_dpvae.viewer.dock.explore.look_form import CHOICES, StatusRow, look_form
+from napari_dpvae.viewer.dock.explore.scale_row import ColormapBox, LimitsRow
+from napari_dpvae.viewer.dock.fold import Fold
+from napari_dpvae.viewer.dock.job_row import JobRow
+from napari_dpvae.viewer.dock.saving import SaveButton, Write
+from napari_dpvae.viewer.dock.step import Step
+from napari_dpvae.viewer.state.session import Session
+
+NONE = "–"
+
+
+class ExploreStep(Step):
+    """What colours spots and cells, and how they are shown."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(4, "Explore", session)
+        self.gene = GeneRow(session)
+        self.gene.told.connect(self.tell)
+        self.column = QComboBox()
+        self.column.setToolTip("Colour by what is known of each cell, in place of a gene.")
+        self.column.currentTextChanged.connect(self._choose_column)
+        self.colormap = ColormapBox()
+        self.colormap.currentTextChanged.connect(self._choose_colormap)
+        for box in (self.column, self.colormap):
+            # A long name must not widen the dock.
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+        self.limits = LimitsRow(session.colouring)
+        self.legend = Legend(session)
+        self.statuses = StatusRow(session)
+        self.look = look_form(session.look)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("gene", self.gene)
+        form.addRow("or column", self.column)
+        self._scale_rows = (QLabel("colormap"), self.colormap, self.limits.kind, self.limits)
+        form.addRow(*self._scale_rows[:2])
+        form.addRow(*self._scale_rows[2:])
+        self.body.insertLayout(0, form)
+        self.body.insertWidget(1, self.legend)
+        self.body.insertWidget(2, self.statuses)
+        self.groups, self.cells, self.ask = Groups(session), CellList(session), Ask(session)
+        parts = {
+            "how it is shown": self.look.native,
+            "list of cells": self.cells,
+            "groups of cells": self.groups,
+            "ask the placement": self.ask,
+        }
+        self.folds = {title: Fold(title, part, unfolded=False) for title, part in parts.items()}
+        for i, fold in enumerate(self.folds.values()):
+            self.body.insertWidget(3 + i, fold)
+        self.folds["list of cells"].title.toggled.connect(
+            lambda unfolded: setattr(self.cells, "looked_at", unfolded)
+        )
+        self._add_figure(3 + len(self.folds))
+        for signal in (session.reference_changed, session.placed_changed):
+            self.follow(signal, self._list)
+        self.follow(session.selection.grouped, self._list)
+        self.follow(session.model_changed, self._refresh)
+        self.follow(session.colouring.changed, self._refresh)
+        for name in (*CHOICES, "statuses"):
+            self.follow(session.look.events[name], self._refresh_look)
+        self._list()
+
+    def _add_figure(self, place: int) -> None:
+        self.progress = JobRow()
+        self.figure = SaveButton(
+            "Figure…",
+            "What is shown, for print: histology, cells, colour bar and scale bar",
+            FORMATS,
+            self._write_figure,
+            self.progress,
+        )
+        self.figure.saved.connect(lambda path: self.tell(f"saved {path}"))
+        self.figure.failed.connect(self.complain)
+        self.body.insertWidget(place, self.figure)
+        self.body.insertWidget(place + 1, self.progress)
+
+    def _write_figure(self) -> Write | None:
+        if not self.session.genes:
+            return None
+        return lambda path: write_figure(present_figure(self.session), path)
+
+    def _choose_column(self, column: str) -> None:
+        self.session.colouring.column = None if column == NONE else column
+
+    def _choose_colormap(self, colormap: str) -> None:
+        self.session.colormap = colormap
+
+    def _list(self) -> None:
+        self.gene.box.set_names(self.session.genes)
+        with signals_blocked(self.column):
+            self.column.clear()
+            self.column.addItems([NONE, *self.session.columns])
+        self.statuses.refresh()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        session, colouring = self.session, self.session.colouring
+        self.setEnabled(bool(session.genes))
+        self.gene.refresh()
+        with signals_blocked(self.column), signals_blocked(self.colormap):
+            self.column.setCurrentText(colouring.column or NONE)
+            self.colormap.setCurrentText(colouring.colormap)
+        self.limits.refresh(colouring.drawn)
+        categorical = colouring.column is not None and any(
+            not is_numeric(cells.obs[colouring.column])
+            for cells in session.with_column(colouring.column)
+        )
+        self.legend.refresh(colouring.column if categorical else None)
+        for widget in self._scale_rows:
+            widget.setVisible(not categorical)
+        self.set_done(colouring.shown is not None)
+        self.tell(self._lacking())
+
+    def _refresh_look(self) -> None:
+        self.look.update({name: getattr(self.session.look, name) for name in self.look.asdict()})
+        self.statuses.refresh()
+
+    def _lacking(self) -> str:
+        """Where the gene was not measured, in words."""
+        session = self.session
+        if session.gene is None:
+            return ""
+        if session.placed is not None and session.gene not in session.placed.var_names:
+            return "not measured in the placed cells"
+        if session.reference is not None and session.gene not in session.reference.var_names:
+            drawn = (
+                "" if session.placed is None else ": virtual, from the placed cells around a spot"
+            )
+            return f"not measured in the reference{drawn}"
+        return ""

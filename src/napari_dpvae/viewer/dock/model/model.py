@@ -1,0 +1,170 @@
+"""Step 2: train a model, or load one."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
+
+from napari_dpvae.dpvae import DPVAE
+from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.viewer.dock.forms import FoldedForm, SettingsForm
+from napari_dpvae.viewer.dock.job import Steps, sentence
+from napari_dpvae.viewer.dock.model.card import ModelCard
+from napari_dpvae.viewer.dock.model.training_run import TrainingRun
+from napari_dpvae.viewer.dock.saving import SaveButton
+from napari_dpvae.viewer.dock.step import Step
+from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
+from napari_dpvae.viewer.state.session import Session
+
+SUFFIX = ".safetensors"
+
+
+class ModelStep(Step):
+    """Train in the background, or load; the model's card; save."""
+
+    folds_when_done = True
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(2, "Model", session)
+        self.train = QPushButton("&Train")
+        self.train.setToolTip("Train a dp-VAE on the reference.")
+        self.train.setProperty("main", True)
+        self.train.clicked.connect(self.start)
+        self.load = QPushButton("Load…")
+        self.load.setToolTip("Use a model that was saved before.")
+        self.load.clicked.connect(self._choose_load)
+        self.tune = QPushButton("Adapt to the query")
+        self.tune.setToolTip(
+            "Go on training with the query's cells as well. It helps when they come from all over "
+            "the tissue, as those of another section do."
+        )
+        self.tune.clicked.connect(self.start_tuning)
+        self.form = SettingsForm(TrainingSettings)
+        self.training = TrainingRun()
+        self.progress = self.training.progress
+        self.save = SaveButton(
+            "Save…",
+            "Keep the model in one file, with the reference's places and image.",
+            (SUFFIX,),
+            lambda: session.model.save if session.model is not None else None,
+            self.progress,
+        )
+        self.card = ModelCard()
+        self._lay_out()
+        self.training.trained.connect(self._take)
+        self.training.abandoned.connect(self._refresh)
+        self.save.saved.connect(self._on_saved)
+        self.save.ended.connect(self._refresh)
+        for source in (self.training, self.save):
+            source.failed.connect(self._on_failed)
+        self.follow(session.reference_changed, self._refresh)
+        self.follow(session.query_changed, self._enable)
+        self.follow(session.model_changed, self._on_model)
+        self._on_model(session.model)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        for button in (self.train, self.load, self.save):
+            buttons.addWidget(button)
+        self.body.insertLayout(0, buttons)
+        self.body.insertWidget(1, FoldedForm(self.form))
+        self.body.insertWidget(2, self.tune)
+        self.body.insertWidget(3, self.training)
+        self.body.addWidget(self.card)
+
+    def start(self) -> None:
+        """Train with the form's settings, in the background."""
+        reference = self.session.reference
+        if reference is None or self.progress.running:
+            return
+        try:
+            model = DPVAE(self.form.take())
+        except ValueError as error:
+            self.complain(sentence(error))
+            return
+        self.unfolded = True
+        self.tell("")
+        self.training.start(model, reference, self.session.section_key)
+        self._enable()
+
+    def start_tuning(self) -> None:
+        """Go on training the model with the query, in the background."""
+        session = self.session
+        if session.model is None or session.reference is None or session.query is None:
+            return
+        self.tell("")
+        self.training.tune(session.model, session.reference, session.query, session.section_key)
+        self._enable()
+
+    def _choose_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Load a model", remembered_folder(), f"dp-VAE model (*{SUFFIX})"
+        )
+        if path:
+            self.load_from(path)
+
+    def load_from(self, path: str) -> None:
+        """Load a model file, in the background."""
+        if self.progress.running:
+            return
+
+        def steps() -> Steps:
+            yield "loading"
+            return DPVAE.load(path)
+
+        job = self.progress.run(steps, "loading", only_reads=True)
+        job.done.connect(self._take)
+        job.done.connect(lambda: remember_folder(path))
+        job.failed.connect(self._on_failed)
+        job.stopped.connect(self._refresh)
+        self._enable()
+
+    def _take(self, model: DPVAE) -> None:
+        self.session.model = model
+
+    def _on_model(self, model: DPVAE | None) -> None:
+        self.card.show_model(model)
+        self._refresh()
+
+    def _enable(self) -> None:
+        idle = not self.progress.running
+        self.train.setEnabled(idle and self.session.reference is not None)
+        self.load.setEnabled(idle)
+        self.save.enable()
+        session = self.session
+        self.tune.setVisible(session.model is not None)
+        ready = session.reference is not None and session.query is not None and session.model_fits
+        self.tune.setEnabled(idle and ready)
+
+    def _refresh(self) -> None:
+        self._enable()
+        model, reference = self.session.model, self.session.reference
+        if model is None:
+            self.tell("ready to train" if reference is not None else NOTHING)
+        elif not self.session.model_fits:
+            self.warn(ANOTHER)
+        else:
+            self.tell(_summary(model))
+            self.summarise(_headline(model))
+        self.set_done(model is not None and self.session.model_fits)
+
+
+NOTHING = "needs a reference, or a saved model"
+ANOTHER = (
+    "This model was trained on another reference, so its cells would not lie on this one: "
+    "train again, or open its own reference."
+)
+
+
+def _summary(model: DPVAE) -> str:
+    card = model.card
+    text = f"trained on {card['spots']:,} spots, {card['genes']:,} genes"
+    if "held_out_error" in card:
+        text += f" · mean error of held-out spots {card['held_out_error']:.4g} units"
+    return text
+
+
+def _headline(model: DPVAE) -> str:
+    card = model.card
+    if "held_out_error" not in card:
+        return f"{card['genes']:,} genes, stopped early"
+    return f"{card['genes']:,} genes · error {card['held_out_error']:.4g}"

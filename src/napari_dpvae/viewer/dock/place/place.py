@@ -1,0 +1,165 @@
+"""Step 3: place the query's cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anndata as ad
+from qtpy.QtWidgets import QFormLayout, QPushButton
+
+from napari_dpvae.data.keys import DPVAE, RADIUS, STATUS
+from napari_dpvae.settings import PlacementSettings
+from napari_dpvae.uncertainty.status import OUTSIDE, STATUSES
+from napari_dpvae.viewer.canvas.outlines import layer_outlines
+from napari_dpvae.viewer.dock.forms import FoldedForm, SettingsForm
+from napari_dpvae.viewer.dock.job import Steps, sentence
+from napari_dpvae.viewer.dock.job_row import JobRow
+from napari_dpvae.viewer.dock.place.domain import DomainBox
+from napari_dpvae.viewer.dock.step import Step
+from napari_dpvae.viewer.state.session import Session
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+WORDS = dict(zip(STATUSES, ("placed", "uncertain", "outside the reference"), strict=True))
+MANY_OUTSIDE = 0.2
+"""Share of cells outside the reference from which on it is a warning."""
+
+MANY_MISSING = 0.1
+"""Share of the panel's genes."""
+
+
+class PlaceStep(Step):
+    """One button that places the cells, and how many found a place."""
+
+    folds_when_done = True
+
+    def __init__(self, session: Session, viewer: Viewer) -> None:
+        super().__init__(3, "Place", session)
+        self.place = QPushButton("Place &cells")
+        self.place.setProperty("main", True)
+        self.place.setToolTip("Solve where each cell of the query lies in the reference.")
+        self.place.clicked.connect(self.start)
+        self.form = SettingsForm(PlacementSettings)
+        self.domain = DomainBox(viewer)
+        self.progress = JobRow()
+        row = QFormLayout()
+        row.addRow("where", self.domain)
+        self.body.insertWidget(0, self.place)
+        self.body.insertLayout(1, row)
+        self.body.insertWidget(2, FoldedForm(self.form))
+        self.body.insertWidget(3, self.progress)
+        for signal in (
+            session.reference_changed,
+            session.query_changed,
+            session.model_changed,
+            session.placed_changed,
+        ):
+            self.follow(signal, self._refresh)
+        self._refresh()
+
+    def start(self) -> None:
+        """Place with the form's settings, in the background."""
+        model, query = self.session.model, self.session.query
+        if model is None or query is None or not self._ready:
+            return
+        try:
+            settings = self.form.take()
+        except ValueError as error:
+            self.complain(sentence(error))
+            return
+
+        drawn = self.domain.layer
+
+        def steps() -> Steps:
+            yield 0.0
+            outlines = None if drawn is None else layer_outlines(drawn)
+            placed = yield from model.place_chunks(query, settings, outlines=outlines)
+            return placed
+
+        job = self.progress.run(steps, "placing")
+        job.progressed.connect(self._on_progress)
+        job.done.connect(self._on_placed)
+        job.failed.connect(self._on_failed)
+        job.stopped.connect(self._refresh)
+        self._refresh()
+
+    def _on_progress(self, share: float) -> None:
+        self.progress.show_share(share, f"placing · {share:.0%}")
+
+    def _on_placed(self, placed: ad.AnnData) -> None:
+        if not self.session.model_fits:
+            self._refresh()
+            return
+        self.session.placed = placed
+        model = self.session.model
+        if self.session.gene is None and model is not None:
+            # The panel is sorted: its first gene is the most spatial one.
+            self.session.gene = model.genes[0]
+
+    @property
+    def _ready(self) -> bool:
+        session = self.session
+        complete = session.model is not None and session.query is not None
+        return complete and session.model_fits and not self.progress.running
+
+    def _refresh(self) -> None:
+        session = self.session
+        self.place.setEnabled(self._ready)
+        placed = session.placed
+        if placed is not None:
+            self._tell_placed(placed)
+        elif session.query is None:
+            self.tell("needs a query")
+        elif session.model is None:
+            self.tell("needs a model")
+        elif not session.model_fits:
+            self.tell("needs a model that was trained on this reference")
+        else:
+            self.tell("" if self.progress.running else "ready to place")
+        self.set_done(placed is not None)
+
+    def _tell_placed(self, placed: ad.AnnData) -> None:
+        notes = _notes(placed)
+        text = "\n".join([_summary(placed), *notes])
+        (self.warn if notes else self.tell)(text)
+        self.summarise(_summary(placed))
+
+
+def _summary(placed: ad.AnnData) -> str:
+    """How many cells have which status, and how wide their regions are."""
+    text = f"{placed.n_obs:,} cells placed"
+    if STATUS in placed.obs:
+        counts = placed.obs[STATUS].value_counts()
+        text = " · ".join(f"{counts[s]:,} {WORDS[s]}" for s in STATUSES if counts.get(s))
+    if _calibrated(placed):
+        text += f" · median radius {placed.obs[RADIUS].median():.4g} units"
+    return text
+
+
+def _calibrated(placed: ad.AnnData) -> bool:
+    """Whether there are regions: a model stopped within its first network has none."""
+    return RADIUS in placed.obs and placed.obs[RADIUS].notna().any()
+
+
+def _notes(placed: ad.AnnData) -> list[str]:
+    """What to look twice at."""
+    how, notes = placed.uns.get(DPVAE, {}), []
+    if not _calibrated(placed):
+        notes.append("There are no regions: training was stopped within its first network.")
+    outside = (placed.obs[STATUS] == OUTSIDE).mean() if STATUS in placed.obs else 0.0
+    if outside > MANY_OUTSIDE:
+        notes.append(f"{outside:.0%} of the cells are unlike anything in the reference.")
+    if how.get("genes_missing", 0) > MANY_MISSING * how.get("genes", 0):
+        notes.append(
+            f"{how['genes_missing']:,} of the {how['genes']:,} panel genes are not in the query: "
+            "they count as the reference's mean."
+        )
+    if how.get("standardised_by") == "query":
+        notes.append(
+            "The query is of another kind than the reference: its genes were standardised by their "
+            "own mean and deviation, which takes it to cover the tissue evenly."
+        )
+        if _calibrated(placed) and how.get("calibrated_as") == "reference":
+            notes.append("It holds no counts that tell its noise: regions may be too narrow.")
+    return notes

@@ -1,0 +1,130 @@
+"""What the steps of the dock are made of: a title that folds, a tick, one line, a status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from psygnal import SignalInstance
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_dpvae.viewer.dock.fold import Fold
+from napari_dpvae.viewer.dock.style import set_tone
+from napari_dpvae.viewer.state.session import Session
+
+
+class Step(Fold):
+    """A part of the flow: folded it is one line, with a tick when it is done.
+
+    Parameters
+    ----------
+    number, name
+        Its title.
+    session
+        What it shows and changes.
+    """
+
+    finished = Signal()
+    """What the next step needs has just come to be there."""
+    folds_when_done = False
+    """Whether there is nothing left to do in it then."""
+
+    def __init__(self, number: int, name: str, session: Session) -> None:
+        content = QWidget()
+        self.body = QVBoxLayout()
+        self.body.setContentsMargins(14, 0, 2, 6)
+        content.setLayout(self.body)
+        super().__init__("", content, unfolded=True)
+        self.title.setStyleSheet("font-weight: bold;")
+        self.session = session
+        self.number = number
+        self._name = f"{number}  {name}"
+        self._done = False
+        self._add_headline()
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.status.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.status.hide()
+        self.body.addWidget(self.status)
+        self.set_done(False)
+
+    def _add_headline(self) -> None:
+        self.headline = QElidingLabel()
+        self.headline.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        set_tone(self.headline, "muted")
+        self.change = QToolButton()
+        self.change.setText("Change")
+        self.change.setToolTip(f"Open this step again (Alt+{self.number}).")
+        self.change.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.change.clicked.connect(lambda: self.title.setChecked(True))
+        self.header.addWidget(self.headline, 1)
+        self.header.addWidget(self.change)
+        self.title.toggled.connect(self._show_headline)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has what the next step needs."""
+        return self._done
+
+    def set_done(self, done: bool) -> None:
+        """Tick the title, and say so when it was not done before."""
+        new, self._done = done and not self._done, done
+        self.title.setText(f"{self._name}  {'✓' if done else ''}")
+        self._show_headline()
+        if new:
+            self.finished.emit()
+
+    def tell(self, text: str) -> None:
+        """Say what there is, or what is missing."""
+        self._say(text, "plain")
+
+    def warn(self, text: str) -> None:
+        """Say what to look twice at, in the colour of warnings."""
+        self._say(f"⚠ {text}", "warning")
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong, in the colour of errors."""
+        self._say(text, "error")
+        self.unfolded = True
+
+    def summarise(self, line: str) -> None:
+        """What to say in one line while folded, if it is not the status."""
+        self.headline.setText(line)
+        self.headline.setToolTip(line)
+
+    def follow(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
+        """Call a slot on a session's signal for as long as this widget is there."""
+        follow(self, signal, slot)
+
+    def _refresh(self) -> None:
+        """Show what the session holds now, and what can be done with it."""
+
+    def _on_saved(self, path: str) -> None:
+        self._refresh()
+        self.tell(f"saved {path}")
+
+    def _on_failed(self, text: str) -> None:
+        self._refresh()
+        self.complain(text)
+
+    def _say(self, text: str, tone: str) -> None:
+        set_tone(self.status, tone)
+        self.status.setText(text)
+        self.status.setVisible(bool(text))
+        self.summarise(text)
+
+    def _show_headline(self) -> None:
+        self.headline.setVisible(not self.unfolded)
+        self.change.setVisible(self._done and not self.unfolded)
+
+
+def follow(widget: QWidget, signal: SignalInstance, slot: Callable[..., Any]) -> None:
+    """Call a slot on a session's signal for as long as a widget is there."""
+    signal.connect(slot)
+    widget.destroyed.connect(lambda: signal.disconnect(slot, missing_ok=True))

@@ -1,0 +1,76 @@
+"""Virtual in situ: genes of placed cells, drawn on the tissue with their error."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_dpvae as dpv
+from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.expression.normalise import log_expression
+
+Refuses = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def noisy() -> ad.AnnData:
+    """20,000 placed cells whose one gene is 5 everywhere, with a deviation of 1."""
+    rng = np.random.default_rng(0)
+    cells = ad.AnnData(rng.normal(5.0, 1.0, (20_000, 1)))
+    cells.var_names = ["Flat"]
+    cells.obsm["spatial"] = rng.uniform(0, 100, (20_000, 2))
+    return cells
+
+
+def test_a_spatial_gene_comes_out_where_the_reference_measured_it(
+    phantom: Phantom, placed: ad.AnnData, model: dpv.DPVAE
+) -> None:
+    genes = model.genes[:5]
+    virtual = dpv.virtual_expression(placed, genes, at=phantom.reference)
+    measured = log_expression(phantom.reference, genes).toarray()
+    assert virtual.obs_names.equals(phantom.reference.obs_names)
+    for i in range(len(genes)):
+        assert np.corrcoef(virtual.X[:, i], measured[:, i])[0, 1] > 0.6
+
+
+def test_the_standard_error_is_that_of_the_mean(noisy: ad.AnnData) -> None:
+    rng = np.random.default_rng(1)
+    virtual = dpv.virtual_expression(noisy, ["Flat"], at=rng.uniform(0, 100, (500, 2)))
+    errors = (virtual.X - 5.0) / virtual.layers["standard_error"]
+    assert 0.9 < errors.std() < 1.2
+    assert virtual.layers["standard_error"].mean() == pytest.approx(1 / np.sqrt(15), rel=0.1)
+
+
+def test_cells_in_doubt_say_less_and_cells_outside_nothing(noisy: ad.AnnData) -> None:
+    at = np.array([[50.0, 50.0]])
+    sure = dpv.virtual_expression(noisy, ["Flat"], at=at).X
+    wrong = noisy.copy()
+    wrong.obsm["spatial"][:7] = at
+    wrong.X[:7] = 100.0
+    wrong.obs["dpvae_radius"] = np.where(np.arange(20_000) < 7, 200.0, 1.0)
+    assert abs(dpv.virtual_expression(wrong, ["Flat"], at=at).X - sure) < 1.0
+    wrong.obs["dpvae_status"] = pd.Categorical(["outside"] * 7 + ["placed"] * 19_993)
+    wrong.obs["dpvae_radius"] = 1.0
+    assert abs(dpv.virtual_expression(wrong, ["Flat"], at=at).X - sure) < 1.0
+
+
+def test_the_reach_tells_where_no_cell_was_placed(noisy: ad.AnnData) -> None:
+    virtual = dpv.virtual_expression(noisy, ["Flat"], at=np.array([[50.0, 50.0], [500.0, 50.0]]))
+    near, far = virtual.obs["dpvae_reach"]
+    assert near < 10 < 390 < far
+
+
+def test_an_unknown_gene_is_named(noisy: ad.AnnData, refuses: Refuses) -> None:
+    with refuses("no gene 'Bump'"):
+        dpv.virtual_expression(noisy, ["Bump"], at=np.zeros((1, 2)))
+
+
+def test_nothing_is_drawn_from_cells_that_all_lie_outside(
+    noisy: ad.AnnData, refuses: Refuses
+) -> None:
+    noisy.obs["dpvae_status"] = pd.Categorical(["outside"] * 20_000)
+    with refuses("nothing to draw from"):
+        dpv.virtual_expression(noisy, ["Flat"], at=np.zeros((1, 2)))

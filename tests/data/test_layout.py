@@ -1,0 +1,75 @@
+"""The layout of a reference: sections, the frame and its image, pairs given by the user."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import anndata as ad
+import numpy as np
+import pytest
+from scipy import sparse
+
+from napari_dpvae import DPVAE, TrainingSettings
+from napari_dpvae.data.layout import Layout
+from napari_dpvae.data.phantom import Phantom
+
+Refuses = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def reference(phantom: Phantom) -> ad.AnnData:
+    cells = phantom.reference.copy()
+    cells.obs["slice"] = ["small" if i % 3 == 0 else "large" for i in range(cells.n_obs)]
+    return cells
+
+
+def test_the_largest_section_is_the_frame_unless_one_is_named(reference: ad.AnnData) -> None:
+    names = reference.obs["slice"].to_numpy()
+    for frame, expected in ((None, "large"), ("small", "small")):
+        layout = Layout.read(reference, "slice", frame)
+        np.testing.assert_array_equal(layout.sections == layout.frame, names == expected)
+
+
+def test_cells_are_placed_in_the_frame_that_is_named(
+    reference: ad.AnnData, hasty: TrainingSettings
+) -> None:
+    model = DPVAE(hasty, frame="small").fit(reference, section_key="slice")
+    small = reference.obsm["spatial"][(reference.obs["slice"] == "small").to_numpy()]
+    np.testing.assert_array_equal(model.trained.coordinates, small)
+
+
+def test_the_image_is_that_of_the_frame(reference: ad.AnnData) -> None:
+    reference.uns["spatial"] = {"large": {"images": {}}, "small": {"images": {}}}
+    assert list(Layout.read(reference, "slice", "small").image) == ["small"]
+    assert Layout.read(reference, "slice", "large").image == {"large": {"images": {}}}
+
+
+def test_a_frame_that_is_not_there_is_named(reference: ad.AnnData, refuses: Refuses) -> None:
+    with refuses("no section 'other': it has large, small"):
+        Layout.read(reference, "slice", "other")
+    with refuses("needs the obs column"):
+        Layout.read(reference, None, "small")
+
+
+def test_pairs_of_the_user_reach_the_distance_term(
+    reference: ad.AnnData, hasty: TrainingSettings
+) -> None:
+    n = reference.n_obs
+    few = sparse.random_array((n, n), density=0.02, rng=np.random.default_rng(0))
+    reference.obsp["few"] = few.tocsr()
+    reference.obsp["same"] = sparse.csr_array(np.ones((n, n)))
+    hashes = {
+        key: DPVAE(hasty, mask="given", pairs_key=key).fit(reference).trained.model_hash()
+        for key in ("few", "same")
+    }
+    assert hashes["few"] != hashes["same"]
+    assert hashes["same"] == DPVAE(hasty).fit(reference).trained.model_hash()
+
+
+def test_pairs_that_cannot_be_used_are_refused(reference: ad.AnnData, refuses: Refuses) -> None:
+    n = reference.n_obs
+    with refuses("no obsp\\['graph'\\]"):
+        Layout.read(reference, pairs_key="graph")
+    for value in (-1.0, np.nan, 0.0):
+        reference.obsp["graph"] = sparse.csr_array(np.full((n, n), value))
+        with refuses("finite and not negative"):
+            Layout.read(reference, pairs_key="graph")

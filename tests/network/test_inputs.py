@@ -1,0 +1,31 @@
+"""Principal axes to read expression by."""
+
+import numpy as np
+
+from napari_dpvae.network.inputs import Reading, principal_axes, readings
+
+
+def test_a_gene_that_hardly_varies_has_little_say() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
+    deviation = np.where(np.arange(40) < 35, 1.0, 0.01)
+    says = principal_axes(x, deviation).abs().mean(dim=0).numpy()
+    assert says[35:].max() < 0.05 * says[:35].min()
+
+
+def test_fewer_spots_or_genes_than_components_are_read_as_well() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
+    assert principal_axes(x[:7], np.ones(40)).shape == (7, 40)
+    assert principal_axes(x[:, :5], np.ones(5)).shape == (5, 5)
+
+
+def test_expression_that_is_constant_is_read_as_zero() -> None:
+    constant = np.zeros((50, 40), np.float32)
+    axes = principal_axes(constant, np.ones(40)).numpy()
+    assert np.isfinite(axes).all()
+    np.testing.assert_array_equal(constant @ axes.T, 0)
+
+
+def test_components_of_the_whole_panel_are_read_where_it_is_more_than_the_core() -> None:
+    core = [Reading("genes", 50), Reading("components", 50)]
+    assert readings(50, 50) == core
+    assert readings(50, 80) == [*core, Reading("components", 80)]

@@ -1,0 +1,111 @@
+"""The three terms of the objective against their definitions."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_dpvae.network.objective import distance_preserving, kl_divergence, reconstruction
+
+Sample = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@pytest.fixture
+def sample() -> Sample:
+    """Latents (12, 3), coordinates (12, 2) and symmetric weights."""
+    source = torch.Generator().manual_seed(0)
+    z = torch.randn(12, 3, generator=source, dtype=torch.float64)
+    s = torch.randn(12, 2, generator=source, dtype=torch.float64)
+    half = torch.randint(0, 3, (12, 12), generator=source).float()
+    return z, s, half.maximum(half.T)
+
+
+def brute_force(z: np.ndarray, s: np.ndarray, scale: float, pairs: np.ndarray) -> float:
+    total, weight = 0.0, 0.0
+    for i in range(len(z)):
+        for j in range(len(z)):
+            if i != j and pairs[i, j]:
+                latent, space = np.linalg.norm(z[i] - z[j]), np.linalg.norm(s[i] - s[j])
+                total += pairs[i, j] * abs(latent - scale * space)
+                weight += pairs[i, j]
+    return total / weight
+
+
+@pytest.mark.parametrize("scale", [0.2, 1.0, 3.0])
+def test_distance_term_is_that_of_the_paper(sample: Sample, scale: float) -> None:
+    z, s, pairs = sample
+    expected = brute_force(z.numpy(), s.numpy(), scale, pairs.numpy())
+    found = distance_preserving(z, s, torch.tensor(scale), pairs)
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_distance_term_is_zero_for_latents_that_are_scaled_coordinates(sample: Sample) -> None:
+    _, s, pairs = sample
+    assert distance_preserving(2 * s, s, torch.tensor(2.0), pairs).item() < 1e-6
+    assert distance_preserving(2 * s, s, torch.tensor(1.0), pairs).item() > 0.1
+
+
+def test_pairs_outside_the_mask_do_not_count(sample: Sample) -> None:
+    z, s, _ = sample
+    pairs = torch.ones(12, 12, dtype=torch.bool)
+    pairs[5, :] = pairs[:, 5] = False
+    before = distance_preserving(z, s, torch.tensor(1.0), pairs)
+    z[5] += 100
+    s[5] -= 100
+    assert torch.equal(before, distance_preserving(z, s, torch.tensor(1.0), pairs))
+
+
+def test_an_empty_mask_costs_nothing_and_teaches_nothing(sample: Sample) -> None:
+    z, s, _ = sample
+    z.requires_grad_()
+    loss = distance_preserving(z, s, torch.tensor(1.0), torch.zeros(12, 12, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0
+    assert z.grad is not None
+    assert not z.grad.any()
+
+
+def test_gradient_is_finite_where_latents_coincide(sample: Sample) -> None:
+    _, s, pairs = sample
+    z = torch.zeros(12, 3, dtype=torch.float64, requires_grad=True)
+    scale = torch.tensor(1.0, requires_grad=True)
+    distance_preserving(z, s, scale, pairs).backward()
+    assert z.grad is not None
+    assert scale.grad is not None
+    assert torch.isfinite(z.grad).all()
+    assert torch.isfinite(scale.grad)
+
+
+def test_a_descent_step_lowers_the_distance_term(sample: Sample) -> None:
+    z, s, pairs = sample
+    z.requires_grad_()
+    before = distance_preserving(z, s, torch.tensor(1.0), pairs)
+    before.backward()
+    assert z.grad is not None
+    after = distance_preserving(z - 0.01 * z.grad, s, torch.tensor(1.0), pairs)
+    assert after < before
+
+
+def test_kl_is_that_of_torch_divided_by_the_genes(sample: Sample) -> None:
+    mean, log_variance = sample[0], sample[0].flip(0)
+    q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    unit = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    expected = torch.distributions.kl_divergence(q, unit).sum(dim=1).mean() / 50
+    torch.testing.assert_close(kl_divergence(mean, log_variance, 50), expected)
+
+
+def test_kl_of_the_unit_gaussian_is_zero() -> None:
+    assert kl_divergence(torch.zeros(4, 2), torch.zeros(4, 2), 10).item() == 0
+
+
+def test_reconstruction_is_the_mean_squared_error(sample: Sample) -> None:
+    x, decoded = sample[0], sample[0].flip(0)
+    torch.testing.assert_close(reconstruction(x, decoded), torch.nn.functional.mse_loss(decoded, x))
+
+
+def test_genes_that_were_not_seen_do_not_count() -> None:
+    x, decoded = torch.zeros(4, 6), torch.ones(4, 6)
+    decoded[:, 3:] = 100.0
+    seen = torch.ones(4, 6)
+    seen[:, 3:] = 0.0
+    assert reconstruction(x, decoded, seen).item() == 1.0
+    assert reconstruction(x, decoded).item() > 1000

@@ -1,0 +1,141 @@
+"""Regions: they hold the stated share of cells, and the status says what they mean."""
+
+import numpy as np
+import pytest
+
+from napari_dpvae.uncertainty.conformal import (
+    PREFERENCE,
+    anchor_spread,
+    conformal_factor,
+    conformity_scores,
+    ensemble_scale,
+    error_weights,
+    region_radius,
+)
+from napari_dpvae.uncertainty.status import (
+    OUTSIDE,
+    PLACED,
+    UNCERTAIN,
+    has_home,
+    region_status,
+    upper_kind,
+)
+
+
+def scores(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Errors per unit of spread, with a heavy tail."""
+    return np.abs(rng.standard_t(4, n))
+
+
+@pytest.mark.parametrize("n", [30, 200])
+@pytest.mark.parametrize("probability", [0.5, 0.9])
+def test_regions_hold_the_stated_share_of_new_cells(n: int, probability: float) -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(200):
+        factor = conformal_factor(scores(rng, n), probability)
+        shares.append((scores(rng, 200) <= factor).mean())
+    assert probability - 0.015 < np.mean(shares) < probability + 1 / n + 0.015
+
+
+def test_the_factor_is_the_quantile_of_split_conformal_prediction() -> None:
+    shuffled = np.random.default_rng(0).permutation(np.arange(1.0, 20.0))
+    # ceil((19 + 1) * 0.9) = 18: the 18th of the 19 ordered scores.
+    assert conformal_factor(shuffled, 0.9) == 18
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_few_cells_take_the_largest_score(n: int) -> None:
+    assert conformal_factor(np.arange(1.0, n + 1), 0.9) == n
+
+
+def test_without_scores_there_is_no_factor() -> None:
+    assert np.isnan(conformal_factor(np.empty(0), 0.9))
+
+
+def test_spread_is_the_root_mean_square_distance_to_the_anchors() -> None:
+    anchors = np.array([[[3.0, 4.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]])
+    points = np.array([[0.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose(anchor_spread(points, anchors), [np.sqrt(12.5), 0])
+
+
+def test_status_follows_the_region_and_the_expression() -> None:
+    radius = np.array([10.0, 25.0, 26.0, np.nan, np.inf, 10.0, np.nan])
+    expressed = np.array([True, True, True, True, True, False, False])
+    assert region_status(radius, expressed, 100.0).tolist() == [
+        PLACED,
+        PLACED,
+        UNCERTAIN,
+        UNCERTAIN,
+        UNCERTAIN,
+        OUTSIDE,
+        OUTSIDE,
+    ]
+
+
+def test_two_kinds_are_told_apart_only_where_there_are_two() -> None:
+    rng = np.random.default_rng(0)
+    home, strange = rng.normal(0.85, 0.04, 300), rng.normal(0.2, 0.08, 500)
+    both = np.concatenate([home, strange])
+    np.testing.assert_array_equal(upper_kind(both, 0.7), np.arange(800) < 300)
+    assert upper_kind(home, 0.7).all()
+    assert upper_kind(strange, 0.7).all()
+    # Neither kind is at home: another platform, with two types of cells.
+    assert upper_kind(both, 0.95).all()
+    assert upper_kind(np.full(5, 0.3), 0.7).all()
+
+
+@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.8, 0.1, 0.1]])
+def test_the_scale_is_that_from_one_network_to_the_ensemble_with_other_genes(
+    weights: list[float],
+) -> None:
+    rng = np.random.default_rng(0)
+    n, members, leak = 20_000, 8, 1.3
+    common, *own = rng.normal(size=(members + 1, n, 2))
+    vectors = leak * (common + own)
+    alone = ((common + rng.normal(size=(n, 2))) ** 2).sum(axis=1).mean()
+    tried = vectors[: len(weights)]
+    mean = np.linalg.norm(np.average(tried, axis=0, weights=weights), axis=1)
+    apart = np.sqrt(tried.var(axis=0, ddof=1).sum(axis=1))
+    more_even = np.sum(np.square(weights)) - 1 / members
+    ensemble = np.linalg.norm(vectors.mean(axis=0), axis=1)
+    scale = ensemble_scale(alone, mean, apart, more_even)
+    assert scale == pytest.approx(np.sqrt((ensemble**2).mean() / alone), rel=0.02)
+    assert scale == pytest.approx(leak * np.sqrt((1 + 1 / members) / 2), rel=0.02)
+
+
+def test_the_scale_is_bounded() -> None:
+    ones = np.ones(3)
+    assert ensemble_scale(1.0, 9 * ones, ones, 0.5) == 2
+    assert ensemble_scale(1.0, 0 * ones, ones, 0.5) == 0.5
+    assert ensemble_scale(0.0, ones, ones, 0.5) == 2
+
+
+def test_weights_sum_to_one_and_favour_the_smaller_error_whatever_the_unit() -> None:
+    weights = error_weights(np.array([2.0, 1.0, 2.0]))
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(weights / weights[1], [2.0**-PREFERENCE, 1, 2.0**-PREFERENCE])
+    np.testing.assert_allclose(error_weights(np.array([2e9, 1e9, 2e9])), weights)
+    np.testing.assert_allclose(error_weights(np.zeros(4)), 0.25)
+
+
+def test_no_region_is_wider_than_the_tissue() -> None:
+    coordinates = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0]])
+    points = np.array([[0.0, 0.0], [30.0, 40.0], [15.0, 20.0]])
+    spread = np.array([1.0, 100.0, 100.0])
+    np.testing.assert_allclose(region_radius(spread, 2.0, points, coordinates), [2, 50, 25])
+    assert np.isnan(region_radius(spread, np.nan, points, coordinates)).all()
+
+
+def test_across_a_gap_cells_that_differ_more_still_belong_and_strangers_do_not() -> None:
+    rng = np.random.default_rng(0)
+    own, strangers = rng.normal(0.5, 0.12, 1000), rng.normal(-0.1, 0.1, 300)
+    home = has_home(np.concatenate([own, strangers]), (0.8, 0.9), gap=True)
+    assert home[:1000].mean() > 0.97
+    assert home[1000:].mean() < 0.05
+    assert has_home(own, (0.8, 0.9), gap=False).mean() < 0.05
+
+
+def test_a_narrow_spread_does_not_count_for_more_than_it_says() -> None:
+    scores = conformity_scores(np.array([10.0, 10.0]), np.array([0.0, 30.0]), usual_spread=20.0)
+    np.testing.assert_allclose(scores, [0.5, 0.2])

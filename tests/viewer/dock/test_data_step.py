@@ -1,0 +1,134 @@
+"""Step 1, as a person opens their data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari import Viewer
+from napari.layers import Points
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.state.memory import remembered_folder
+
+LEFT = Qt.MouseButton.LeftButton
+Idle = Callable[[Any], None]
+
+
+@pytest.fixture
+def files(phantom: Any, tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "reference.h5ad", tmp_path / "query.h5ad"
+    phantom.reference.write_h5ad(paths[0])
+    phantom.query.write_h5ad(paths[1])
+    return paths
+
+
+def drop(widget: QWidget, *paths: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    event = QDropEvent(
+        QPointF(5, 5), Qt.DropAction.CopyAction, mime, LEFT, Qt.KeyboardModifier.NoModifier
+    )
+    widget.dropEvent(event)
+
+
+def test_files_dropped_on_the_dock_open_one_after_the_other(
+    dock: DpvaeDock, idle: Idle, files: tuple[Path, Path]
+) -> None:
+    drop(dock, files[0])
+    idle(dock.data.reference)
+    drop(dock, files[1])
+    idle(dock.data.query)
+    assert dock.session.reference is not None and dock.session.query is not None
+    drop(dock, *files)
+    idle(dock.data.reference)
+    idle(dock.data.query)
+
+
+def test_a_file_dropped_on_a_row_opens_there(
+    dock: DpvaeDock, idle: Idle, files: tuple[Path, Path]
+) -> None:
+    drop(dock.data.query, files[1])
+    idle(dock.data.query)
+    assert dock.session.query is not None and dock.session.reference is None
+
+
+def test_the_dialog_begins_where_the_last_file_was(
+    dock: DpvaeDock, idle: Idle, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def choose(parent: QWidget, title: str, folder: str, *rest: str) -> tuple[str, str]:
+        begun.append(folder)
+        return str(files[0]), ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
+    for _ in range(2):
+        dock.data.reference.menu.aboutToShow.emit()
+        dock.data.reference.menu.actions()[0].trigger()
+        idle(dock.data.reference)
+    assert begun == ["", str(files[0].parent)]
+    assert remembered_folder() == str(files[0].parent)
+
+
+def test_stopping_a_read_leaves_what_there_was(
+    loaded: DpvaeDock, qtbot: QtBot, idle: Idle, files: tuple[Path, Path]
+) -> None:
+    before = loaded.session.query
+    loaded.data.query.open(str(files[1]))
+    qtbot.mouseClick(loaded.data.query.progress.stop, LEFT)
+    idle(loaded.data.query)
+    assert loaded.session.query is before
+
+
+def test_sections_are_offered_and_the_likeliest_is_taken(
+    dock: DpvaeDock, phantom: Any, qtbot: QtBot
+) -> None:
+    assert dock.data.sections.isHidden()
+    reference = phantom.reference.copy()
+    reference.obs["section"] = np.where(np.arange(reference.n_obs) % 2, "a", "b")
+    dock.session.reference = reference
+    assert not dock.data.sections.isHidden()
+    assert dock.session.section_key == "section"
+    qtbot.keyClick(dock.data.sections.column, Qt.Key.Key_Up)
+    assert dock.session.section_key is None
+    dock.session.section_key = "section"
+    assert dock.data.sections.column.currentText() == "section"
+    dock.session.reference = phantom.reference
+    assert dock.session.section_key is None
+
+
+def test_tables_of_open_layers_are_offered_once(
+    dock: DpvaeDock, viewer: Viewer, phantom: Any
+) -> None:
+    from spatialdata import SpatialData
+
+    spatial_data = SpatialData(tables={"spots": phantom.reference})
+    points = np.zeros((1, 2))
+    viewer.add_layer(Points(points, name="Visium", metadata={"sdata": spatial_data, "adata": None}))
+    viewer.add_layer(Points(points, name="again", metadata={"adata": phantom.reference}))
+    dock.data.reference.menu.aboutToShow.emit()
+    actions = [a for a in dock.data.reference.menu.actions() if a.text().startswith("Layer")]
+    assert [action.text() for action in actions] == ["Layer: Visium: spots"]
+    actions[0].trigger()
+    assert dock.session.reference is phantom.reference
+
+
+def test_concerns_are_shown_and_go_with_the_data(
+    dock: DpvaeDock, qtbot: QtBot, phantom: Any
+) -> None:
+    plain = phantom.reference.copy()
+    del plain.uns["spatial"]
+    dock.session.reference, dock.session.query = plain, phantom.query
+    qtbot.waitUntil(lambda: "no image" in dock.data.concerns.text(), timeout=10_000)
+    assert dock.data.headline.text().startswith("⚠")
+    dock.session.reference = phantom.reference
+    qtbot.waitUntil(lambda: dock.data.concerns.text() == "", timeout=10_000)
+    assert dock.data.concerns.isHidden()

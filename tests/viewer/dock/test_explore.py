@@ -1,0 +1,132 @@
+"""Explore: genes found by typing, columns, categories, the colour scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QFileDialog, QInputDialog
+
+import napari_dpvae as dpv
+from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.explore.gene_box import GeneBox
+from napari_dpvae.viewer.dock.explore.gene_row import named_genes
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def explored(dock: DpvaeDock, phantom: Any, model: dpv.DPVAE, placed: Any) -> DpvaeDock:
+    """The dock with placed cells on show."""
+    dock.session.reference, dock.session.model = phantom.reference, model
+    dock.session.placed = placed.copy()
+    dock.session.gene = model.genes[0]
+    return dock
+
+
+def test_a_part_of_a_name_lists_what_begins_with_it_first(qtbot: QtBot) -> None:
+    box = GeneBox()
+    qtbot.addWidget(box)
+    box.set_names([f"GENE{i}" for i in range(30_000)] + ["CD3", "ACD3", "Cd3e"])
+    qtbot.keyClicks(box, "cd3")
+    assert box.hits == ["CD3", "Cd3e", "ACD3"]
+    with qtbot.waitSignal(box.chosen) as taken:
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert taken.args == ["CD3"]
+    box.clear()
+    qtbot.keyClicks(box, "nothing like it")
+    assert box.hits == []
+    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    assert box.text() == "CD3"
+
+
+def test_next_goes_through_the_most_spatial_genes_or_a_pasted_list(
+    explored: DpvaeDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, session = explored.explore.gene, explored.session
+    qtbot.mouseClick(row.next, LEFT)
+    assert session.gene == session.model.genes[1]
+    qtbot.mouseClick(row.previous, LEFT)
+    qtbot.mouseClick(row.previous, LEFT)
+    assert session.gene == session.model.genes[-1]
+    pasted = "Gene003, Gene001;NoGene\nGene003"
+    monkeypatch.setattr(QInputDialog, "getMultiLineText", lambda *a, **k: (pasted, True))
+    row.menu.aboutToShow.emit()
+    next(a for a in row.menu.actions() if "Paste" in a.text()).trigger()
+    assert "2 of 3 genes" in explored.explore.status.text()
+    assert "NoGene" in explored.explore.status.text()
+    assert session.gene == "Gene003"
+    qtbot.mouseClick(row.next, LEFT)
+    assert session.gene == "Gene001"
+    row.menu.aboutToShow.emit()
+    assert row.menu.actions()[0].text() == "Gene001"
+
+
+def test_names_in_a_list_are_parted_by_anything_usual() -> None:
+    assert named_genes(" A,B;\tC\n\nD ") == ["A", "B", "C", "D"]
+
+
+def test_a_column_of_categories_has_a_legend_that_hides_and_recolours(
+    explored: DpvaeDock, qtbot: QtBot
+) -> None:
+    step, session = explored.explore, explored.session
+    step.column.setCurrentText("cell_type")
+    assert session.colouring.column == "cell_type"
+    assert session.gene is None
+    assert not step.legend.isHidden()
+    assert step.limits.isHidden()
+    names = [step.legend.list.item(i).text() for i in range(step.legend.list.count())]
+    assert names == list(session.placed.obs["cell_type"].cat.categories)
+    step.legend.list.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert session.colouring.hidden == {names[0]}
+    qtbot.mouseClick(step.legend.none, LEFT)
+    assert session.colouring.hidden == set(names)
+    qtbot.mouseClick(step.legend.all, LEFT)
+    assert session.colouring.hidden == set()
+    step.legend.recolour(names[1], QColor("#123456"))
+    assert session.placed.uns["cell_type_colors"][1] == "#123456"
+    session.colouring.column = "dpvae_radius"
+    assert step.legend.isHidden()
+    assert not step.limits.isHidden()
+
+
+def test_limits_as_percentiles_or_values(explored: DpvaeDock) -> None:
+    row, colouring = explored.explore.limits, explored.session.colouring
+    row.high.setValue(50.0)
+    assert colouring.limits == (0.0, 50.0, True)
+    drawn = colouring.drawn
+    row.kind.setCurrentIndex(1)
+    assert colouring.limits == (*drawn, False)
+    row.high.setValue(drawn[1] + 1)
+    assert colouring.drawn == (drawn[0], pytest.approx(drawn[1] + 1, abs=1e-3))
+    row.kind.setCurrentIndex(0)
+    assert colouring.limits.high == 99.0
+
+
+def test_status_and_look_are_in_step_with_the_console(explored: DpvaeDock, qtbot: QtBot) -> None:
+    step, look = explored.explore, explored.session.look
+    n_placed = (explored.session.placed.obs["dpvae_status"] == "placed").sum()
+    assert step.statuses.boxes["placed"].text() == f"placed {n_placed}"
+    qtbot.mouseClick(step.statuses.boxes["placed"], LEFT)
+    assert look.statuses == {"uncertain", "outside"}
+    look.statuses = frozenset({"placed"})
+    assert step.statuses.boxes["placed"].isChecked()
+    look.uncertainty = "as size"
+    assert step.look.uncertainty.value == "as size"
+    step.look.arrangement.value = "side by side"
+    assert look.arrangement == "side by side"
+
+
+def test_the_figure_is_of_what_is_shown(
+    explored: DpvaeDock, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, target = explored.explore, tmp_path / "shown.svg"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(target), ""))
+    qtbot.mouseClick(step.figure, LEFT)
+    qtbot.waitUntil(lambda: not step.progress.running, timeout=60_000)
+    assert target.is_file()
+    assert "shown.svg" in step.status.text()

@@ -1,0 +1,143 @@
+"""Groups of cells, the list of cells, and questions to the placement, by their buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari import Viewer
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+import napari_dpvae as dpv
+from napari_dpvae.analysis.questions import QUESTIONS
+from napari_dpvae.viewer.canvas.lasso import NAME as LASSO
+from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.frame_table import FrameTable
+
+LEFT = Qt.MouseButton.LeftButton
+Idle = Callable[[Any], None]
+
+
+@pytest.fixture
+def explored(dock: DpvaeDock, phantom: Any, placed: Any) -> DpvaeDock:
+    """The dock with placed cells on show, of which three are outside."""
+    cells = placed.copy()
+    status = np.array(["placed"] * cells.n_obs, object)
+    status[:3] = "outside"
+    cells.obs["dpvae_status"] = pd.Categorical(status, ["placed", "uncertain", "outside"])
+    dock.session.reference, dock.session.placed = phantom.reference, cells
+    dock.session.gene = "Gene001"
+    return dock
+
+
+def texts(table: FrameTable, column: int) -> list[str]:
+    rows = range(table.model.rowCount())
+    return [table.model.index(row, column).data() for row in rows]
+
+
+def test_a_table_is_sorted_and_filtered_whole(qtbot: QtBot) -> None:
+    table = FrameTable("filter")
+    qtbot.addWidget(table)
+    n = 100_000
+    table.show_frame(pd.DataFrame({"name": [f"g{i}" for i in range(n)], "x": np.arange(n) % 7}))
+    assert table.model.rowCount() == n
+    qtbot.keyClicks(table.filter, "G9999")
+    assert table.model.rowCount() == 11
+    table.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    values = [int(text) for text in texts(table, 1)]
+    assert values == sorted(values, reverse=True)
+    with qtbot.waitSignal(table.chosen) as chosen:
+        table.view.selectRow(0)
+    assert chosen.args[0]["name"] == texts(table, 0)[0]
+    qtbot.mouseClick(table.copy, LEFT)
+    assert len(QApplication.clipboard().text().splitlines()) == 12
+
+
+def test_cells_within_a_drawing_become_a_group_with_its_genes(
+    explored: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
+) -> None:
+    groups, session = explored.explore.groups, explored.session
+    session.look.arrangement = "side by side"
+    qtbot.mouseClick(groups.draw, LEFT)
+    assert session.look.arrangement == "overlaid"
+    places = viewer.layers["placed cells"].data
+    low, middle = places.min(axis=0) - 1, np.median(places, axis=0)
+    corners = [low, [low[0], middle[1]], [places[:, 0].max() + 1, middle[1]]]
+    corners.append([places[:, 0].max() + 1, low[1]])
+    viewer.layers[LASSO].add_polygons([np.array(corners)])
+    qtbot.waitUntil(lambda: LASSO not in viewer.layers)
+    inside = places[:, 1] < middle[1]
+    np.testing.assert_array_equal(session.selection.cells, np.flatnonzero(inside))
+    qtbot.keyClicks(groups.name, "left")
+    qtbot.keyClick(groups.name, Qt.Key.Key_Return)
+    assert (session.placed.obs["group"] == "left").sum() == inside.sum()
+    assert "group" in session.columns
+    assert groups.column.currentText() == "group"
+
+    qtbot.mouseClick(groups.genes, LEFT)
+    idle(groups)
+    assert groups.table.model.rowCount() > 100
+    groups.table.view.selectRow(1)
+    assert session.gene == texts(groups.table, 0)[1]
+
+    session.selection.cells = np.flatnonzero(~inside)
+    session.selection.name("right")
+    groups.group.setCurrentText("left")
+    groups.other.setCurrentText("right")
+    qtbot.mouseClick(groups.distance, LEFT)
+    idle(groups)
+    assert "units apart" in groups.status.text()
+    session.selection.dissolve("left")
+    assert [groups.group.itemText(i) for i in range(groups.group.count())] == ["right"]
+
+
+def test_the_list_goes_to_a_cell(explored: DpvaeDock, viewer: Viewer, qtbot: QtBot) -> None:
+    table = explored.explore.cells.table
+    assert table.model.rowCount() == 0
+    explored.explore.folds["list of cells"].unfolded = True
+    assert table.model.rowCount() == explored.session.placed.n_obs
+    name = explored.session.placed.obs_names[40]
+    qtbot.keyClicks(table.filter, name)
+    table.view.selectRow(0)
+    assert explored.session.selection.cells.tolist() == [40]
+    np.testing.assert_allclose(
+        viewer.scene.camera.center[-2:], viewer.layers["placed cells"].data[40]
+    )
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_question_is_answered_and_its_row_shown(
+    explored: DpvaeDock, qtbot: QtBot, idle: Idle, number: int
+) -> None:
+    ask, session = explored.explore.ask, explored.session
+    ask.question.setCurrentIndex(number)
+    ask.types.setCurrentText("cell_type")
+    qtbot.mouseClick(ask.ask, LEFT)
+    idle(ask)
+    assert ask.status.text().startswith("3 cells outside the reference were left out.")
+    assert not ask.plot.isHidden()
+    ask.table.view.selectRow(0)
+    if QUESTIONS[number].of_types:
+        assert session.colouring.column == "cell_type"
+        left = set(session.placed.obs["cell_type"].cat.categories) - session.colouring.hidden
+        assert left == {texts(ask.table, 0)[0], texts(ask.table, 1)[0]}
+    else:
+        assert session.gene == texts(ask.table, 0)[0]
+
+
+def test_in_a_volume_there_is_no_drawing(explored: DpvaeDock) -> None:
+    assert explored.explore.groups.draw.isEnabled()
+    volume = explored.session.placed.copy()
+    volume.obsm["spatial"] = np.pad(volume.obsm["spatial"], ((0, 0), (0, 1)))
+    explored.session.placed = volume
+    assert not explored.explore.groups.draw.isEnabled()
+
+
+def test_a_group_without_cells_is_refused_in_words(explored: DpvaeDock) -> None:
+    with pytest.raises(dpv.DataError, match="No placed cell is selected"):
+        explored.session.selection.name("empty")

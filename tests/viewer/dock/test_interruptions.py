@@ -1,0 +1,102 @@
+"""What a person does in between: closes, deletes, opens a second window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from napari import Viewer
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt, QThreadPool
+
+from napari_dpvae.viewer.commands import open_dock
+from napari_dpvae.viewer.dock.dock import DpvaeDock
+
+Idle = Callable[[Any], None]
+LEFT = Qt.MouseButton.LeftButton
+FOR_EVER = 100_000
+
+
+@pytest.fixture
+def training(loaded: DpvaeDock, qtbot: QtBot) -> DpvaeDock:
+    """The dock, in a training that would last for days."""
+    loaded.model.form["epochs"].value = FOR_EVER
+    qtbot.mouseClick(loaded.model.train, LEFT)
+    qtbot.waitUntil(lambda: loaded.model.training.curves.n_epochs > 3, timeout=60_000)
+    return loaded
+
+
+def test_closing_the_dock_stops_the_thread(
+    training: DpvaeDock, viewer: Viewer, qtbot: QtBot
+) -> None:
+    state = training.session
+    viewer.window.remove_dock_widget("all")
+    training.deleteLater()
+    qtbot.wait(200)
+    assert QThreadPool.globalInstance().waitForDone(30_000)
+    # What listened is gone: the session can still be changed from the console.
+    state.gene = None
+    state.query = None
+
+
+def test_a_dock_opened_again_shows_what_there_is(
+    loaded: DpvaeDock, viewer: Viewer, qtbot: QtBot, model: Any
+) -> None:
+    loaded.session.model = model
+    viewer.window.remove_dock_widget("all")
+    loaded.deleteLater()
+    qtbot.wait(50)
+    again = open_dock(viewer)
+    assert again is not loaded
+    assert again.data.done and again.model.done
+    assert again.place.unfolded and not again.data.unfolded
+
+
+def test_closing_the_viewer_stops_the_thread(
+    training: DpvaeDock, viewer: Viewer, qtbot: QtBot
+) -> None:
+    viewer.close()
+    qtbot.wait(200)
+    assert QThreadPool.globalInstance().waitForDone(30_000)
+
+
+def test_hiding_the_dock_lets_the_training_go_on(
+    training: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
+) -> None:
+    training.hide()
+    held = training.model.training.curves.n_epochs
+    qtbot.waitUntil(lambda: training.model.training.curves.n_epochs > held, timeout=60_000)
+    training.model.progress.stop.click()
+    idle(training.model)
+    assert training.session.model is not None
+
+
+def test_layers_deleted_while_training_and_placing_do_no_harm(
+    training: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
+) -> None:
+    viewer.layers.clear()
+    qtbot.mouseClick(training.model.progress.stop, LEFT)
+    idle(training.model)
+    qtbot.mouseClick(training.place.place, LEFT)
+    viewer.layers.clear()
+    idle(training.place)
+    assert [layer.name for layer in viewer.layers] == ["placed cells"]
+    assert "no regions" in training.place.status.text()
+    assert "nan" not in training.place.status.text()
+
+
+def test_two_viewers_train_at_once_each_its_own(
+    training: DpvaeDock, make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, idle: Idle
+) -> None:
+    other = open_dock(make_napari_viewer())
+    other.session.reference = training.session.reference
+    other.model.form["epochs"].value = 2
+    other.model.form["regularisation"].value = "light"
+    qtbot.mouseClick(other.model.train, LEFT)
+    idle(other.model)
+    assert other.session.model is not None
+    assert training.session.model is None and training.model.progress.running
+    training.model.progress.stop.click()
+    idle(training.model)
+    assert training.session.model is not other.session.model

@@ -1,0 +1,105 @@
+"""Menus, the command palette, and everything without a mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from napari import Viewer
+from napari._app_model import get_app_model
+from npe2 import PluginManifest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QTableView, QWidget
+
+from napari_dpvae.viewer import commands
+from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.step import Step
+
+Idle = Callable[[Any], None]
+
+
+def run(command: str) -> None:
+    get_app_model().commands.execute_command(f"napari-dpvae.{command}").result()
+
+
+def test_every_command_is_in_the_menu_and_can_be_found(viewer: Viewer) -> None:
+    manifest = PluginManifest.from_distribution("napari-dpvae")
+    listed = {item.command for item in manifest.contributions.menus["dpvae"]}
+    offered = {command.id for command in manifest.contributions.commands}
+    assert offered - listed == {f"napari-dpvae.{name}" for name in ("dock", "phantom", "read")}
+    for command in listed:
+        assert command in get_app_model().commands
+
+
+def test_the_whole_job_by_commands(loaded: DpvaeDock, idle: Idle, viewer: Viewer) -> None:
+    run("train")
+    idle(loaded.model)
+    assert loaded.session.model is not None
+    run("place")
+    idle(loaded.place)
+    assert loaded.session.placed is not None
+    before = loaded.session.gene
+    run("next_gene")
+    assert loaded.session.gene != before
+    run("previous_gene")
+    assert loaded.session.gene == before
+
+
+def test_a_command_that_cannot_be_done_opens_its_step_which_says_why(viewer: Viewer) -> None:
+    commands.place(viewer)
+    dock = commands.open_dock(viewer)
+    assert dock.place.unfolded
+    assert "needs" in dock.place.status.text()
+    commands.save(viewer)
+    assert dock.save.unfolded
+
+
+@pytest.fixture
+def shown(make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, phantom: Any) -> DpvaeDock:
+    """The dock in a window that is seen, with all steps unfolded."""
+    viewer = make_napari_viewer(show=True)
+    dock = commands.open_dock(viewer)
+    dock.session.reference, dock.session.query = phantom.reference, phantom.query
+    for step in dock.findChildren(Step):
+        step.unfolded = True
+    qtbot.waitExposed(viewer.window._qt_window)
+    return dock
+
+
+def focus_chain(step: Step) -> list[QWidget]:
+    """What Tab goes through within a step, in order."""
+    chain, widget = [step.title], step.title.nextInFocusChain()
+    while widget is not step.title:
+        tabs = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        if tabs and step.isAncestorOf(widget) and widget.isVisible() and widget.isEnabled():
+            chain.append(widget)
+        widget = widget.nextInFocusChain()
+    return chain
+
+
+def test_tab_goes_down_each_step(shown: DpvaeDock) -> None:
+    for step in (shown.data, shown.model, shown.place, shown.evaluate, shown.save):
+        chain = focus_chain(step)
+        tops = [widget.mapTo(step, QPoint(0, widget.height() // 2)).y() for widget in chain]
+        assert len(chain) > 1 or step is shown.save
+        assert all(after >= before - 4 for before, after in zip(tops, tops[1:], strict=False))
+
+
+def test_alt_and_a_number_open_a_step(shown: DpvaeDock, qtbot: QtBot) -> None:
+    shown.evaluate.unfolded = False
+    window = shown.window()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    qtbot.keyClick(window, Qt.Key.Key_5, Qt.KeyboardModifier.AltModifier)
+    assert shown.evaluate.unfolded
+
+
+def test_what_can_be_done_says_what_it_does(dock: DpvaeDock) -> None:
+    for step in (dock.data, dock.model, dock.place, dock.evaluate, dock.save):
+        for kind in (QAbstractButton, QAbstractSpinBox, QComboBox):
+            for widget in step.content.findChildren(kind):
+                named = widget.toolTip() or widget.parent().toolTip() or widget.text()
+                corner = isinstance(widget.parent(), QTableView)
+                assert named or corner, f"{step.number}: {widget}"

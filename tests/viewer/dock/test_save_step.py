@@ -1,0 +1,83 @@
+"""Step 6: every kind of file, by its button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+import napari_dpvae as dpv
+from napari_dpvae.viewer.dock.dock import DpvaeDock
+
+Idle = Callable[[Any], None]
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a person types into the dialog: a name without a suffix."""
+    path = tmp_path / "result"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
+    return path
+
+
+@pytest.fixture
+def ready(loaded: DpvaeDock, model: dpv.DPVAE, placed: Any) -> DpvaeDock:
+    loaded.session.model, loaded.session.placed = model, placed
+    return loaded
+
+
+def test_each_button_writes_its_kind_and_nothing_beside(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, chosen: Path
+) -> None:
+    kinds = {
+        "cells": ".h5ad",
+        "table": ".csv",
+        "spatial": ".zarr",
+        "model": ".safetensors",
+        "figure": ".png",
+    }
+    for name, suffix in kinds.items():
+        qtbot.mouseClick(getattr(ready.save, name), LEFT)
+        idle(ready.save)
+        assert ready.save.status.text() == f"saved {chosen.with_suffix(suffix)}"
+        assert ready.save.cells.isEnabled()
+    written = {entry.suffix for entry in chosen.parent.iterdir() if entry.name != "settings"}
+    assert written == set(kinds.values())
+
+
+def test_there_is_nothing_to_press_before_there_is_something_to_save(
+    dock: DpvaeDock, model: dpv.DPVAE, placed: Any
+) -> None:
+    step = dock.save
+    buttons = (step.cells, step.table, step.spatial, step.model)
+    assert not any(button.isEnabled() for button in buttons)
+    dock.session.model = model
+    assert [button.isEnabled() for button in buttons] == [False, False, False, True]
+    dock.session.placed = placed
+    assert all(button.isEnabled() for button in buttons)
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(
+    ready: DpvaeDock, idle: Idle, tmp_path: Path
+) -> None:
+    ready.save.cells.save_to(str(tmp_path / "no" / "cells.h5ad"))
+    idle(ready.save)
+    assert "does not exist" in ready.save.status.text()
+    assert ready.save.status.property("tone") == "error"
+
+
+def test_stopping_a_save_frees_the_buttons(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, chosen: Path
+) -> None:
+    qtbot.mouseClick(ready.save.cells, LEFT)
+    assert not ready.save.table.isEnabled()
+    qtbot.mouseClick(ready.save.progress.stop, LEFT)
+    idle(ready.save)
+    assert ready.save.table.isEnabled()
+    assert "saved" not in ready.save.status.text()
