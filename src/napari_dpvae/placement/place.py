@@ -187,6 +187,7 @@ def _provenance(
         "standardised_by": aligned.statistics,
         "calibrated_as": calibrated_as,
         "decoder_weight": read.decoder_weight,
+        "units": aligned.expression.units.name,
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},
         "section_key": trained.section_key or "",
         "frame": trained.frame or "",

@@ -91,6 +91,10 @@ class Plan:
         """Kinds of inputs: network i of the ensemble reads as network i + n_inputs."""
         return len({run.inputs for run in self.ensemble})
 
+    def kind(self, number: int) -> int:
+        """Which kind of inputs a network of the ensemble reads, by its number."""
+        return number % self.n_inputs
+
     def with_selected(self, regularisation: dict[Form, str]) -> Plan:
         """The plan with what was selected for each form."""
         return replace(self, regularisation=regularisation)
@@ -98,6 +102,12 @@ class Plan:
     def of(self, run: Run) -> str:
         """The regularisation of a run."""
         return run.regularisation or self.regularisation[run.inputs.form]
+
+
+def groups(runs: Sequence[Run]) -> list[list[int]]:
+    """Numbers of the runs whose networks have one shape, and are trained together."""
+    shapes = [(run.inputs.form, run.inputs.width) for run in runs]
+    return [[i for i, shape in enumerate(shapes) if shape == one] for one in dict.fromkeys(shapes)]
 
 
 def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) -> Plan:
@@ -129,7 +139,7 @@ def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) 
         selection=_selection(reference, folds, n_checks, settings),
         ensemble=tuple(
             Run(
-                f"network {fold + 1} of {members}",
+                "training",
                 in_turn[fold % len(in_turn)],
                 folds == fold,
                 network_seed(settings, fold),
@@ -150,7 +160,7 @@ def _selection(
     checked, asked = folds < n_checks, settings.regularisation
     return tuple(
         Run(
-            f"trying {inputs.form}, {name} regularisation",
+            "trying regularisations",
             inputs,
             checked,
             network_seed(settings, settings.members),

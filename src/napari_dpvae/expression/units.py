@@ -1,0 +1,105 @@
+"""What unit expression is in: counts, logarithms that counts can be taken back from, or neither."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import anndata as ad
+import numpy as np
+from scipy import sparse
+
+from napari_dpvae.data.values import holds_counts
+
+BASES = (math.e, 2.0, 10.0)
+"""Of logarithms that are tried."""
+ROWS_TRIED = 500
+LARGEST_LOGARITHM = 25.0
+"""Larger values are no logarithms of counts or of counts per million."""
+FEW = 50
+"""Counts up to this are told apart: beyond, single precision blurs neighbouring ones."""
+OFF = 0.05
+"""Farthest that a count may come out from a whole number."""
+MOST_MULTIPLE = 6
+"""The smallest count of a cell is this at most, or its counts are not taken back."""
+FITTING = 0.99
+"""Share of the cells whose values must come out as counts."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """How counts are had from what is in a matrix.
+
+    Attributes
+    ----------
+    name
+        In words.
+    counts
+        Whether there are counts.
+    base
+        Of the logarithm of each cell's scaled counts; None where there is none to undo.
+    """
+
+    name: str
+    counts: bool
+    base: float | None = None
+
+    def read(self, x: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Rows as counts, where counts can be had; else as they are."""
+        return x if self.base is None else _counts(x, self.base)[0]
+
+
+def units_of(x: Any) -> Units:
+    """What unit a matrix is in.
+
+    ``log1p`` of counts per 10,000, ``log2(CPM + 1)`` and their like are a logarithm of counts times
+    one number for each cell. So the smallest value of a cell belongs to its smallest count, mostly
+    1, and all others come out whole.
+
+    Parameters
+    ----------
+    x
+        (n, g) cells by genes, in memory or backed by a file.
+    """
+    if holds_counts(x):
+        return Units("counts", counts=True)
+    every = max(1, x.shape[0] // ROWS_TRIED)
+    some = sparse.csr_matrix(x[::every], dtype=np.float64)
+    some.eliminate_zeros()
+    if some.nnz and some.data.min() > 0 and some.data.max() <= LARGEST_LOGARITHM:
+        for base in BASES:
+            if _counts(some, base)[1] >= FITTING:
+                said = {math.e: "log1p", 2.0: "log2", 10.0: "log10"}[base]
+                return Units(f"{said} of scaled counts", counts=True, base=base)
+    return Units("values that are no counts", counts=False)
+
+
+def in_counts(cells: ad.AnnData) -> ad.AnnData:
+    """The cells, with counts in ``X`` where they can be taken back from what is there."""
+    units = units_of(cells.X)
+    if units.base is None:
+        return cells
+    x = units.read(sparse.csr_matrix(cells.X, dtype=np.float64)).astype(np.float32)
+    return ad.AnnData(
+        x, obs=cells.obs, var=cells.var, uns=cells.uns, obsm=cells.obsm, obsp=cells.obsp
+    )
+
+
+def _counts(x: sparse.csr_matrix, base: float) -> tuple[sparse.csr_matrix, float]:
+    """Counts of cells whose logarithms are given, and the share of cells that they fit."""
+    scaled = np.expm1(x.data * math.log(base))
+    full = np.diff(x.indptr) > 0
+    smallest = np.ones(x.shape[0])
+    smallest[full] = np.minimum.reduceat(scaled, x.indptr[:-1][full])
+    row = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+    ratio = scaled / smallest[row]
+    multiple, fits = np.ones(x.shape[0]), np.zeros(x.shape[0], bool)
+    for k in range(1, MOST_MULTIPLE + 1):
+        times = k * ratio
+        off = (np.abs(times - np.rint(times)) > OFF) & (times < FEW)
+        alike = np.bincount(row, off, x.shape[0]) == 0
+        multiple[alike & ~fits] = k
+        fits |= alike
+    counts = np.rint(multiple[row] * ratio)
+    return sparse.csr_matrix((counts, x.indices, x.indptr), x.shape), float(fits.mean())
