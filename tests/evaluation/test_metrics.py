@@ -132,6 +132,15 @@ def test_errors_are_distances_in_units_and_per_cent() -> None:
     assert found["aligned_median_error"] == pytest.approx(0, abs=1e-9)
 
 
+def test_regions_count_where_they_are_stated() -> None:
+    true = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0], [30.0, 40.0]])
+    placed = true + [3.0, 4.0]
+    found = metrics.measure_regions(true, placed, np.array([5.0, 4.9, 10.0, np.nan]))
+    assert found == {"coverage": 2 / 3, "median_radius": 5, "median_radius_percent": 10}
+    none = metrics.measure_regions(true, placed, np.full(4, np.nan))
+    assert none.keys() == found.keys() and np.isnan(list(none.values())).all()
+
+
 def test_more_noise_is_worse_by_every_measure(true: np.ndarray) -> None:
     noise = np.random.default_rng(0).normal(size=true.shape)
     little, much = (metrics.measure(true, true + size * noise) for size in (3, 30))

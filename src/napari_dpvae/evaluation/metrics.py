@@ -150,17 +150,21 @@ def measure_regions(true: np.ndarray, placed: np.ndarray, radius: np.ndarray) ->
     true, placed
         (n, d) coordinates in one frame.
     radius
-        (n,) of each cell's region.
+        (n,) of each cell's region; NaN where none is stated: such cells do not count.
 
     Returns
     -------
     dict
         ``coverage``, the share of cells inside their region, and the regions' median radius in
-        coordinate units and in per cent of the diagonal.
+        coordinate units and in per cent of the diagonal; NaN when no region is stated.
     """
-    median = float(np.median(radius))
+    stated = ~np.isnan(radius)
+    if not stated.any():
+        return dict.fromkeys(("coverage", "median_radius", "median_radius_percent"), np.nan)
+    inside = localisation_errors(true, placed)[stated] <= radius[stated]
+    median = float(np.median(radius[stated]))
     return {
-        "coverage": float((localisation_errors(true, placed) <= radius).mean()),
+        "coverage": float(inside.mean()),
         "median_radius": median,
         "median_radius_percent": 100 * median / diagonal(true),
     }
