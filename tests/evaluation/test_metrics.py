@@ -1,9 +1,12 @@
 """The measures, against known values and brute force."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group, spearmanr
+from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from napari_dpvae.evaluation import metrics
 
@@ -98,6 +101,63 @@ def test_knn_overlap_is_that_of_its_definition(true: np.ndarray, noisy: np.ndarr
     shared = [len(set(a) & set(b)) for a, b in zip(*neighbours, strict=True)]
     expected = np.mean(shared) / at_most
     assert metrics.knn_overlap(true, noisy, k) == pytest.approx(expected)
+
+
+def many(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many cells and where they were placed, some of them at one place."""
+    rng = np.random.default_rng(n)
+    true = rng.uniform(0, 1, (n, 2))
+    placed = true + rng.normal(0, 0.1, true.shape)
+    placed[: n // 10] = placed[0]
+    return true, placed
+
+
+def test_memory_does_not_grow_with_the_square_of_the_cells() -> None:
+    cells = many(2 * metrics.MOST_COMPARED)
+    tracemalloc.start()
+    metrics.measure(*cells)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * len(cells[0]) ** 2
+
+
+@pytest.mark.parametrize("block", [1, 1000, 123_456])
+def test_block_by_block_is_as_all_at_once(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    cells = many(150)
+    whole = metrics.measure(*cells)
+    monkeypatch.setattr(metrics, "BLOCK", block)
+    assert metrics.measure(*cells) == pytest.approx(whole, rel=1e-12)
+
+
+def test_very_many_cells_are_drawn_by_lot_and_tell_nearly_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = many(1500)
+    exact = metrics.measure(*cells)
+    monkeypatch.setattr(metrics, "MOST_COMPARED", 1499)
+    monkeypatch.setattr(metrics, "DRAWN_CELLS", 300)
+    monkeypatch.setattr(metrics, "DRAWN_PAIRS", 100_000)
+    drawn = metrics.measure(*cells)
+    sampled = {"stress1", "distance_spearman", "distance_spearman_per_cell"}
+    assert {name for name in exact if drawn[name] != exact[name]} == sampled
+    for name in sampled:
+        assert drawn[name] == pytest.approx(exact[name], abs=0.01), name
+    assert drawn == metrics.measure(*cells)
+
+
+def test_trustworthiness_is_that_of_scikit_learn() -> None:
+    true, placed = many(300)
+    moved = placed + np.random.default_rng(0).normal(0, 1e-6, placed.shape)
+    assert metrics.trustworthiness(true, moved, 12) == pytest.approx(
+        sklearn_trustworthiness(true, moved, n_neighbors=12), rel=1e-12
+    )
+
+
+def test_cells_at_one_place_keep_no_neighbours(true: np.ndarray) -> None:
+    alike = np.full_like(true, 50.0)
+    assert metrics.continuity(true, alike) == pytest.approx(0.5, abs=0.1)
+    lattice = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    assert metrics.continuity(lattice, lattice, 4) > 0.99
 
 
 def trustworthiness_by_hand(true: np.ndarray, placed: np.ndarray, k: int) -> float:
