@@ -63,6 +63,42 @@ def test_the_reach_tells_where_no_cell_was_placed(noisy: ad.AnnData) -> None:
     assert near < 10 < 390 < far
 
 
+@pytest.fixture
+def sections(noisy: ad.AnnData) -> ad.AnnData:
+    """Spots of A and B at the same places; the cells were placed in A."""
+    noisy.uns["dpvae"] = {"frame": "A", "section_key": "slice"}
+    spots = ad.AnnData(np.zeros((20, 1)), obs=pd.DataFrame({"slice": list("AB") * 10}))
+    spots.obs_names = [f"spot{i}" for i in range(20)]
+    spots.obsm["spatial"] = np.repeat(np.random.default_rng(2).uniform(0, 100, (10, 2)), 2, axis=0)
+    return spots
+
+
+@pytest.mark.parametrize("kind", [str, "category"])
+def test_no_cell_lies_in_another_section(
+    noisy: ad.AnnData, sections: ad.AnnData, kind: type | str
+) -> None:
+    sections.obs["slice"] = sections.obs["slice"].astype(kind)
+    virtual = dpv.virtual_expression(noisy, ["Flat"], at=sections)
+    here = (sections.obs["slice"] == "A").to_numpy()
+    alone = dpv.virtual_expression(noisy, ["Flat"], at=sections[here])
+    for values, known in (
+        (virtual.X, alone.X),
+        (virtual.layers["standard_error"], alone.layers["standard_error"]),
+        (virtual.obs["dpvae_reach"].to_numpy(), alone.obs["dpvae_reach"].to_numpy()),
+    ):
+        np.testing.assert_array_equal(values[here], known)
+        assert np.isfinite(known).all() and np.isnan(values[~here]).all()
+
+
+def test_places_that_name_no_section_are_taken_as_the_frame_s(
+    noisy: ad.AnnData, sections: ad.AnnData
+) -> None:
+    for at in (sections.obsm["spatial"], ad.AnnData(obsm={"spatial": sections.obsm["spatial"]})):
+        assert np.isfinite(dpv.virtual_expression(noisy, ["Flat"], at=at).X).all()
+    noisy.uns["dpvae"] = {"frame": "", "section_key": ""}
+    assert np.isfinite(dpv.virtual_expression(noisy, ["Flat"], at=sections).X).all()
+
+
 def test_an_unknown_gene_is_named(noisy: ad.AnnData, refuses: Refuses) -> None:
     with refuses("no gene 'Bump'"):
         dpv.virtual_expression(noisy, ["Bump"], at=np.zeros((1, 2)))

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.neighbors import kneighbors_graph
 
-from napari_dpvae.data.keys import SPATIAL, STATUS
+from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.uncertainty.status import OUTSIDE
 
@@ -38,6 +38,29 @@ def belonging(placed: ad.AnnData) -> tuple[ad.AnnData, str]:
         )
     note = f"{outside.sum():,} cells outside the reference were left out." if outside.any() else ""
     return placed[~outside], note
+
+
+def in_frame(spots: ad.AnnData, placed: ad.AnnData) -> np.ndarray:
+    """Which spots of a reference lie in the section that cells were placed in.
+
+    Parameters
+    ----------
+    spots
+        Of one section or of several.
+    placed
+        Whose ``uns["dpvae"]`` names the section, ``frame``, and the column of ``obs`` that holds
+        the section of each spot, ``section_key``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) bool; all true where either is not named.
+    """
+    said = placed.uns.get(DPVAE, {})
+    frame, column = said.get("frame"), said.get("section_key")
+    if not frame or not column or column not in spots.obs:
+        return np.ones(spots.n_obs, bool)
+    return (spots.obs[column].astype(str) == str(frame)).to_numpy()
 
 
 def typed(placed: ad.AnnData, column: str | None) -> tuple[ad.AnnData, str, np.ndarray]:
