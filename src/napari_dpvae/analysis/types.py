@@ -24,6 +24,8 @@ MOST_COMPARED = 20_000
 PERMUTATIONS = 1000
 SHUFFLES = 200
 """Of places, when signals are asked for."""
+ROUNDING = 1e-5
+"""Sums in single precision differ by this share when their order does."""
 DISTANCES = 20
 """Steps of distance of the co-occurrence."""
 
@@ -171,8 +173,7 @@ def signals(
         order = rng.permutation(cells.n_obs)
         sent, heard = ligands[order], receptors[order]
         for by, kinds in enumerate((codes[order], codes)):
-            # Sums in another order differ in their last digits.
-            reached[by] += exchange.mean(sent, heard, kinds) >= mean * (1 - 1e-9)
+            reached[by] += exchange.mean(sent, heard, kinds) >= mean * (1 - ROUNDING)
     p = reached.max(axis=0) / (SHUFFLES + 1)
     source, target, pair = np.nonzero(mean)
     found = answer_table(

@@ -10,6 +10,12 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import rankdata
 from sklearn.neighbors import NearestNeighbors
 
+from napari_dpvae.evaluation.tissue import (
+    contact_f1,
+    nearest,
+    neighbour_type_divergence,
+    sliced_wasserstein,
+)
 from napari_dpvae.geometry.alignment import fit_similarity
 from napari_dpvae.geometry.spacing import diagonal
 
@@ -103,21 +109,13 @@ def _ranks(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def _nearest(points: np.ndarray, k: int) -> np.ndarray:
-    """(n, k) the nearest others of each of (n, d) points."""
-    found: np.ndarray = (
-        NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
-    )
-    return found
-
-
 def knn_overlap(true: np.ndarray, placed: np.ndarray, k: int = 10) -> float:
     """Mean of ``|true neighbours ∩ placed neighbours| / k``, self left out.
 
     Chance is ``k / (n - 1)``. ``k`` is cut to ``n - 1``.
     """
     k = min(k, len(true) - 1)
-    pairs = zip(_nearest(true, k), _nearest(placed, k), strict=True)
+    pairs = zip(nearest(true, k), nearest(placed, k), strict=True)
     return float(np.mean([len(np.intersect1d(a, b)) for a, b in pairs]) / k)
 
 
@@ -129,7 +127,7 @@ def trustworthiness(true: np.ndarray, placed: np.ndarray, k: int = 10) -> float:
     """
     n = len(true)
     k = min(k, (n - 1) // 2)
-    near = _nearest(placed, k)
+    near = nearest(placed, k)
     penalty = 0.0
     for rows in _blocks(np.arange(n), n):
         distances = cdist(true[rows], true)
@@ -153,7 +151,9 @@ def localisation_errors(true: np.ndarray, placed: np.ndarray) -> np.ndarray:
     return errors
 
 
-def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, float]:
+def measure(
+    true: np.ndarray, placed: np.ndarray, k: int = 10, types: np.ndarray | None = None
+) -> dict[str, float]:
     """All measures by name.
 
     Of more than MOST_COMPARED (3,000) cells, ``stress1`` and the rank correlations of distances are
@@ -166,6 +166,10 @@ def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, floa
         (n, d) coordinates of the same cells, in the same frame.
     k
         Neighbours for overlap, trustworthiness and continuity.
+    types
+        (n,) of the cells, to measure the tissue that they make up as well:
+        :func:`~napari_dpvae.evaluation.tissue.sliced_wasserstein`, ``contact_f1`` and
+        ``neighbour_type_divergence``.
 
     Returns
     -------
@@ -187,7 +191,7 @@ def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, floa
     spread = np.ptp(placed, axis=0).max() > 0
     aligned = fit_similarity(placed, true).apply(placed) if spread else placed
     aligned_median = float(np.median(localisation_errors(true, aligned)))
-    return {
+    measures = {
         "procrustes": procrustes_disparity(true, placed),
         "stress1": stress1(true, placed),
         "distance_spearman": distance_spearman(true, placed),
@@ -203,6 +207,13 @@ def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, floa
         "aligned_median_error": aligned_median,
         "aligned_median_error_percent": 100 * aligned_median / extent,
     }
+    if types is not None:
+        measures |= {
+            "sliced_wasserstein": sliced_wasserstein(true, placed),
+            "contact_f1": contact_f1(true, placed, types),
+            "neighbour_type_divergence": neighbour_type_divergence(true, placed, types, k),
+        }
+    return measures
 
 
 def measure_regions(true: np.ndarray, placed: np.ndarray, radius: np.ndarray) -> dict[str, float]:
