@@ -57,6 +57,36 @@ def test_cells_in_doubt_say_less_and_cells_outside_nothing(noisy: ad.AnnData) ->
     assert abs(dpv.virtual_expression(wrong, ["Flat"], at=at).X - sure) < 1.0
 
 
+def test_cells_weigh_by_their_radius_and_the_reach() -> None:
+    cells = ad.AnnData(np.array([[1.5], [4.5], [100.5]]))
+    cells.var_names = ["Gene"]
+    cells.obsm["spatial"] = np.array([[0.0, 0.0], [4.0, 0.0], [50.0, 0.0]])
+    cells.obs["dpvae_radius"] = [0.0, 2.0, 0.0]
+    virtual = dpv.virtual_expression(cells, ["Gene"], at=np.array([[1.0, 0.0]]), neighbours=2)
+    # The reach is 3: they weigh 1/9 and 1/13.
+    share = np.array([13, 9]) / 22
+    mean = share @ [1.5, 4.5]
+    spread = share @ (np.array([1.5, 4.5]) - mean) ** 2
+    error = np.sqrt(spread / (1 / (share**2).sum() - 1))
+    assert virtual.obs["dpvae_reach"].tolist() == [3.0]
+    assert virtual.X[0, 0] == pytest.approx(mean)
+    assert virtual.layers["standard_error"][0, 0] == pytest.approx(error)
+    cells.obs["dpvae_radius"] = np.nan
+    virtual = dpv.virtual_expression(cells, ["Gene"], at=np.array([[1.0, 0.0]]), neighbours=2)
+    assert virtual.X[0, 0] == pytest.approx(3.0)
+
+
+def test_two_cells_that_belong_are_enough_and_one_is_not(
+    noisy: ad.AnnData, refuses: Refuses
+) -> None:
+    at = np.array([[50.0, 50.0]])
+    assert dpv.virtual_expression(noisy[:2], ["Flat"], at=at).X == pytest.approx(
+        noisy.X[:2].mean(), abs=1e-6
+    )
+    with refuses("Fewer than two"):
+        dpv.virtual_expression(noisy[:1], ["Flat"], at=at)
+
+
 def test_the_reach_tells_where_no_cell_was_placed(noisy: ad.AnnData) -> None:
     virtual = dpv.virtual_expression(noisy, ["Flat"], at=np.array([[50.0, 50.0], [500.0, 50.0]]))
     near, far = virtual.obs["dpvae_reach"]

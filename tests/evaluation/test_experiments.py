@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import anndata as ad
@@ -267,6 +268,23 @@ def test_of_a_query_of_several_sections_one_is_compared(
     np.testing.assert_array_equal(case.true, case.query.obsm["spatial"])
     case = hold_out(phantom.reference, apart, "random", 0, "slice", "C")
     assert set(case.query.obs["slice"]) == {"C"}
+
+
+@pytest.mark.parametrize("split", ["section", "random", "none"])
+def test_spots_of_no_known_section_are_not_held_out(apart: ad.AnnData, split: Split) -> None:
+    apart.obs.loc[apart.obs_names[:12], "slice"] = np.nan
+    assert apart.obs["slice"].value_counts()["C"] > 12
+    case = hold_out(apart, None, split, 0, "slice", None)
+    assert not case.query.obs["slice"].isna().any()
+    assert set(case.query.obs["slice"]) == {"C" if split == "section" else "A"}
+    assert set(hold_out(apart, apart, split, 0, "slice", None).query.obs["slice"]) == {"A"}
+
+
+def test_help_shows_what_an_evaluation_can_be_told() -> None:
+    shown = signature(evaluate).parameters
+    documented = str(evaluate.__doc__)
+    assert list(shown)[:4] == ["model", "reference", "query", "split"]
+    assert all(f"    {name}\n" in documented for name in shown)
 
 
 def test_a_query_too_small_to_be_measured_is_refused_before_training(

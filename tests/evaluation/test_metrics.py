@@ -9,6 +9,7 @@ from scipy.stats import ortho_group, spearmanr
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from napari_dpvae.evaluation import metrics
+from napari_dpvae.geometry.alignment import fit_similarity
 
 
 @pytest.fixture
@@ -190,6 +191,46 @@ def test_errors_are_distances_in_units_and_per_cent() -> None:
     assert found["median_error_percent"] == pytest.approx(10)
     assert found["p90_error_percent"] == pytest.approx(10)
     assert found["aligned_median_error"] == pytest.approx(0, abs=1e-9)
+
+
+def test_measures_of_a_known_placement() -> None:
+    """Eleven cells on a line of length 10, each a tenth farther off to the side than the last."""
+    true = np.column_stack([np.arange(11.0), np.zeros(11)])
+    placed = true + np.column_stack([np.zeros(11), 0.1 * np.arange(11)])
+    found = metrics.measure(true, placed, k=3)
+    assert found["median_error"] == pytest.approx(0.5)
+    assert found["median_error_percent"] == pytest.approx(5)
+    assert found["p90_error"] == pytest.approx(0.9)
+    assert found["p90_error_percent"] == pytest.approx(9)
+    assert found["knn_overlap_chance"] == 0.3
+    assert found["aligned_median_error"] == pytest.approx(0, abs=1e-9)
+    moved = placed.copy()
+    moved[0] = [0.0, 5.0]
+    aligned = fit_similarity(moved, true).apply(moved)
+    median = np.median(np.linalg.norm(aligned - true, axis=1))
+    found = metrics.measure(true, moved, k=3)
+    assert found["aligned_median_error"] == pytest.approx(median)
+    assert found["aligned_median_error_percent"] == pytest.approx(10 * median)
+
+
+def test_stress_and_correlations_of_three_distances() -> None:
+    true, placed = (np.array([[a, 0.0], [b, 0.0], [c, 0.0]]) for a, b, c in ((0, 1, 3), (0, 2, 3)))
+    # Distances 1, 3, 2 and 2, 3, 1.
+    scale = (1 * 2 + 3 * 3 + 2 * 1) / (4 + 9 + 1)
+    off = (1 - 2 * scale) ** 2 + (3 - 3 * scale) ** 2 + (2 - scale) ** 2
+    assert metrics.stress1(true, placed) == pytest.approx(np.sqrt(off / 14))
+    assert metrics.distance_spearman(true, placed) == pytest.approx(0.5)
+    # 1, 3 and 2, 3 agree; 1, 2 and 2, 1 do not; 3, 2 and 3, 1 agree.
+    assert metrics.distance_spearman_per_cell(true, placed) == pytest.approx(1 / 3)
+
+
+def test_the_patterns_of_left_out_genes_are_means_of_the_nearest_cells() -> None:
+    cells = np.array([[0.0, 0], [1, 0], [10, 0], [11, 0], [20, 0], [21, 0]])
+    spots = np.array([[0.5, 0.0], [10.5, 0], [20.5, 0]])
+    values = np.array([[1.0], [3], [5], [9], [4], [2]])
+    measured = np.array([[3.0], [5], [4]])
+    found = metrics.held_out_gene_correlation(values, cells, measured, spots, k=2)
+    assert found[0] == pytest.approx(np.corrcoef([2, 7, 3], [3, 5, 4])[0, 1])
 
 
 def test_regions_count_where_they_are_stated() -> None:

@@ -126,10 +126,11 @@ def _frame(reference: ad.AnnData, section_key: str | None, frame: str) -> tuple[
 
 
 def _sections(cells: ad.AnnData, section_key: str | None) -> pd.Series:
-    """(n,) the name of each cell's section."""
+    """(n,) the name of each cell's section; NaN where it is not known."""
     if section_key is None:
         return pd.Series("", index=cells.obs_names)
-    return cells.obs[section_key].astype(str)
+    column = cells.obs[section_key].astype(object)
+    return column.astype(str).where(column.notna())
 
 
 def _one_section(query: ad.AnnData, section_key: str | None, section: str | None) -> ad.AnnData:
@@ -156,7 +157,7 @@ def _section_to_hold_out(sections: pd.Series, section: str | None) -> str:
 
 
 def _check_section(name: str, sections: pd.Series) -> None:
-    names = sorted(sections.unique())
+    names = sorted(sections.dropna().unique())
     if name not in names:
         raise DataError(f"There is no section '{name}': there are {', '.join(names)}.")
 
