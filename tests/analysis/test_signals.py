@@ -147,3 +147,6 @@ def test_what_cannot_be_tested_is_said(tissue: ad.AnnData, refuses: Refuses) -> 
         asked(tissue, interactions=None)
     with refuses("must have the columns"):
         asked(tissue, interactions=pd.DataFrame({"a": ["Lig"], "b": ["Rec"]}))
+    tissue.X = tissue.X - tissue.X.mean(axis=0)
+    with refuses("values below 0"):
+        asked(tissue)

@@ -152,7 +152,7 @@ def signals(
     Raises
     ------
     DataError
-        When there are fewer than two types, or no pairs to test.
+        When there are fewer than two types, no pairs to test, or values below 0.
     """
     cells, note, types = typed(placed, column)
     pairs = known_pairs(cells.var_names, interactions)
@@ -163,6 +163,11 @@ def signals(
     if not contacts.nearness.sum() > 0:
         raise DataError(f"No two placed cells lie within {reach:g} units of each other.")
     ligands, receptors = (log_expression(cells, pairs[side]).toarray() for side in pairs)
+    if min(ligands.min(), receptors.min()) < 0:
+        raise DataError(
+            "The placed cells hold values below 0, as after scaling: signals need counts, or "
+            "log-normalised values."
+        )
     codes = cells.obs["type"].cat.codes.to_numpy().astype(int)
     exchange = Exchange(contacts, len(types))
     mean = exchange.mean(ligands, receptors, codes)

@@ -113,15 +113,14 @@ def _check(
         raise DataError("There is nothing to draw: give placed cells, or a reference.")
     if any(cells.obsm[SPATIAL].shape[1] != 2 for cells in data):
         raise DataError("A figure is drawn of a slice only: take a screenshot of a volume.")
+    nowhere = ""
     if gene is not None and not any(gene in cells.var_names for cells in data):
+        nowhere = f"gene '{gene}'"
+    elif column is not None and not any(column in cells.obs for cells in data):
+        nowhere = f"obs column '{column}'"
+    if nowhere:
         raise DataError(
-            f"Neither the reference nor the placed cells have the gene '{gene}': check its "
-            "spelling."
-        )
-    if column is not None and not any(column in cells.obs for cells in data):
-        raise DataError(
-            f"Neither the reference nor the placed cells have the obs column '{column}': check its "
-            "spelling."
+            f"Neither the reference nor the placed cells have the {nowhere}: check its spelling."
         )
     for status in statuses:
         if status not in STATUSES:
