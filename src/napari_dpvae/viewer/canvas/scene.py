@@ -62,8 +62,8 @@ class Scene:
         session.section_key_changed.connect(self._rearrange_sections)
         session.model_changed.connect(self._rearrange_sections)
         self._side_by_side: SideBySide | None = None
-        session.look.events.arrangement.connect(self._arrange)
-        session.look.events.regions.connect(self._draw_regions)
+        session.look.arrangement_changed.connect(self._arrange)
+        session.look.regions_changed.connect(self._draw_regions)
         self._lasso = Lasso(viewer, session.selection)
         session.selection.changed.connect(self._mark_selected)
         session.selection.drawing.connect(self._draw_lasso)

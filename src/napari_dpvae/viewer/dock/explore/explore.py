@@ -13,12 +13,13 @@ from napari_dpvae.viewer.dock.explore.cell_list import CellList
 from napari_dpvae.viewer.dock.explore.gene_row import GeneRow
 from napari_dpvae.viewer.dock.explore.groups import Groups
 from napari_dpvae.viewer.dock.explore.legend import Legend
-from napari_dpvae.viewer.dock.explore.look_form import CHOICES, StatusRow, look_form
+from napari_dpvae.viewer.dock.explore.look_form import StatusRow, look_form
 from napari_dpvae.viewer.dock.explore.scale_row import ColormapBox, LimitsRow
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.saving import SaveButton, Write
 from napari_dpvae.viewer.dock.step import Step
+from napari_dpvae.viewer.state.look import CHOICES
 from napari_dpvae.viewer.state.session import Session
 
 NONE = "–"
@@ -75,7 +76,7 @@ class ExploreStep(Step):
         self.follow(session.model_changed, self._refresh)
         self.follow(session.colouring.changed, self._refresh)
         for name in (*CHOICES, "statuses"):
-            self.follow(session.look.events[name], self._refresh_look)
+            self.follow(getattr(session.look, f"{name}_changed"), self._refresh_look)
         self._list()
 
     def _add_figure(self, place: int) -> None:

@@ -10,10 +10,9 @@ from superqt.utils import signals_blocked
 
 from napari_dpvae.data.keys import STATUS
 from napari_dpvae.uncertainty.status import STATUSES
-from napari_dpvae.viewer.state.look import Look
+from napari_dpvae.viewer.state.look import CHOICES, Look
 from napari_dpvae.viewer.state.session import Session
 
-CHOICES = ("arrangement", "uncertainty", "regions")
 SAYS = {
     "placed": "Their region is smaller than half of the tissue.",
     "uncertain": "Their region is so wide that it tells little.",
@@ -24,15 +23,9 @@ SAYS = {
 def look_form(look: Look) -> Container[Any]:
     """A choice for each field that has one, in step with the look both ways."""
     rows = []
-    for name in CHOICES:
-        spec = Look.model_fields[name]
-        row = create_widget(
-            getattr(look, name),
-            annotation=spec.annotation,
-            name=name,
-            widget_type=ComboBox,
-            options={"tooltip": spec.description, "choices": get_args(spec.annotation)},
-        )
+    for name, kind in CHOICES.items():
+        options = {"tooltip": getattr(Look, name).__doc__, "choices": get_args(kind)}
+        row = create_widget(getattr(look, name), name=name, widget_type=ComboBox, options=options)
         row.changed.connect_setattr(look, name, maxargs=1)
         rows.append(row)
     form = Container(widgets=rows, labels=True)
