@@ -19,6 +19,12 @@ FOR_EVER = 100_000
 
 
 @pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
+    """One of its own, which can be closed."""
+    return make_napari_viewer()
+
+
+@pytest.fixture
 def training(loaded: DpvaeDock, qtbot: QtBot) -> DpvaeDock:
     """The dock, in a training that would last for days."""
     loaded.model.form["epochs"].value = FOR_EVER
