@@ -45,7 +45,7 @@ def viewer(window: Viewer, qtbot: QtBot) -> Iterator[Viewer]:
     """The window, as if it were new."""
     callbacks = list(window.mouse_move_callbacks)
     yield window
-    docks = [inner for inner in window.window.dock_widgets.values()]
+    docks = list(window.window.dock_widgets.values())
     window.window.remove_dock_widget("all")
     for dock in docks:
         dock.deleteLater()

@@ -55,7 +55,7 @@ class Scene:
         self.placed: Cells | None = None
         self._sections: Shifts = {}
         self._painter = Painter(viewer, session, self.drawn)
-        self._hover = Hover(viewer, self.drawn, session.colouring)
+        self._hover = Hover(viewer, self.drawn, session)
         self._regions = Regions(viewer, session, self._hover, lambda: self.placed)
         session.reference_changed.connect(self._draw_reference)
         session.placed_changed.connect(self._draw_placed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import anndata as ad
 from psygnal import Signal
@@ -11,6 +12,7 @@ from psygnal import Signal
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.checks import check_query, check_reference
 from napari_dpvae.data.keys import DPVAE as KEY
+from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
@@ -37,6 +39,8 @@ class Session:
     held_out_changed = Signal(object)
 
     def __init__(self) -> None:
+        self.unsaved = False
+        """Whether placed cells were made or grouped here, and are in no file yet."""
         self._fits: tuple[DPVAE, ad.AnnData, bool] | None = None
         self.colouring = Colouring(self._data)
         self.look = Look()
@@ -45,6 +49,7 @@ class Session:
         self.reference_changed.connect(self._on_reference)
         self.placed_changed.connect(self._on_placed)
         self.evaluation_changed.connect(self._on_evaluation)
+        self.selection.grouped.connect(self._on_grouped)
 
     @observed(None)
     def reference(self, reference: ad.AnnData | None) -> ad.AnnData | None:
@@ -120,6 +125,10 @@ class Session:
 
     def _on_placed(self) -> None:
         self.selection.cells = ()
+        self.unsaved = False
+
+    def _on_grouped(self) -> None:
+        self.unsaved = True
 
     def _on_evaluation(self) -> None:
         self.held_out = None
@@ -148,6 +157,12 @@ class Session:
 
     def _data(self) -> list[ad.AnnData]:
         return [data for data in (self.reference, self.placed) if data is not None]
+
+    @property
+    def unit(self) -> str:
+        """Of coordinates and distances, in words."""
+        held = (data.uns.get(SPATIAL, {}) for data in self._data())
+        return "pixels" if any(_in_pixels(libraries) for libraries in held) else "units"
 
     @property
     def genes(self) -> list[str]:
@@ -184,3 +199,9 @@ class Session:
     @colormap.setter
     def colormap(self, colormap: str) -> None:
         self.colouring.colormap = colormap
+
+
+def _in_pixels(libraries: Any) -> bool:
+    """Whether coordinates are full-resolution pixels: scale factors say how an image fits them."""
+    entries = libraries.values() if isinstance(libraries, Mapping) else ()
+    return any(isinstance(entry, Mapping) and bool(entry.get("scalefactors")) for entry in entries)
