@@ -219,6 +219,29 @@ def test_side_by_side_shows_the_histology_twice_with_one_camera(
     assert layer_names(viewer) == ["histology phantom", "reference spots", "placed cells"]
 
 
+@pytest.mark.parametrize("size", [(1000, 700), (1500, 950)])
+def test_side_by_side_is_seen_whole_from_the_first_press_on(
+    make_napari_viewer: Callable[..., Viewer],
+    phantom: Any,
+    placed: Any,
+    qtbot: QtBot,
+    size: tuple[int, int],
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*size)
+    dpv.view(placed, phantom.reference, gene="Gene001", viewer=viewer)
+    qtbot.wait(300)
+    dpv.session(viewer).look.arrangement = "side by side"
+    qtbot.wait(300)
+    zoom = viewer.scene.camera.zoom
+    viewer.reset_view()
+    assert viewer.scene.camera.zoom == pytest.approx(zoom)
+    named = [layer.name for layer in viewer.layers if layer.name_overlay.visible]
+    assert named == ["placed cells", "reference spots"]
+    dpv.session(viewer).look.arrangement = "overlaid"
+    assert not any(layer.name_overlay.visible for layer in viewer.layers)
+
+
 def test_much_expression_is_sorted_in_the_background(
     viewer: Viewer, phantom: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

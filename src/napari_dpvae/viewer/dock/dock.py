@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
@@ -12,6 +12,7 @@ from napari_dpvae.viewer.dock.data.data import DataStep
 from napari_dpvae.viewer.dock.evaluate.evaluate import EvaluateStep
 from napari_dpvae.viewer.dock.explore.explore import ExploreStep
 from napari_dpvae.viewer.dock.flow import Flow
+from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.model.model import ModelStep
 from napari_dpvae.viewer.dock.place.place import PlaceStep
 from napari_dpvae.viewer.dock.save import SaveStep
@@ -69,6 +70,13 @@ class DpvaeDock(QScrollArea):
         event.acceptProposedAction()
         self.data.unfolded = True
         self.data.open_dropped([url.toLocalFile() for url in event.mimeData().urls()])
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Closed by its cross it is parted from the window: nothing goes on unseen."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            for row in self.findChildren(JobRow):
+                row.stop.click()
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, on a small screen too."""

@@ -103,16 +103,15 @@ class SettingsForm(QWidget, Generic[Settings]):
     def _add_row(self, spec: dataclasses.Field[Any], grid: QGridLayout) -> None:
         value, hint = getattr(self._last, spec.name), self._hints[spec.name]
         widget = create_widget(value, annotation=hint, name=spec.name, options=_options(spec))
-        if spec.name in AUTO:
-            widget.native.setSpecialValueText("auto")
         self._widgets[spec.name] = widget
-        label = QLabel(spec.name.replace("_", " "))
+        name = spec.name.replace("_", " ")
+        label = QLabel()
         label.setToolTip(spec.metadata["help"])
         label.setBuddy(widget.native)
         reset = QToolButton()
         reset.setText("↺")
         reset.setToolTip(f"Back to the default, {spec.default}.")
-        reset.setAccessibleName(f"default {label.text()}")
+        reset.setAccessibleName(f"default {name}")
         reset.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
@@ -120,6 +119,7 @@ class SettingsForm(QWidget, Generic[Settings]):
 
         def show(now: Any) -> None:
             reset.setVisible(now != spec.default)
+            label.setText(f"{name} (auto)" if spec.name in AUTO and now == 0 else name)
             self.changed.emit()
 
         def restore() -> None:
@@ -127,7 +127,7 @@ class SettingsForm(QWidget, Generic[Settings]):
 
         widget.changed.connect(show)
         reset.clicked.connect(restore)
-        reset.setVisible(value != spec.default)
+        show(value)
         row = grid.rowCount()
         for place, part in enumerate((label, widget.native, reset)):
             grid.addWidget(part, row, place)

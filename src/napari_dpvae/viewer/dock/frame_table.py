@@ -128,6 +128,7 @@ class FrameTable(QWidget):
         self.model = FrameModel()
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(placeholder)
+        self.filter.setToolTip("Rows that hold this text are shown, whatever its case.")
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self.model.filter)
         self.view = QTableView()

@@ -67,7 +67,7 @@ class JobRow(QWidget):
         only_reads
             Whether it changes nothing, so that Stop need not wait for its next yield.
         """
-        job = Job(steps, self)
+        job = Job(steps, self, text)
         self.job = job
         self._only_reads = only_reads
         self.pause.setVisible(pausable)

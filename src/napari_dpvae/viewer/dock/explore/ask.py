@@ -130,7 +130,8 @@ class Ask(QWidget):
         self.ask.setEnabled(
             self._session.placed is not None and (not question.of_types or self.types.count() > 0)
         )
-        self.ask.setToolTip(question.help)
+        for widget in (self.question, self.ask):
+            widget.setToolTip(question.help)
 
     def _tell(self, text: str, tone: str = "muted") -> None:
         set_tone(self.status, tone)
