@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "DPVAE": "dpvae",
     "DataError": "errors",
-    "EpochReport": "training.fitting",
+    "EpochReport": "training.report",
     "PlacementSettings": "settings",
     "TrainingSettings": "settings",
     "draw_figure": "figure.figure",

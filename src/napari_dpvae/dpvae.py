@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,12 +19,15 @@ from napari_dpvae.data.checks import (
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.errors import DataError
 from napari_dpvae.model.file import load_model, save_model
+from napari_dpvae.model.same_reference import anchor_spots
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.place import place_steps
+from napari_dpvae.placement.query import read_by
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
-from napari_dpvae.training.fine_tuning import FineTuning
-from napari_dpvae.training.fitting import EpochReport, Fitting
+from napari_dpvae.training.fine_tuning import fine_tune
+from napari_dpvae.training.fitting import fit
+from napari_dpvae.training.report import EpochReport, Step
 
 
 class DPVAE:
@@ -49,7 +52,8 @@ class DPVAE:
 
     def __init__(self, settings: TrainingSettings | None = None, **changes: Any) -> None:
         self.settings = dataclasses.replace(settings or TrainingSettings(), **changes)
-        self._fitting: Fitting | None = None
+        # Makes the model of a training that is under way or was stopped.
+        self._fitting: Callable[[], Trained] | None = None
         self._trained: Trained | None = None
 
     def fit(
@@ -77,43 +81,33 @@ class DPVAE:
         DataError
             When the reference cannot be used, with what to do about it.
         """
-        for report in self.fit_epochs(reference, section_key=section_key):
-            if progress is not None:
-                progress(report)
+        drain(self.fit_epochs(reference, section_key=section_key), progress)
         return self
 
     def fit_epochs(
-        self,
-        reference: ad.AnnData,
-        *,
-        section_key: str | None = None,
-    ) -> Iterator[EpochReport]:
-        """Train, as a generator of epochs.
+        self, reference: ad.AnnData, *, section_key: str | None = None
+    ) -> Generator[EpochReport, None, None]:
+        """:meth:`fit` as a generator that yields a report at the start and after every epoch.
 
         Stop draining it at any time: after the first epoch the model is usable.
-
-        Parameters
-        ----------
-        reference, section_key
-            As for :meth:`fit`.
-
-        Yields
-        ------
-        EpochReport
-            One at the start and one after every epoch.
-
-        Raises
-        ------
-        DataError
-            When the reference cannot be used, with what to do about it.
         """
         layout = self._layout(reference, section_key)
-        fitting = Fitting(reference, self.settings, layout)
-        for report in fitting.epochs():
-            if fitting.started:
-                self._fitting, self._trained = fitting, None
+        self._trained = yield from self._follow(fit(reference, layout, self.settings))
+        self._fitting = None
+
+    def _follow(
+        self, steps: Generator[Step, None, Trained]
+    ) -> Generator[EpochReport, None, Trained]:
+        """Yield the reports of a training, and keep what makes the model as it stands."""
+        while True:
+            try:
+                report, model = next(steps)
+            except StopIteration as end:
+                trained: Trained = end.value
+                return trained
+            if model is not None:
+                self._fitting, self._trained = model, None
             yield report
-        self._trained = None
 
     def fine_tune(
         self,
@@ -186,6 +180,12 @@ class DPVAE:
                 "The model has one network only, as its training was stopped: train it for longer "
                 "before it is adapted to a query."
             )
+        anchors = anchor_spots(start, reference)
+        if anchors is None:
+            raise DataError(
+                "The model was trained on another reference: fine-tune it with the one it was "
+                "trained on, or train a new model."
+            )
         known = known_coordinates(query, known_key, start.coordinates.shape[1])
         settings = dataclasses.replace(
             start.settings,
@@ -195,10 +195,12 @@ class DPVAE:
             checks=0,
             blocks=0,
         )
-        fitting = FineTuning(start, reference, query, layout, known, settings)
-        yield from fitting.epochs()
+        aligned = read_by(start, query, "whole").aligned
         tuned = DPVAE(self.settings)
-        tuned._fitting = fitting
+        tuned._trained = yield from tuned._follow(
+            fine_tune(start, reference, aligned, layout, anchors, known, settings)
+        )
+        tuned._fitting = None
         return tuned
 
     def _layout(self, reference: ad.AnnData, section_key: str | None) -> Layout:
@@ -226,7 +228,7 @@ class DPVAE:
         if self._trained is None:
             if self._fitting is None:
                 raise RuntimeError("The model is not trained yet: call fit() or load() first.")
-            self._trained = self._fitting.snapshot()
+            self._trained = self._fitting()
         return self._trained
 
     @property
@@ -249,8 +251,10 @@ class DPVAE:
             When the cells lack the panel's genes.
         """
         check_expression(cells, "The data")
-        aligned = self.trained.align(cells)
-        return self.trained.weighed_for(aligned).encode(aligned.x)
+        trained = self.trained
+        read = read_by(trained, cells)
+        latents = [member.encode(read.aligned.x) for member in trained.members]
+        return trained.consensus(latents, read.weights)
 
     def place(
         self,
@@ -331,6 +335,6 @@ class DPVAE:
             When the file is not there, damaged, or not a model of ours.
         """
         trained = load_model(path)
-        model = cls(trained.settings)
+        model = cls(trained.asked)
         model._trained = trained
         return model

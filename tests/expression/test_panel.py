@@ -11,7 +11,7 @@ from scipy import sparse
 
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.data.values import holds_counts
-from napari_dpvae.expression import normalise
+from napari_dpvae.expression import aligned as aligning
 from napari_dpvae.expression.normalise import LIMIT, TARGET_SUM
 from napari_dpvae.expression.panel import GenePanel
 
@@ -33,7 +33,7 @@ def as_normalised(cells: ad.AnnData) -> ad.AnnData:
 def test_standardised_by_its_own_statistics_the_reference_has_mean_0_and_deviation_1(
     panel: GenePanel, phantom: Phantom
 ) -> None:
-    x = panel.standardise(phantom.reference).x
+    x = panel.align(phantom.reference).x
     unclipped = np.abs(x).max(axis=0) < LIMIT
     assert unclipped.sum() > 50
     np.testing.assert_allclose(x.mean(axis=0)[unclipped], 0, atol=1e-4)
@@ -44,35 +44,33 @@ def test_standardised_values_follow_the_formula(panel: GenePanel, phantom: Phant
     counts = phantom.reference.to_df()
     logged = np.log1p(counts.div(counts.sum(axis=1), axis=0) * TARGET_SUM)[panel.genes]
     expected = ((logged - logged.mean()) / logged.std(ddof=0)).clip(-LIMIT, LIMIT)
-    np.testing.assert_allclose(panel.standardise(phantom.reference).x, expected, atol=1e-4)
+    np.testing.assert_allclose(panel.align(phantom.reference).x, expected, atol=1e-4)
 
 
 def test_the_order_of_the_columns_does_not_matter(panel: GenePanel, phantom: Phantom) -> None:
     order = np.random.default_rng(0).permutation(phantom.query.n_vars)
     shuffled = phantom.query[:, order].copy()
-    np.testing.assert_array_equal(panel.standardise(shuffled).x, panel.standardise(phantom.query).x)
+    np.testing.assert_array_equal(panel.align(shuffled).x, panel.align(phantom.query).x)
 
 
 def test_a_cell_is_standardised_alike_whatever_other_cells_are_there(
     panel: GenePanel, phantom: Phantom
 ) -> None:
     few = phantom.reference[7:12].copy()
-    np.testing.assert_array_equal(
-        panel.standardise(few).x, panel.standardise(phantom.reference).x[7:12]
-    )
+    np.testing.assert_array_equal(panel.align(few).x, panel.align(phantom.reference).x[7:12])
 
 
 def test_many_cells_are_standardised_as_few_are(
     panel: GenePanel, phantom: Phantom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queries = [phantom.reference, as_normalised(phantom.query)]
-    whole = [panel.standardise(query) for query in queries]
-    monkeypatch.setattr(normalise, "CHUNK", 50)
+    whole = [panel.align(query) for query in queries]
+    monkeypatch.setattr(aligning, "CHUNK", 50)
     for before, query in zip(whole, queries, strict=True):
-        chunked = panel.standardise(query)
+        chunked = panel.align(query)
         assert chunked.statistics == before.statistics
         np.testing.assert_allclose(chunked.x, before.x, atol=1e-5)
-        np.testing.assert_array_equal(chunked.expressed, before.expressed)
+        np.testing.assert_array_equal(chunked.read().expressed, before.read().expressed)
 
 
 def test_a_wide_panel_has_its_core_first_and_measures_the_gap_on_that_alone(
@@ -81,7 +79,7 @@ def test_a_wide_panel_has_its_core_first_and_measures_the_gap_on_that_alone(
     wide = GenePanel.choose(phantom.reference, 60, n_wide=200)
     assert (wide.n_core, len(wide.genes)) == (60, 200)
     assert wide.genes[:60].tolist() == panel.genes.tolist()
-    core, whole = panel.standardise(phantom.query), wide.standardise(phantom.query)
+    core, whole = panel.align(phantom.query), wide.align(phantom.query)
     assert whole.gap == core.gap
     np.testing.assert_allclose(whole.x[:, :60], core.x, atol=1e-5)
 
@@ -93,13 +91,13 @@ def test_genes_that_the_reference_lacks_change_nothing(panel: GenePanel, phantom
         var=pd.DataFrame(index=[f"Other{i}" for i in range(40)]),
     )
     wider = ad.concat([extra, phantom.query], axis=1)
-    np.testing.assert_array_equal(panel.standardise(wider).x, panel.standardise(phantom.query).x)
+    np.testing.assert_array_equal(panel.align(wider).x, panel.align(phantom.query).x)
 
 
 def test_genes_that_the_query_lacks_are_zero_and_named(panel: GenePanel, phantom: Phantom) -> None:
     lost = panel.genes[[2, 5, 30]]
     query = phantom.query[:, ~phantom.query.var_names.isin(lost)].copy()
-    aligned = panel.standardise(query)
+    aligned = panel.align(query)
     assert panel.genes[~aligned.present].tolist() == lost.tolist()
     assert not aligned.x[:, [2, 5, 30]].any()
     assert aligned.x.any(axis=0).sum() == len(panel.genes) - 3
@@ -109,8 +107,8 @@ def test_a_query_of_panel_genes_alone_is_near_the_depth_of_the_whole(
     panel: GenePanel, phantom: Phantom
 ) -> None:
     spots = phantom.reference
-    whole = panel.standardise(spots).x
-    narrow = panel.standardise(spots[:, panel.genes].copy()).x
+    whole = panel.align(spots).x
+    narrow = panel.align(spots[:, panel.genes].copy()).x
     depth_ignored = GenePanel.choose(spots[:, panel.genes].copy(), 60)
     assert set(depth_ignored.genes) == set(panel.genes)
     assert np.abs(narrow - whole).mean() < 0.5
@@ -127,8 +125,8 @@ def test_counts_and_values_of_their_log_are_told_apart(phantom: Phantom) -> None
 def test_a_query_in_other_units_is_standardised_by_itself(
     panel: GenePanel, phantom: Phantom
 ) -> None:
-    assert panel.standardise(phantom.reference).statistics == "reference"
-    aligned = panel.standardise(as_normalised(phantom.query))
+    assert panel.align(phantom.reference).statistics == "reference"
+    aligned = panel.align(as_normalised(phantom.query))
     assert aligned.statistics == "query"
     unclipped = np.abs(aligned.x).max(axis=0) < LIMIT
     np.testing.assert_allclose(aligned.x.mean(axis=0)[unclipped], 0, atol=1e-4)
@@ -137,7 +135,7 @@ def test_a_query_in_other_units_is_standardised_by_itself(
 def test_a_normalised_reference_takes_a_normalised_query_as_it_is(phantom: Phantom) -> None:
     reference = as_normalised(phantom.reference)
     panel = GenePanel.choose(reference, 30)
-    aligned = panel.standardise(reference)
+    aligned = panel.align(reference)
     assert aligned.statistics == "reference"
     values = reference.to_df()[panel.genes]
     expected = ((values - values.mean()) / values.std(ddof=0)).clip(-LIMIT, LIMIT)
@@ -151,14 +149,14 @@ def test_cells_that_express_nothing_of_the_panel_are_marked(
     counts = query.X.toarray()
     counts[4, query.var_names.isin(panel.genes)] = 0
     query.X = counts
-    assert np.flatnonzero(~panel.standardise(query).expressed).tolist() == [4]
+    assert np.flatnonzero(~panel.align(query).read().expressed).tolist() == [4]
 
 
 def test_a_transposed_query_is_recognised(
     panel: GenePanel, phantom: Phantom, refuses: Refuses
 ) -> None:
     with refuses("transposed"):
-        panel.standardise(phantom.query.T.copy())
+        panel.align(phantom.query.T.copy())
 
 
 def test_a_query_in_other_case_is_recognised(
@@ -167,7 +165,7 @@ def test_a_query_in_other_case_is_recognised(
     query = phantom.query.copy()
     query.var_names = query.var_names.str.upper()
     with refuses("upper and lower case"):
-        panel.standardise(query)
+        panel.align(query)
 
 
 def test_a_query_with_other_genes_is_refused_with_examples_of_both(
@@ -176,15 +174,15 @@ def test_a_query_with_other_genes_is_refused_with_examples_of_both(
     query = phantom.query.copy()
     query.var_names = [f"ENSG{i}" for i in range(query.n_vars)]
     with refuses(f"{panel.genes[0]}.*ENSG0"):
-        panel.standardise(query)
+        panel.align(query)
 
 
 def test_ten_shared_genes_are_enough_and_nine_are_not(
     panel: GenePanel, phantom: Phantom, refuses: Refuses
 ) -> None:
-    assert panel.standardise(phantom.query[:, panel.genes[:10]].copy()).present.sum() == 10
+    assert panel.align(phantom.query[:, panel.genes[:10]].copy()).present.sum() == 10
     with refuses("Only 9 of the 60 genes of the panel's core"):
-        panel.standardise(phantom.query[:, panel.genes[:9]].copy())
+        panel.align(phantom.query[:, panel.genes[:9]].copy())
 
 
 def test_spatial_genes_come_first_by_moran(phantom: Phantom) -> None:
@@ -237,7 +235,7 @@ def test_a_constant_gene_is_harmless(phantom: Phantom) -> None:
     reference = as_normalised(phantom.reference)[:, :20].copy()
     reference.X[:, 3] = 2.5
     panel = GenePanel.choose(reference, 20)
-    x = panel.standardise(reference).x
+    x = panel.align(reference).x
     assert np.isfinite(x).all()
     assert not x[:, panel.genes == reference.var_names[3]].any()
 

@@ -12,6 +12,7 @@ from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.expression.platform import PlatformGap
+from napari_dpvae.placement.query import read_by
 
 Dataset = Callable[[str], Path]
 PAIRS = [
@@ -22,7 +23,7 @@ PAIRS = [
 
 
 def gap_of(reference: ad.AnnData, query: ad.AnnData) -> PlatformGap:
-    gap = GenePanel.choose(reference).standardise(query).gap
+    gap = GenePanel.choose(reference).align(query).gap
     assert gap is not None
     return gap
 
@@ -58,7 +59,7 @@ def test_genes_seen_with_other_efficiencies_and_shallow_cells_are_not(
 
 def test_few_cells_are_not_judged(dataset: Dataset) -> None:
     reference = ad.read_h5ad(dataset("breast_her2st_C2"))
-    assert GenePanel.choose(reference).standardise(reference[:20].copy()).gap is None
+    assert GenePanel.choose(reference).align(reference[:20].copy()).gap is None
 
 
 def test_cells_that_lack_genes_are_not_called_outside_for_it(
@@ -79,5 +80,4 @@ def test_what_networks_weigh_on_spots_does_not_count_across_a_gap(
 ) -> None:
     trained = DPVAE(hasty, checks=1).fit(phantom.reference).trained
     for cells, n_weights in ((phantom.reference, 2), (phantom.query, 1)):
-        weighed = trained.weighed_for(trained.align(cells))
-        assert len({member.weight for member in weighed.members}) == n_weights
+        assert len(set(read_by(trained, cells).weights)) == n_weights

@@ -48,7 +48,7 @@ def test_a_loaded_model_knows_what_the_saved_one_knew(
     assert again.is_trained
     assert again.genes == model.genes
     assert again.card == model.card
-    assert again.settings == model.trained.settings
+    assert again.settings == model.settings
     assert again.trained.model_hash() == model.trained.model_hash()
     ours, theirs = (m.trained.spatial[LIBRARY] for m in (model, again))
     assert theirs["scalefactors"] == ours["scalefactors"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_dpvae.network.inputs import Reading, principal_axes, readings
+from napari_dpvae.network.inputs import Inputs, inputs_in_turn, principal_axes
 
 
 def test_a_gene_that_hardly_varies_has_little_say() -> None:
@@ -26,6 +26,6 @@ def test_expression_that_is_constant_is_read_as_zero() -> None:
 
 
 def test_components_of_the_whole_panel_are_read_where_it_is_more_than_the_core() -> None:
-    core = [Reading("genes", 50), Reading("components", 50)]
-    assert readings(50, 50) == core
-    assert readings(50, 80) == [*core, Reading("components", 80)]
+    core = [Inputs("genes", 50), Inputs("components", 50)]
+    assert inputs_in_turn(50, 50) == core
+    assert inputs_in_turn(50, 80) == [*core, Inputs("components", 80)]

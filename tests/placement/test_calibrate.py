@@ -12,8 +12,11 @@ from scipy import sparse
 
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.expression.panel import Aligned
-from napari_dpvae.placement.calibrate import imitate, scores_across_gap
+from napari_dpvae.expression.aligned import Cells
+from napari_dpvae.expression.imitate import imitate
+from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.placement.query import read_by
+from napari_dpvae.placement.solve import Solver
 from napari_dpvae.uncertainty.conformal import conformal_factor
 
 Dataset = Callable[[str], Path]
@@ -24,15 +27,12 @@ def share_inside(placed: ad.AnnData, true: np.ndarray) -> float:
     return float((errors <= placed.obs["dpvae_radius"]).mean())
 
 
-def imitated(model: DPVAE, query: ad.AnnData) -> Aligned:
+def imitated(model: DPVAE, query: ad.AnnData) -> Cells:
     trained = model.trained
-    return imitate(
-        trained.panel,
-        trained.expression,
-        query,
-        trained.align(query),
-        np.random.default_rng(0),
-    )
+    aligned = read_by(trained, query).aligned
+    assert aligned.totals is not None
+    rng = np.random.default_rng(0)
+    return imitate(trained.panel, trained.expression, aligned.present, aligned.totals, rng)
 
 
 def test_regions_hold_dissociated_cells_that_those_of_spots_do_not(
@@ -43,7 +43,7 @@ def test_regions_hold_dissociated_cells_that_those_of_spots_do_not(
     assert placed.uns["dpvae"]["calibrated_as"] == "query"
     assert 0.85 < share_inside(placed, true) < 0.98
     trained, query = model.trained, phantom.query
-    wider = scores_across_gap(trained, query, trained.align(query))
+    wider = scores_across_gap(Solver.of(trained, read_by(trained, query)))
     assert len(wider) == phantom.reference.n_obs
     narrow = conformal_factor(trained.scores, 0.9) / conformal_factor(wider, 0.9)
     placed.obs["dpvae_radius"] *= narrow
@@ -63,7 +63,7 @@ def test_single_cells_lie_in_their_regions_among_spots_of_several(
 def test_imitated_spots_are_as_deep_as_the_query_and_catch_its_genes(
     phantom: Phantom, model: DPVAE
 ) -> None:
-    aligned = model.trained.align(phantom.query)
+    aligned = read_by(model.trained, phantom.query).aligned
     cells = imitated(model, phantom.query)
     assert cells.x.shape == model.trained.expression.shape
     np.testing.assert_allclose(cells.x.mean(axis=0), 0, atol=0.05)

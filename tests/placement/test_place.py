@@ -15,6 +15,8 @@ from napari_dpvae.data.phantom import LIBRARY, Phantom
 from napari_dpvae.evaluation.metrics import measure, procrustes_disparity
 from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.placement import place as placing
+from napari_dpvae.placement.query import read_by
+from napari_dpvae.placement.solve import Solver
 from napari_dpvae.uncertainty.status import STATUSES
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -102,7 +104,7 @@ def test_a_cell_is_placed_alike_whatever_other_cells_are_there(
 def test_chunks_do_not_show(
     phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_dpvae.model.trained.CHUNK", 50)
+    monkeypatch.setattr("napari_dpvae.expression.aligned.CHUNK", 50)
     done = []
     steps = model.place_chunks(phantom.query)
     try:
@@ -271,11 +273,12 @@ def test_cells_stay_where_there_is_tissue_unless_allowed_out(
     # A lambda too small makes every distance three times too long.
     members = tuple(replace(member, scale=member.scale / 3) for member in model.trained.members)
     trained = replace(model.trained, members=members)
-    cells = trained.panel.standardise(phantom.reference)
+    read = read_by(trained, phantom.reference)
+    solver = Solver.of(trained, read)
     farthest = {}
     for choice in ("spots", "anywhere"):
         domain = make_domain(choice, trained.coordinates)
-        (solved,) = trained.place_chunks(cells, 16, domain)
+        (solved,) = solver.solve_chunks(read.aligned, 16, domain)
         farthest[choice] = farthest_from_a_spot(solved.points, trained.coordinates)
     assert farthest["spots"] < 100 * (1 + 1e-9)
     assert farthest["anywhere"] > 150

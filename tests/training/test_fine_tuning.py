@@ -8,13 +8,14 @@ import numpy as np
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
+from napari_dpvae.placement.query import read_by
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 
 
 def reconstruction_error(model: DPVAE, phantom: Phantom) -> float:
     """Of the query's cells, by the first network."""
-    cells, member = model.trained.align(phantom.query), model.trained.members[0]
+    cells, member = read_by(model.trained, phantom.query).aligned, model.trained.members[0]
     return float(((cells.x - member.decode(member.encode(cells.x))) ** 2).mean())
 
 

@@ -1,6 +1,7 @@
 """Fitting: choose genes, try, calibrate, train; and a model after every epoch."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import anndata as ad
 import numpy as np
@@ -9,22 +10,39 @@ import pytest
 import torch
 
 from napari_dpvae import DPVAE, EpochReport, TrainingSettings
-from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import COMPONENTS, FORMS
 from napari_dpvae.network.training import NOISES
-from napari_dpvae.training.fitting import Fitting, usual_epochs
-from napari_dpvae.training.trial import make_folds
+from napari_dpvae.placement.query import read_by
+from napari_dpvae.placement.solve import Solver
+from napari_dpvae.training.folds import make_folds
+from napari_dpvae.training.plan import usual_epochs
 from napari_dpvae.uncertainty.conformal import PREFERENCE
 
 TRIED = list(NOISES["genes"])
 
 
+@dataclass
+class Fitting:
+    """A training that can be looked at while it goes on."""
+
+    reference: ad.AnnData
+    model: DPVAE
+    section_key: str | None
+
+    def epochs(self) -> Iterator[EpochReport]:
+        return self.model.fit_epochs(self.reference, section_key=self.section_key)
+
+    def snapshot(self) -> Trained:
+        return self.model.trained
+
+
 def started(
     reference: ad.AnnData, settings: TrainingSettings, section_key: str | None = None
 ) -> Fitting:
-    return Fitting(reference, settings, Layout.read(reference, section_key))
+    return Fitting(reference, DPVAE(settings), section_key)
 
 
 def fit(
@@ -116,12 +134,12 @@ def test_spots_held_out_first_have_no_say_in_the_choice_of_genes(
 ) -> None:
     fitting = started(phantom.reference, replace(hasty, checks=1))
     reports = fitting.epochs()
-    while not fitting.started:
+    while not fitting.model.is_trained:
         next(reports)
     kept = make_folds(np.zeros(phantom.reference.n_obs, int), 2, seed=0) != 0
     expected = GenePanel.choose(phantom.reference[kept], hasty.genes).genes
     assert fitting.snapshot().panel.genes.tolist() == expected.tolist()
-    assert fitting.snapshot().members[0].seen.tolist() == kept.tolist()
+    assert fitting.snapshot().members[0].trained_on.tolist() == kept.tolist()
 
 
 def test_networks_read_genes_and_components_in_turn(
@@ -173,7 +191,7 @@ def test_members_differ_and_each_saw_all_spots_but_its_own_fold(
     assert len({member.weights()["to_mean.weight"].sum() for member in trained.members}) == 3
     folds = make_folds(np.zeros(phantom.reference.n_obs, int), 3, seed=0)
     for fold, member in enumerate(trained.members):
-        np.testing.assert_array_equal(member.seen, folds != fold)
+        np.testing.assert_array_equal(member.trained_on, folds != fold)
 
 
 def test_folds_are_even_within_every_section() -> None:
@@ -186,10 +204,11 @@ def test_anchors_that_a_network_has_not_seen_do_not_widen_the_spread(
     phantom: Phantom, model: DPVAE
 ) -> None:
     trained = model.trained
-    cells = trained.align(phantom.query)
+    read = read_by(trained, phantom.query)
+    cells = read.aligned.read()
     far = np.full((len(cells.x), 2), 1e6)
     member = trained.members[0]
-    (other, *_) = trained.with_anchors(cells, far).members
+    (other, *_) = Solver.of(trained, read).with_anchors(cells, far).members
     z, coordinates = member.encode(cells.x), trained.coordinates
     points, spread = member.place(z, coordinates, 16)
     again = other.spread(points, z, np.concatenate([coordinates, far]))
@@ -255,9 +274,9 @@ def test_before_the_first_epoch_there_is_no_model(
     fitting = started(phantom.reference, hasty)
     epochs = fitting.epochs()
     next(epochs)
-    assert not fitting.started
+    assert not fitting.model.is_trained
     next(epochs)
-    assert fitting.started
+    assert fitting.model.is_trained
     assert len(fitting.snapshot().scores) == 0
 
 

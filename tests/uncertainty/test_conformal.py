@@ -16,9 +16,9 @@ from napari_dpvae.uncertainty.status import (
     OUTSIDE,
     PLACED,
     UNCERTAIN,
-    has_home,
+    is_usual,
+    native_cells,
     region_status,
-    upper_kind,
 )
 
 
@@ -75,14 +75,14 @@ def test_status_follows_the_region_and_the_expression() -> None:
 
 def test_two_kinds_are_told_apart_only_where_there_are_two() -> None:
     rng = np.random.default_rng(0)
-    home, strange = rng.normal(0.85, 0.04, 300), rng.normal(0.2, 0.08, 500)
-    both = np.concatenate([home, strange])
-    np.testing.assert_array_equal(upper_kind(both, 0.7), np.arange(800) < 300)
-    assert upper_kind(home, 0.7).all()
-    assert upper_kind(strange, 0.7).all()
-    # Neither kind is at home: another platform, with two types of cells.
-    assert upper_kind(both, 0.95).all()
-    assert upper_kind(np.full(5, 0.3), 0.7).all()
+    native, strange = rng.normal(0.85, 0.04, 300), rng.normal(0.2, 0.08, 500)
+    both = np.concatenate([native, strange])
+    np.testing.assert_array_equal(native_cells(both, 0.7), np.arange(800) < 300)
+    assert native_cells(native, 0.7).all()
+    assert native_cells(strange, 0.7).all()
+    # Neither kind is usual here: another platform, with two types of cells.
+    assert native_cells(both, 0.95).all()
+    assert native_cells(np.full(5, 0.3), 0.7).all()
 
 
 @pytest.mark.parametrize("weights", [[0.5, 0.5], [0.8, 0.1, 0.1]])
@@ -130,10 +130,10 @@ def test_no_region_is_wider_than_the_tissue() -> None:
 def test_across_a_gap_cells_that_differ_more_still_belong_and_strangers_do_not() -> None:
     rng = np.random.default_rng(0)
     own, strangers = rng.normal(0.5, 0.12, 1000), rng.normal(-0.1, 0.1, 300)
-    home = has_home(np.concatenate([own, strangers]), (0.8, 0.9), gap=True)
-    assert home[:1000].mean() > 0.97
-    assert home[1000:].mean() < 0.05
-    assert has_home(own, (0.8, 0.9), gap=False).mean() < 0.05
+    usual = is_usual(np.concatenate([own, strangers]), (0.8, 0.9), gap=True)
+    assert usual[:1000].mean() > 0.97
+    assert usual[1000:].mean() < 0.05
+    assert is_usual(own, (0.8, 0.9), gap=False).mean() < 0.05
 
 
 def test_a_narrow_spread_does_not_count_for_more_than_it_says() -> None:

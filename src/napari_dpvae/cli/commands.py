@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_dpvae.dpvae import DPVAE
-    from napari_dpvae.training.fitting import EpochReport
+    from napari_dpvae.training.report import EpochReport
 
 MEASURES = (
     "procrustes",

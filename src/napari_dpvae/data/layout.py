@@ -21,19 +21,23 @@ class Layout:
     Attributes
     ----------
     sections
-        (n,) integer code of each spot's section.
+        (n,) integer code of each spot's section; one of its own where it is not known.
     frame
         Code of the section that cells are placed in.
     pairs
         (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
     image
         The one library of ``uns["spatial"]`` that shows the frame; empty if none does.
+    section_key, frame_name
+        Column of ``obs`` and the frame's name in it; None where there is one section only.
     """
 
     sections: np.ndarray
     frame: int
     pairs: sparse.csr_array | None
     image: dict[str, Any]
+    section_key: str | None = None
+    frame_name: str | None = None
 
     @classmethod
     def read(
@@ -72,7 +76,10 @@ class Layout:
         chosen = names[np.bincount(codes[codes >= 0]).argmax()] if frame is None else str(frame)
         if chosen not in names:
             raise DataError(f"The reference has no section '{chosen}': it has {', '.join(names)}.")
-        return cls(codes, names.get_loc(chosen), pairs, _image(reference, chosen))
+        # A spot whose section is not known has a distance to none, nor to others like it.
+        codes = np.where(codes < 0, -1 - np.arange(len(codes)), codes)
+        image = _image(reference, chosen)
+        return cls(codes, names.get_loc(chosen), pairs, image, section_key, chosen)
 
 
 def _given_pairs(reference: ad.AnnData, key: str) -> sparse.csr_array:

@@ -17,7 +17,7 @@ from napari_dpvae.evaluation.hold_out import Split, hold_out
 from napari_dpvae.evaluation.metrics import measure, measure_regions
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
-from napari_dpvae.training.fitting import EpochReport
+from napari_dpvae.training.report import EpochReport
 
 
 class EvaluationReport(NamedTuple):

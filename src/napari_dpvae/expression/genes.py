@@ -8,16 +8,23 @@ from scipy import sparse
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
-from napari_dpvae.expression.normalise import log_expression
+from napari_dpvae.expression.normalise import CONSTANT, log_expression
 from napari_dpvae.geometry.neighbours import neighbour_graph
 from napari_dpvae.settings import GeneChoice
 
 NEIGHBOURS = 6
 """Of each spot, over which spatial autocorrelation is measured."""
+GENES_AT_ONCE = 500
+"""Genes compared with their neighbours' at once: bounds memory."""
 
 
 def choose_genes(
-    reference: ad.AnnData, n_genes: int, choice: GeneChoice, sections: np.ndarray
+    reference: ad.AnnData,
+    n_genes: int,
+    choice: GeneChoice,
+    sections: np.ndarray,
+    *,
+    logged: sparse.csr_matrix | None = None,
 ) -> list[str]:
     """Names of the panel's genes, the best first.
 
@@ -28,41 +35,84 @@ def choose_genes(
     n_genes
         Size of the panel; all expressed genes if there are fewer.
     choice
-        ``moran``: highest spatial autocorrelation (:func:`squidpy.gr.spatial_autocorr`);
+        ``moran``: highest spatial autocorrelation within sections (:func:`morans_i`);
         ``hvg``: highly variable (:func:`scanpy.pp.highly_variable_genes`).
     sections
         (n,) integer code of each spot's section.
+    logged
+        The reference's log-normalised expression, where it is known already.
 
     Raises
     ------
     DataError
         When no gene is expressed.
     """
-    x = log_expression(reference)
-    expressed = _expressed(x)
-    if not expressed.any():
+    x = log_expression(reference) if logged is None else logged
+    found = expressed(x)
+    if not found.any():
         raise DataError("No gene of the reference is expressed in more than one spot.")
-    candidates = ad.AnnData(x[:, expressed])
-    candidates.var_names = reference.var_names[expressed]
+    names = reference.var_names[found]
     if choice == "hvg":
         import scanpy as sc
 
-        table = sc.pp.highly_variable_genes(candidates, inplace=False)
-        table.index = candidates.var_names
-        order = table["dispersions_norm"].sort_values(ascending=False, kind="stable")
-        return order.index[:n_genes].tolist()
-    import squidpy as sq
+        table = sc.pp.highly_variable_genes(ad.AnnData(x[:, found]), inplace=False)
+        ranks = table["dispersions_norm"].to_numpy(float)
+    else:
+        coordinates = np.asarray(reference.obsm[SPATIAL], float)
+        graph = neighbour_graph(coordinates, sections, NEIGHBOURS)
+        ranks = morans_i(x[:, found], graph, sections)
+    order = np.argsort(-np.nan_to_num(ranks, nan=-np.inf), kind="stable")
+    return names[order[:n_genes]].tolist()
 
-    coordinates = np.asarray(reference.obsm[SPATIAL], float)
-    graph = neighbour_graph(coordinates, sections, NEIGHBOURS)
-    candidates.obsp["spatial_connectivities"] = sparse.csr_matrix(graph)
-    table = sq.gr.spatial_autocorr(
-        candidates, mode="moran", n_perms=None, n_jobs=1, copy=True, show_progress_bar=False
+
+def morans_i(x: sparse.csr_matrix, graph: sparse.csr_array, sections: np.ndarray) -> np.ndarray:
+    """Moran's I of each gene over a graph of spots, about the gene's mean in each section.
+
+    ``I = n / W * sum_ij w_ij z_i z_j / sum_i z_i^2`` (Moran 1950), where ``w`` is the graph with
+    rows that sum to 1 and ``W`` their sum. About one mean for all, a gene that differs between
+    sections and has no pattern within any would rank high. Nothing of n x g is made dense.
+
+    Parameters
+    ----------
+    x
+        (n, g) expression.
+    graph
+        (n, n) weights of neighbours, within sections.
+    sections
+        (n,) integer code of each spot's section.
+
+    Returns
+    -------
+    numpy.ndarray
+        (g,); NaN for a gene that is constant within every section.
+    """
+    degree = np.asarray(graph.sum(axis=1)).ravel()
+    weights = sparse.csr_array(sparse.diags_array(1 / np.maximum(degree, 1)) @ graph)
+    _, section, size = np.unique(sections, return_inverse=True, return_counts=True)
+    spots = np.arange(len(section))
+    member = sparse.csr_array((np.ones(len(section)), (section, spots)))
+    values = sparse.csc_array(x, dtype=float)
+    mean = (member @ values).toarray() / size[:, None]
+    # About the means: sum_ij w_ij (x_i - m_i) (x_j - m_j), term by term.
+    to_means = (member @ (weights + weights.T)) @ values
+    moran = (mean * ((member @ weights @ member.T) @ mean)).sum(axis=0)
+    moran -= np.asarray(to_means.multiply(mean).sum(axis=0)).ravel()
+    for start in range(0, values.shape[1], GENES_AT_ONCE):
+        part = slice(start, start + GENES_AT_ONCE)
+        some = values[:, part]
+        moran[part] += np.asarray((some * (weights @ some)).sum(axis=0)).ravel()
+    square = np.asarray((values * values).sum(axis=0)).ravel()
+    variance = square - (size[:, None] * mean**2).sum(axis=0)
+    flat = variance <= CONSTANT * square
+    total = weights.sum()
+    return np.where(
+        flat | (total == 0),
+        np.nan,
+        len(spots) * moran / np.where(flat, 1, variance) / max(total, 1),
     )
-    return table.index[:n_genes].tolist()
 
 
-def _expressed(x: sparse.csr_matrix) -> np.ndarray:
+def expressed(x: sparse.csr_matrix) -> np.ndarray:
     """(n_genes,) bool: genes seen in at least 1 % of the spots, and in more than one."""
     seen = np.asarray((x != 0).sum(axis=0)).ravel()
     return np.asarray(seen >= max(2.0, 0.01 * x.shape[0]))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import anndata as ad
 import numpy as np
 from scipy import sparse
-from sklearn.preprocessing import StandardScaler
 
-from napari_dpvae.data.values import Matrix, dense, depths, holds_counts
+from napari_dpvae.data.values import depths, holds_counts
 
 TARGET_SUM = 1e4
 """Counts per cell after depth normalisation."""
 LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
-CHUNK = 8192
-"""Cells standardised at once: bounds memory."""
+CONSTANT = 1e-12
+"""Variance, as a share of the mean square, below which a gene is constant but for rounding."""
 
 
 def log_normalise(values: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
@@ -24,6 +23,15 @@ def log_normalise(values: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
     if depth is None:
         return values
     return np.log1p(values * (TARGET_SUM / np.maximum(depth, 1.0))[:, None])
+
+
+def log_normalise_rows(values: sparse.csr_matrix, depth: np.ndarray | None) -> sparse.csr_matrix:
+    """:func:`log_normalise` of a sparse matrix, which stays sparse."""
+    if depth is None:
+        return values
+    each = np.repeat(depth, np.diff(values.indptr))
+    logged = log_normalise(values.data[:, None], each).ravel()
+    return sparse.csr_matrix((logged, values.indices, values.indptr), values.shape)
 
 
 def log_expression(cells: ad.AnnData, genes: Sequence[str] | None = None) -> sparse.csr_matrix:
@@ -61,32 +69,28 @@ def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) ->
     return clipped
 
 
-class NormalisedCells:
-    """Normalised expression of cells, a chunk at a time: dense, all of it may not fit into memory.
+class Moments:
+    """Mean and standard deviation of each gene, gathered a chunk of cells at a time.
 
     Parameters
     ----------
-    x
-        (n, g) as measured.
-    depth
-        (n,) that counts are normalised by; None for values that are normalised.
+    n_genes
+        Columns.
     """
 
-    def __init__(self, x: Matrix, depth: np.ndarray | None) -> None:
-        self._x = sparse.csr_matrix(x) if sparse.issparse(x) else x
-        self._depth = depth
+    def __init__(self, n_genes: int) -> None:
+        self._n = 0
+        self._sum, self._squares = np.zeros(n_genes), np.zeros(n_genes)
 
-    def chunks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Rows, and their (m, g) float64 values."""
-        for start in range(0, self._x.shape[0], CHUNK):
-            rows = slice(start, start + CHUNK)
-            depth = None if self._depth is None else self._depth[rows]
-            yield rows, log_normalise(dense(self._x[rows]), depth)
+    def add(self, values: sparse.csr_matrix) -> None:
+        """Take up the rows of (n, n_genes)."""
+        n_genes = len(self._sum)
+        self._n += values.shape[0]
+        self._sum += np.bincount(values.indices, values.data, n_genes)
+        self._squares += np.bincount(values.indices, values.data**2, n_genes)
 
-    def statistics(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation (g,) of the rows of a mask: see :func:`statistics`."""
-        scaler = StandardScaler()
-        for rows, part in self.chunks():
-            if chosen[rows].any():
-                scaler.partial_fit(part[chosen[rows]])
-        return scaler.mean_, np.sqrt(np.where(scaler.var_ > 0, scaler.var_, 1.0))
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (1 where a gene is constant), (n_genes,) each."""
+        mean, square = self._sum / self._n, self._squares / self._n
+        variance = square - mean**2
+        return mean, np.sqrt(np.where(variance > CONSTANT * square, variance, 1.0))

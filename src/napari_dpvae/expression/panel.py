@@ -11,13 +11,15 @@ from sklearn.decomposition import PCA
 
 from napari_dpvae.data.values import Matrix, dense, depths, holds_counts
 from napari_dpvae.errors import DataError
-from napari_dpvae.expression.genes import choose_genes
-from napari_dpvae.expression.normalise import (
-    NormalisedCells,
-    log_expression,
-    standardised,
-    statistics,
+from napari_dpvae.expression.aligned import (
+    AlignedQuery,
+    PanelExpression,
+    Totals,
+    gather,
+    rows_of,
 )
+from napari_dpvae.expression.genes import choose_genes
+from napari_dpvae.expression.normalise import log_expression, statistics
 from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap
 from napari_dpvae.settings import GeneChoice
 
@@ -25,45 +27,6 @@ AXES = 5
 """Principal axes of the reference along which a query's composition may differ from it."""
 FEWEST_SHARED = 10
 """A query must share this many genes of the core, or all of a smaller one."""
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """A query in the panel's columns.
-
-    Attributes
-    ----------
-    x
-        (n, n_genes) float32, standardised; 0 (the reference's mean) where the query lacks a gene.
-    present
-        (n_genes,) bool: which genes of the panel the query has.
-    mean, deviation
-        (n_genes,) that standardised it.
-    statistics
-        Whose mean and deviation standardised it: ``reference`` or, when the two are in different
-        units (counts against normalised values) or the platform gap is wide, ``query``.
-    expressed
-        (n,) bool: whether the cell expresses any gene of the panel.
-    depth
-        (n,) the sum of each cell over the reference's genes, as if none were lacking; None where
-        the query does not hold counts.
-    gap
-        Between the platforms; None when only one holds counts, or the query has too few cells.
-    """
-
-    x: np.ndarray
-    present: np.ndarray
-    mean: np.ndarray
-    deviation: np.ndarray
-    statistics: str
-    expressed: np.ndarray
-    depth: np.ndarray | None
-    gap: PlatformGap | None
-
-    def take(self, chosen: np.ndarray) -> Aligned:
-        """The cells of a boolean mask."""
-        depth = None if self.depth is None else self.depth[chosen]
-        return replace(self, x=self.x[chosen], expressed=self.expressed[chosen], depth=depth)
 
 
 @dataclass(frozen=True)
@@ -131,8 +94,9 @@ class GenePanel:
         counts = holds_counts(reference.X)
         shares = _mean_share(reference.X) if counts else np.empty(0)
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
-        ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections)
-        values = dense(log_expression(reference, ranked))
+        logged = log_expression(reference)
+        ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
+        values = dense(logged[:, reference.var_names.get_indexer(ranked)])
         mean, deviation = statistics(values)
         return cls(
             genes=np.asarray(ranked, str),
@@ -146,16 +110,21 @@ class GenePanel:
             depth_share=shares,
         )
 
-    def standardise(self, cells: ad.AnnData, kin: np.ndarray | None = None) -> Aligned:
-        """Align cells to the panel by gene name, and standardise them.
+    def standardised(self, reference: ad.AnnData) -> np.ndarray:
+        """(n, n_genes) float32 of the reference, by its own mean and deviation."""
+        expression, present, _ = self._expression(reference)
+        return self._aligned(expression, present).x
+
+    def align(self, cells: ad.AnnData, measured: np.ndarray | None = None) -> AlignedQuery:
+        """Align cells to the panel by gene name, in one pass over them.
 
         Parameters
         ----------
         cells
             Cells by genes.
-        kin
+        measured
             (n,) bool: those that the platform gap is measured on, and whose statistics stand in
-            for the reference's where it is wide; all if not given. With fewer than
+            for the reference's where it is wide; all if not given. Of fewer than
             :data:`napari_dpvae.expression.platform.FEWEST_CELLS` no gap is measured.
 
         Raises
@@ -163,91 +132,69 @@ class GenePanel:
         DataError
             When too few panel genes are there, with what to do about it.
         """
+        expression, present, counts = self._expression(cells)
+        totals = gather(expression, measured)
+        aligned = self._aligned(expression, present, totals)
+        other_units = counts != self.counts
+        n_measured = cells.n_obs if measured is None else int(measured.sum())
+        if not other_units and n_measured >= FEWEST_CELLS:
+            aligned = replace(aligned, gap=self._measure_gap(present, totals, measured))
+        if other_units or (aligned.gap is not None and aligned.gap.wide):
+            return aligned.by_statistics(totals.mean, totals.deviation)
+        return aligned
+
+    def _expression(self, cells: ad.AnnData) -> tuple[PanelExpression, np.ndarray, bool]:
+        """The panel's genes in cells, which of them are there, and whether these hold counts."""
         present = _known(self.genes, cells.var_names)
         self._check_shared(cells, present)
-        counts = holds_counts(cells.X)
-        depth = self._depth_of(cells) if counts else None
-        values = NormalisedCells(cells[:, self.genes[present]].X, depth)
-        mean, deviation = self.mean.copy(), self.deviation.copy()
-        judged = np.ones(cells.n_obs, bool) if kin is None else kin
-        gap, by_itself = None, counts != self.counts
-        if by_itself:
-            own = values.statistics(judged if judged.any() else ~judged)
-        elif depth is not None and judged.sum() >= FEWEST_CELLS:
-            own = values.statistics(judged)
-            gap = self._measure_gap(present, own[0], float(np.median(depth[judged])))
-            by_itself = gap.wide
-        if by_itself:
-            mean[present], deviation[present] = own
-        x = np.zeros((cells.n_obs, len(self.genes)), np.float32)
-        expressed = np.zeros(cells.n_obs, bool)
-        for rows, part in values.chunks():
-            x[rows, present] = standardised(part, mean[present], deviation[present])
-            expressed[rows] = (part != 0).any(axis=1)
-        return Aligned(
-            x=x,
+        x = rows_of(cells)
+        counts = holds_counts(x)
+        columns = cells.var_names.get_indexer(self.genes[present])
+        depth_columns, share = self._depth_columns(cells.var_names) if counts else (None, 1.0)
+        return PanelExpression(x, columns, depth_columns, share), present, counts
+
+    def _depth_columns(self, names: pd.Index) -> tuple[np.ndarray, float]:
+        """Columns that a cell's depth is summed over, and their share of a reference's counts."""
+        if not self.counts:
+            return np.arange(len(names)), 1.0
+        shared = _known(self.depth_genes, names)
+        return names.get_indexer(self.depth_genes[shared]), float(self.depth_share[shared].sum())
+
+    def _aligned(
+        self, expression: PanelExpression, present: np.ndarray, totals: Totals | None = None
+    ) -> AlignedQuery:
+        """Cells standardised by the reference's mean and deviation."""
+        return AlignedQuery(
+            expression=expression,
+            n_core=self.n_core,
             present=present,
-            mean=mean,
-            deviation=deviation,
-            statistics="query" if by_itself else "reference",
-            expressed=expressed,
-            depth=depth,
-            gap=gap,
+            mean=self.mean,
+            deviation=self.deviation,
+            expected_mean=self.mean,
+            expected_deviation=self.deviation,
+            statistics="reference",
+            totals=totals,
+            gap=None,
         )
 
-    def _measure_gap(self, present: np.ndarray, mean: np.ndarray, depth: float) -> PlatformGap:
-        """Between the reference and cells with a mean of the genes present, and a median depth."""
+    def _measure_gap(
+        self, present: np.ndarray, totals: Totals, measured: np.ndarray | None
+    ) -> PlatformGap:
+        """Between the reference and the cells measured."""
         core = present[: self.n_core]
         known = np.flatnonzero(core)
-        own, usual, deviation = mean[: len(known)], self.mean[known], self.deviation[known]
-        ratio = depth / max(self.depth, 1.0)
+        own, usual, deviation = totals.mean[: len(known)], self.mean[known], self.deviation[known]
+        if totals.depth is None:
+            ratio = own.sum() / usual.sum() if usual.sum() > 0 else 1.0
+        else:
+            depth = totals.depth if measured is None else totals.depth[measured]
+            ratio = float(np.median(depth)) / max(self.depth, 1.0)
         return measure_gap((own - usual) / deviation, usual, deviation, self.axes[:, core], ratio)
-
-    def adapted_to(self, aligned: Aligned) -> GenePanel:
-        """The same genes with the statistics of aligned cells that cover the same tissue.
-
-        Sections differ in their means, as much along the axes of the tissue as across them. Cells
-        of a part of the tissue differ so too, and must not be taken for all of it.
-        """
-        values = aligned.x[:, aligned.present] * aligned.deviation[aligned.present]
-        values += aligned.mean[aligned.present]
-        mean, deviation = self.mean.copy(), self.deviation.copy()
-        mean[aligned.present], deviation[aligned.present] = statistics(values)
-        return replace(self, mean=mean, deviation=deviation)
-
-    def likeness(self, aligned: Aligned, rows: slice, decoded: np.ndarray) -> np.ndarray:
-        """How much cells are like what a model expects of them.
-
-        Parameters
-        ----------
-        aligned
-            From :meth:`standardise`.
-        rows
-            Which of its cells.
-        decoded
-            (n, n_core) of the same cells, standardised by the reference.
-
-        Returns
-        -------
-        numpy.ndarray
-            (n,) Pearson correlation over the core's genes present, of normalised expression.
-        """
-        core = slice(self.n_core)
-        present = aligned.present[core]
-        measured = aligned.x[rows, core] * aligned.deviation[core] + aligned.mean[core]
-        return row_correlation(measured[:, present], self.in_units(decoded)[:, present])
 
     def in_units(self, x: np.ndarray) -> np.ndarray:
         """Normalised expression of the core's genes, from what is standardised (n, n_core)."""
         expression: np.ndarray = x * self.deviation[: self.n_core] + self.mean[: self.n_core]
         return expression
-
-    def _depth_of(self, cells: ad.AnnData) -> np.ndarray:
-        """(n,) the sum of each cell over the reference's genes, as if none were lacking."""
-        if not self.counts:
-            return depths(cells.X)
-        shared = _known(self.depth_genes, cells.var_names)
-        return depths(cells[:, self.depth_genes[shared]].X) / self.depth_share[shared].sum()
 
     def _check_shared(self, cells: ad.AnnData, present: np.ndarray) -> None:
         core = self.genes[: self.n_core]
@@ -270,14 +217,6 @@ class GenePanel:
             f"Only {found} and {needed} are needed: check that both use the same gene names "
             f"(reference: {_some(core)}; query: {_some(cells.var_names)})."
         )
-
-
-def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) Pearson correlation of each row of a with that of b; 0 for a constant row."""
-    a = a - a.mean(axis=1, keepdims=True)
-    b = b - b.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
 
 
 def _principal_axes(x: np.ndarray) -> np.ndarray:

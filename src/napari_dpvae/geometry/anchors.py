@@ -10,17 +10,20 @@ from scipy.spatial.distance import pdist
 from sklearn.neighbors import NearestNeighbors
 
 
-def nearest_anchors(
-    query: np.ndarray, reference: np.ndarray, m: int
-) -> tuple[np.ndarray, np.ndarray]:
+def neighbour_finder(reference: np.ndarray) -> NearestNeighbors:
+    """What finds the nearest of reference latents (r, latent_dim): made once, asked often."""
+    return NearestNeighbors().fit(reference)
+
+
+def nearest(finder: NearestNeighbors, query: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:
     """The m reference latents nearest to each query latent.
 
     Parameters
     ----------
+    finder
+        From :func:`neighbour_finder`.
     query
         (n, latent_dim).
-    reference
-        (r, latent_dim).
     m
         Anchors per cell; at most r are taken.
 
@@ -29,9 +32,15 @@ def nearest_anchors(
     distances, indices
         (n, min(m, r)) each, nearest first.
     """
-    finder = NearestNeighbors(n_neighbors=min(m, len(reference))).fit(reference)
-    distances, indices = finder.kneighbors(query)
+    distances, indices = finder.kneighbors(query, n_neighbors=min(m, finder.n_samples_fit_))
     return distances, indices
+
+
+def nearest_anchors(
+    query: np.ndarray, reference: np.ndarray, m: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`nearest` among reference latents (r, latent_dim) that are asked once."""
+    return nearest(neighbour_finder(reference), query, m)
 
 
 def place_anchored(

@@ -5,6 +5,8 @@ The solver of the dp-VAE paper is not public; this formulation is our own.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
 from sklearn.manifold import smacof
@@ -21,8 +23,8 @@ def place_free(
 ) -> np.ndarray:
     """Solve all cells together from the distances between them (stress majorisation).
 
-    The solution is unique up to a similarity transform. The reference's own latents, which are
-    solved along with the cells' principal axes as the start, bring it into the reference's frame.
+    The solution is unique up to a rigid motion: ``lambda`` gives its size. The reference's own
+    latents, on the principal axes that are the solver's start, bring it into the reference's frame.
 
     Parameters
     ----------
@@ -41,8 +43,8 @@ def place_free(
         (n, d) coordinates. Memory and time grow with n squared.
     """
     dims = coordinates.shape[1]
-    start, frame = _principal_axes(reference, query, dims)
-    to_tissue = fit_similarity(frame, coordinates)
+    start, frame = (latents / scale for latents in _principal_axes(reference, query, dims))
+    to_tissue = replace(fit_similarity(frame, coordinates), scale=1.0)
     distances = squareform(pdist(query))
     if not distances.any():
         # One cell, or all alike: there is nothing to solve.
@@ -50,14 +52,14 @@ def place_free(
     solved, _ = smacof(
         distances / scale,
         n_components=dims,
-        init=start / scale,
+        init=start,
         n_init=1,
         random_state=seed,
         normalized_stress=False,
     )
-    # The solver keeps the orientation of its start up to a similarity: undo that, then go from
+    # The solver keeps the orientation of its start but for a rigid motion: undo that, then go from
     # the principal axes to the tissue by what the reference's own latents say.
-    to_axes = fit_similarity(solved, start)
+    to_axes = replace(fit_similarity(solved, start), scale=1.0)
     return to_tissue.apply(to_axes.apply(solved))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,18 +16,18 @@ from napari_dpvae.data.write import replacing
 from napari_dpvae.errors import DataError
 
 FORMAT = "napari-dpvae"
-VERSION = 1
+VERSION = 2
+"""1 had no checksum, nor what training goes on with: dropout, and the settings as asked for."""
+CHECKSUM = "checksum"
 
 
 def save(path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """Write tensors and a header that JSON can hold; the file appears whole or not at all."""
-    stamped = {"format": FORMAT, "version": VERSION, **header}
+    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    stamped = {**header, "format": FORMAT, "version": VERSION}
+    stamped[CHECKSUM] = _checksum(whole, stamped)
     with replacing(path) as scratch:
-        save_file(
-            {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
-            scratch,
-            metadata={FORMAT: json.dumps(stamped)},
-        )
+        save_file(whole, scratch, metadata={FORMAT: json.dumps(stamped, allow_nan=False)})
 
 
 def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -35,20 +36,42 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises
     ------
     DataError
-        When the file is not there, is no model of ours, or is of a newer format.
+        When the file is not there, is no model of ours, is damaged, or is of a newer format.
     """
     if not Path(path).is_file():
         raise DataError(f"There is no model file {path}.")
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[FORMAT])
-            newer = header["version"] > VERSION
+            _check_version(path, header)
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except DataError:
+        raise
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not a napari-dpvae model file, or it is damaged.") from error
-    if newer:
+    checksum = header.pop(CHECKSUM, None)
+    if header["version"] > 1 and checksum != _checksum(tensors, header):
         raise DataError(
-            f"{path} was written by a newer napari-dpvae (model format {header['version']}; "
-            f"this one reads {VERSION}): update napari-dpvae."
+            f"{path} is damaged: its contents are not those that were saved. Get it anew."
         )
     return tensors, header
+
+
+def _check_version(path: str | Path, header: Mapping[str, Any]) -> None:
+    version = header["version"]
+    if header["format"] != FORMAT or type(version) is not int or version < 1:
+        raise ValueError("no version of ours")
+    if version > VERSION:
+        raise DataError(
+            f"{path} was written by a newer napari-dpvae (model format {version}; "
+            f"this one reads {VERSION}): update napari-dpvae."
+        )
+
+
+def _checksum(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> str:
+    """SHA-256 over the header and all tensors, by name."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape} ".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()

@@ -9,14 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model import checkpoint
+from napari_dpvae.model.header import Card, Header
 from napari_dpvae.model.member import Member
-from napari_dpvae.model.trained import Trained
+from napari_dpvae.model.trained import Statistics, Trained
+from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
+from napari_dpvae.network.training import NOISES
 from napari_dpvae.settings import TrainingSettings
+
+Tensors = dict[str, np.ndarray]
 
 
 def save_model(trained: Trained, path: str | Path) -> None:
@@ -27,6 +33,32 @@ def save_model(trained: Trained, path: str | Path) -> None:
     DataError
         When the file cannot be written.
     """
+    checkpoint.save(path, _tensors(trained), _header(trained))
+
+
+def load_model(path: str | Path) -> Trained:
+    """Read a file written by :func:`save_model`.
+
+    Raises
+    ------
+    DataError
+        When the file is not there, damaged, or not a model of ours.
+    """
+    tensors, header = checkpoint.load(path)
+    try:
+        if header["version"] == 1:
+            tensors, header = _of_version_1(tensors, header)
+        return _trained(tensors, Header.model_validate(header), header["card"])
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise DataError(f"{path} is damaged: its header does not hold '{where}' as it must.") from (
+            error
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path} is damaged: a part of the model is missing or wrong.") from error
+
+
+def _tensors(trained: Trained) -> dict[str, np.ndarray]:
     panel = trained.panel
     tensors = {
         "reference.coordinates": trained.coordinates,
@@ -38,19 +70,27 @@ def save_model(trained: Trained, path: str | Path) -> None:
         "panel.axes": panel.axes,
         "panel.depth_share": panel.depth_share,
     }
+    if trained.tuned_to is not None:
+        tensors |= {f"tuned.{name}": part for name, part in trained.tuned_to._asdict().items()}
     for i, member in enumerate(trained.members):
         tensors[f"reference.latents.{i}"] = member.latents
-        tensors[f"reference.seen.{i}"] = member.seen
+        tensors[f"reference.trained_on.{i}"] = member.trained_on
         tensors |= {f"network.{i}.{name}": weight for name, weight in member.weights().items()}
-    tensors |= {
+    return tensors | {
         f"image.{resolution}.{library}": np.asarray(image)
         for library, entry in trained.spatial.items()
         for resolution, image in entry.get("images", {}).items()
     }
-    header = {
+
+
+def _header(trained: Trained) -> dict[str, Any]:
+    panel = trained.panel
+    return {
         "settings": dataclasses.asdict(trained.settings),
+        "asked": dataclasses.asdict(trained.asked),
         "scales": [member.scale for member in trained.members],
         "weights": [member.weight for member in trained.members],
+        "dropout": [member.network.dropout for member in trained.members],
         "usual_spread": _null(trained.usual_spread),
         "usual_likeness": [_null(value) for value in trained.usual_likeness],
         "explained": trained.explained,
@@ -64,90 +104,138 @@ def save_model(trained: Trained, path: str | Path) -> None:
             for library, entry in trained.spatial.items()
         },
         "card": trained.card,
+        "section_key": trained.section_key,
+        "frame": trained.frame,
     }
-    checkpoint.save(path, tensors, header)
 
 
-def load_model(path: str | Path) -> Trained:
-    """Read a file written by :func:`save_model`.
+def _of_version_1(tensors: Tensors, header: Mapping[str, Any]) -> tuple[Tensors, dict[str, Any]]:
+    """A file of before, with what it did not hold: networks went on training without dropout."""
+    used = header["card"].get("regularisation", {})
+    forms: list[Form] = [
+        "components" if f"network.{i}.axes" in tensors else "genes"
+        for i in range(len(header["scales"]))
+    ]
+    dropout = [NOISES[form][used[form]].dropout if form in used else 0.0 for form in forms]
+    renamed = {
+        name.replace("reference.seen.", "reference.trained_on."): tensor
+        for name, tensor in tensors.items()
+    }
+    frame = header["settings"]["frame"] or None
+    added = {"asked": header["settings"], "dropout": dropout, "section_key": None, "frame": frame}
+    return renamed, {**header, **added}
+
+
+def _trained(tensors: Tensors, header: Header, card: dict[str, Any]) -> Trained:
+    Card.model_validate(card)
+    settings = TrainingSettings(**header.settings)
+    panel = _panel(tensors, header)
+    n_anchors = len(tensors["reference.coordinates"])
+    tuned_to = None
+    if "tuned.mean" in tensors:
+        tuned_to = Statistics(
+            *(_array(tensors, f"tuned.{name}", panel.mean.shape) for name in Statistics._fields)
+        )
+    low, median = header.usual_likeness
+    return Trained(
+        settings=settings,
+        asked=TrainingSettings(**header.asked),
+        panel=panel,
+        members=_members(tensors, header, settings, n_anchors),
+        coordinates=_array(tensors, "reference.coordinates", (n_anchors, None)),
+        expression=_array(tensors, "reference.expression", (n_anchors, len(panel.genes))),
+        usual_spread=_number(header.usual_spread),
+        scores=_array(tensors, "calibration.scores", (None,)),
+        block_scores=_array(tensors, "calibration.block_scores", (None,)),
+        usual_likeness=(_number(low), _number(median)),
+        explained=header.explained,
+        spatial=_spatial(tensors, header.scalefactors),
+        card=card,
+        section_key=header.section_key,
+        frame=header.frame,
+        tuned_to=tuned_to,
+    )
+
+
+def _array(tensors: Tensors, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """A tensor of finite numbers and of a shape; None is any length.
 
     Raises
     ------
-    DataError
-        When the file is not there, damaged, or not a model of ours.
+    ValueError
+        Where it is otherwise.
     """
-    tensors, header = checkpoint.load(path)
-    try:
-        return _trained(tensors, header)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path} is damaged: a part of the model is missing.") from error
+    tensor = tensors[name]
+    alike = len(tensor.shape) == len(shape) and all(
+        asked is None or found == asked for found, asked in zip(tensor.shape, shape, strict=True)
+    )
+    if not alike or not np.isfinite(tensor).all():
+        raise ValueError(f"{name} is damaged")
+    return tensor
 
 
-def _trained(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Trained:
-    settings = TrainingSettings(**header["settings"])
-    panel = GenePanel(
-        genes=np.asarray(header["genes"], str),
-        n_core=header["core"],
-        mean=tensors["panel.mean"],
-        deviation=tensors["panel.deviation"],
-        axes=tensors["panel.axes"],
-        counts=header["counts"],
-        depth=header["depth"],
-        depth_genes=np.asarray(header["depth_genes"], str),
-        depth_share=tensors["panel.depth_share"],
-    )
-    members = tuple(
-        Member(
-            _network(tensors, i, settings, panel.n_core),
-            tensors[f"reference.latents.{i}"],
-            scale,
-            tensors[f"reference.seen.{i}"],
-            weight,
-        )
-        for i, (scale, weight) in enumerate(zip(header["scales"], header["weights"], strict=True))
-    )
-    low, median = header["usual_likeness"]
-    return Trained(
-        settings=settings,
-        panel=panel,
-        members=members,
-        coordinates=tensors["reference.coordinates"],
-        expression=tensors["reference.expression"],
-        usual_spread=_number(header["usual_spread"]),
-        scores=tensors["calibration.scores"],
-        block_scores=tensors["calibration.block_scores"],
-        usual_likeness=(_number(low), _number(median)),
-        explained=header["explained"],
-        spatial=_spatial(tensors, header["scalefactors"]),
-        card=header["card"],
+def _panel(tensors: Tensors, header: Header) -> GenePanel:
+    genes, n_genes = np.asarray(header.genes, str), len(header.genes)
+    if len(set(header.genes)) < n_genes or header.core > n_genes:
+        raise ValueError("genes are damaged")
+    deviation = _array(tensors, "panel.deviation", (n_genes,))
+    if not (deviation > 0).all():
+        raise ValueError("deviations are damaged")
+    return GenePanel(
+        genes=genes,
+        n_core=header.core,
+        mean=_array(tensors, "panel.mean", (n_genes,)),
+        deviation=deviation,
+        axes=_array(tensors, "panel.axes", (None, header.core)),
+        counts=header.counts,
+        depth=header.depth,
+        depth_genes=np.asarray(header.depth_genes, str),
+        depth_share=_array(tensors, "panel.depth_share", (len(header.depth_genes),)),
     )
 
 
-def _null(value: float) -> float | None:
-    """What stands for a value in JSON."""
-    return None if np.isnan(value) else value
-
-
-def _number(value: float | None) -> float:
-    """JSON has no NaN: it stands as null."""
-    return np.nan if value is None else value
+def _members(
+    tensors: Tensors, header: Header, settings: TrainingSettings, n_anchors: int
+) -> tuple[Member, ...]:
+    if sum(header.weights) <= 0:
+        raise ValueError("weights are damaged")
+    members = []
+    parts = zip(header.scales, header.weights, header.dropout, strict=True)
+    for i, (scale, weight, dropout) in enumerate(parts):
+        latents = _array(tensors, f"reference.latents.{i}", (n_anchors, settings.latent_dim))
+        trained_on = _array(tensors, f"reference.trained_on.{i}", (n_anchors,)).astype(bool)
+        network = _network(tensors, i, settings, header.core, dropout)
+        if network.n_read > len(header.genes) or not trained_on.any():
+            raise ValueError("networks are damaged")
+        members.append(Member(network, latents, scale, trained_on, weight))
+    return tuple(members)
 
 
 def _network(
-    tensors: Mapping[str, np.ndarray], i: int, settings: TrainingSettings, n_core: int
+    tensors: Tensors, i: int, settings: TrainingSettings, n_core: int, dropout: float
 ) -> Network:
     prefix = f"network.{i}."
     weights = {
-        name.removeprefix(prefix): torch.from_numpy(tensor)
+        name.removeprefix(prefix): torch.from_numpy(_array(tensors, name, (None,) * tensor.ndim))
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
-    network = Network(n_core, settings.latent_dim, hidden=settings.hidden, axes=weights.get("axes"))
+    if len(weights["encoder.0.bias"]) != settings.hidden:
+        # Before as many units are made as the settings say.
+        raise ValueError("settings are damaged")
+    network = Network(
+        n_core,
+        settings.latent_dim,
+        hidden=settings.hidden,
+        dropout=dropout,
+        fixed_lambda=settings.fixed_lambda,
+        axes=weights.get("axes"),
+    )
     network.load_state_dict(weights)
     return network.eval()
 
 
-def _spatial(tensors: Mapping[str, np.ndarray], scalefactors: Mapping[str, Any]) -> dict[str, Any]:
+def _spatial(tensors: Tensors, scalefactors: Mapping[str, Any]) -> dict[str, Any]:
     """``uns["spatial"]`` as it was."""
     spatial: dict[str, Any] = {
         library: {"images": {}, "scalefactors": factors}
@@ -158,6 +246,16 @@ def _spatial(tensors: Mapping[str, np.ndarray], scalefactors: Mapping[str, Any])
             _, resolution, library = name.split(".", 2)
             spatial[library]["images"][resolution] = tensor
     return spatial
+
+
+def _null(value: float) -> float | None:
+    """What stands for a value in JSON."""
+    return None if np.isnan(value) else value
+
+
+def _number(value: float | None) -> float:
+    """JSON has no NaN: it stands as null."""
+    return np.nan if value is None else value
 
 
 def _plain(value: Any) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.spatial.distance import cdist
+from sklearn.neighbors import NearestNeighbors
 
-from napari_dpvae.geometry.anchors import nearest_anchors, place_anchored
+from napari_dpvae.geometry.anchors import nearest, neighbour_finder, place_anchored
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.training import one_thread
 from napari_dpvae.uncertainty.conformal import anchor_spread
@@ -34,8 +34,8 @@ class Member:
         Of the anchors, (r, latent_dim) float32.
     scale
         ``lambda``: latent distance per coordinate unit.
-    seen
-        (r,) bool: the anchors that it was trained on.
+    trained_on
+        (r,) bool: the anchors that the network was trained on; the others were held out.
     weight
         In the mean over the ensemble, against those of the others.
     """
@@ -43,7 +43,7 @@ class Member:
     network: Network
     latents: np.ndarray
     scale: float
-    seen: np.ndarray
+    trained_on: np.ndarray
     weight: float = 1.0
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -59,6 +59,35 @@ class Member:
         with torch.inference_mode(), one_thread():
             z = torch.from_numpy(latents).to(self.network.log_lambda.device)
             return self.network.decode(z).cpu().numpy()
+
+    def with_anchors(self, latents: np.ndarray) -> Member:
+        """The same network with more anchors, (k, latent_dim), that it was not trained on."""
+        return replace(
+            self,
+            latents=np.concatenate([self.latents, latents]),
+            trained_on=np.append(self.trained_on, np.zeros(len(latents), bool)),
+        )
+
+    def of_own_anchors(self) -> Member:
+        """The same network with those anchors alone that it was trained on."""
+        own = self.trained_on
+        return replace(self, latents=self.latents[own], trained_on=own[own])
+
+    @cached_property
+    def _finder(self) -> NearestNeighbors:
+        return neighbour_finder(self.latents)
+
+    @cached_property
+    def _own_finder(self) -> NearestNeighbors:
+        if self.trained_on.all():
+            return self._finder
+        return neighbour_finder(self.latents[self.trained_on])
+
+    @cached_property
+    def _usual_distance(self) -> float:
+        """Median latent distance of an anchor to its 16th neighbour."""
+        distances, _ = nearest(self._finder, self.latents, SPREAD_ANCHORS + 1)
+        return max(float(np.median(distances[:, -1])), 1e-12)
 
     def correct(self, latents: np.ndarray, likeness: np.ndarray, correction: float) -> np.ndarray:
         """The mean latent of the anchors, weighted by encoder and decoder together.
@@ -81,18 +110,15 @@ class Member:
         numpy.ndarray
             (n, latent_dim) float32.
         """
-        squared = cdist(latents, self.latents, "sqeuclidean")
-        log_weight = correction * SHARPNESS * likeness
-        log_weight -= (1 - correction) / (2 * self._usual_distance**2) * squared
-        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-        weight /= weight.sum(axis=1, keepdims=True)
-        return (weight @ self.latents).astype(np.float32)
-
-    @cached_property
-    def _usual_distance(self) -> float:
-        """Median latent distance of an anchor to its 16th neighbour."""
-        distances, _ = nearest_anchors(self.latents, self.latents, SPREAD_ANCHORS + 1)
-        return max(float(np.median(distances[:, -1])), 1e-12)
+        nearness = (1 - correction) / (2 * self._usual_distance**2)
+        anchors = torch.from_numpy(self.latents)
+        with torch.inference_mode(), one_thread():
+            # |z|^2 is the same for all anchors, so that the softmax does not see it.
+            own = torch.from_numpy(likeness) * (correction * SHARPNESS)
+            own -= nearness * anchors.square().sum(dim=1)
+            cross = torch.from_numpy(latents) @ anchors.T
+            weight = torch.softmax(own + 2 * nearness * cross, dim=1)
+            return (weight @ anchors).numpy()
 
     def place(
         self, latents: np.ndarray, coordinates: np.ndarray, n_anchors: int
@@ -113,7 +139,7 @@ class Member:
         points, spread
             (n, 2 or 3) and (n,), in coordinate units.
         """
-        distances, indices = nearest_anchors(latents, self.latents, n_anchors)
+        distances, indices = nearest(self._finder, latents, n_anchors)
         points = place_anchored(coordinates[indices], distances / self.scale)
         return points, self.spread(points, latents, coordinates)
 
@@ -134,8 +160,8 @@ class Member:
         coordinates
             Of the anchors, (r, 2 or 3).
         """
-        _, indices = nearest_anchors(latents, self.latents[self.seen], SPREAD_ANCHORS)
-        return anchor_spread(points, coordinates[self.seen][indices])
+        _, indices = nearest(self._own_finder, latents, SPREAD_ANCHORS)
+        return anchor_spread(points, coordinates[self.trained_on][indices])
 
 
 def encode(network: Network, x: np.ndarray) -> np.ndarray:

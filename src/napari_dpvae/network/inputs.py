@@ -17,7 +17,7 @@ COMPONENTS = 30
 """Principal components read; all where there are fewer."""
 
 
-class Reading(NamedTuple):
+class Inputs(NamedTuple):
     """What one network reads."""
 
     form: Form
@@ -25,7 +25,7 @@ class Reading(NamedTuple):
     """So many of the panel's first genes."""
 
 
-def readings(n_core: int, n_genes: int) -> list[Reading]:
+def inputs_in_turn(n_core: int, n_genes: int) -> list[Inputs]:
     """What networks read in turn: the core gene by gene, its components, those of the whole panel.
 
     Parameters
@@ -34,7 +34,7 @@ def readings(n_core: int, n_genes: int) -> list[Reading]:
         Genes in the panel's core, and in all of it.
     """
     sizes = sorted({n_core, n_genes})
-    return [Reading("genes", n_core), *(Reading("components", size) for size in sizes)]
+    return [Inputs("genes", n_core), *(Inputs("components", size) for size in sizes)]
 
 
 def principal_axes(x: np.ndarray, deviation: np.ndarray) -> Tensor:

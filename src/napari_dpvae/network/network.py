@@ -51,7 +51,7 @@ class Network(nn.Module):
         axes: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.n_genes = n_genes
+        self.n_genes, self.dropout = n_genes, dropout
         self.n_read = n_genes if axes is None else axes.shape[1]
         self.register_buffer("axes", axes)
         self.encoder = _trunk(n_genes if axes is None else len(axes), hidden, dropout)

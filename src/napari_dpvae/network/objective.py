@@ -50,8 +50,10 @@ def distance_preserving(z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor) -> T
     """
     weight = torch.triu(pairs.to(z.dtype), diagonal=1)
     latent, space = _distances(z), _distances(s)
-    total = weight.sum().clamp(min=torch.finfo(z.dtype).tiny)
-    return (weight * (latent - scale * space).abs()).sum() / total
+    total = weight.sum()
+    # Of a batch without pairs the sum is 0; dividing it by next to nothing would make its gradient
+    # 0 times infinity.
+    return (weight * (latent - scale * space).abs()).sum() / torch.where(total > 0, total, 1.0)
 
 
 def _distances(points: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -15,14 +16,16 @@ import pandas as pd
 from napari_dpvae.data.checks import check_query, known_coordinates
 from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
-from napari_dpvae.expression.panel import Aligned
-from napari_dpvae.geometry.domain import make_domain
+from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.geometry.domain import Domain, make_domain
 from napari_dpvae.geometry.spacing import diagonal
-from napari_dpvae.model.trained import Solved, Trained
+from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.placement.query import ReadQuery, read_by
+from napari_dpvae.placement.solve import Solved, Solver
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.conformal import conformal_factor, region_radius
-from napari_dpvae.uncertainty.status import STATUSES, has_home, region_status
+from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
 
 logger = logging.getLogger(__name__)
 
@@ -39,41 +42,48 @@ def place_steps(
 ) -> Generator[float, None, ad.AnnData]:
     """Yield the share of cells done, and return the placed cells.
 
+    The one flow of a query: checked, aligned, encoded, solved, calibrated, written into an AnnData.
     Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
     check_query(query)
     _check_mode(query, settings, known_key)
-    yield 0.0
-    if settings.query_covers == "whole":
-        trained = trained.covered_by(query)
-    domain = make_domain(settings.domain, trained.coordinates, outlines)
-    aligned = trained.align(query)
-    trained = trained.weighed_for(aligned)
-    _report_alignment(aligned, trained.panel.genes)
-    solver = trained
     known = known_coordinates(query, known_key, trained.coordinates.shape[1])
-    fixed = np.asarray(np.isfinite(known).all(axis=1))
+    domain = make_domain(settings.domain, trained.coordinates, outlines)
+    yield 0.0
+    read = read_by(trained, query, settings.query_covers)
+    _report_alignment(read.aligned, trained.panel.genes)
+    solved = yield from _solve(Solver.of(trained, read), settings, domain, known)
+    return _answer(query, trained, settings, read, solved, np.isfinite(known).all(axis=1))
+
+
+def _solve(
+    solver: Solver, settings: PlacementSettings, domain: Domain, known: np.ndarray
+) -> Generator[float, None, Solved]:
+    """Yield the share of cells done, and return where they lie; known places (n, d) are kept."""
+    aligned, fixed = solver.query.aligned, np.isfinite(known).all(axis=1)
     if fixed.any():
-        solver = trained.with_anchors(aligned.take(fixed), known[fixed])
+        solver = solver.with_anchors(aligned.read(fixed), known[fixed])
     if settings.mode == "free":
-        solved = solver.place_free(aligned, domain)
+        solved = solver.solve_free(aligned, domain)
     else:
         parts: list[Solved] = []
-        for part in solver.place_chunks(aligned, settings.anchors, domain):
+        done = 0
+        for part in solver.solve_chunks(aligned, settings.anchors, domain):
             parts.append(part)
-            yield sum(len(p.points) for p in parts) / query.n_obs
+            done += len(part.points)
+            yield done / aligned.n_cells
         solved = Solved.joined(parts)
     solved.points[fixed] = known[fixed]
-    return _placed(query, trained, settings, aligned, solved, fixed)
+    return solved
 
 
-def _calibrated_as(trained: Trained, aligned: Aligned) -> str:
+def _calibrated_as(trained: Trained, aligned: AlignedQuery) -> str:
     """Whose platform held-out spots are seen by, ``query`` or ``reference``, to calibrate regions.
 
     Nobody knows how noisy cells are whose counts are gone.
     """
-    across_gap = aligned.statistics == "query" and aligned.depth is not None
-    return "query" if across_gap and len(trained.scores) else "reference"
+    counts = aligned.totals is not None and aligned.totals.depth is not None
+    return "query" if aligned.across_gap and counts and len(trained.scores) else "reference"
 
 
 def _check_mode(query: ad.AnnData, settings: PlacementSettings, known_key: str | None) -> None:
@@ -91,7 +101,7 @@ def _check_mode(query: ad.AnnData, settings: PlacementSettings, known_key: str |
         raise DataError("Known places are of use to the mode impute alone: choose it.")
 
 
-def _report_alignment(aligned: Aligned, genes: np.ndarray) -> None:
+def _report_alignment(aligned: AlignedQuery, genes: np.ndarray) -> None:
     missing = genes[~aligned.present]
     if len(missing):
         logger.warning(
@@ -100,7 +110,7 @@ def _report_alignment(aligned: Aligned, genes: np.ndarray) -> None:
             len(genes),
             ", ".join(missing[:5]) + (", …" if len(missing) > 5 else ""),
         )
-    if aligned.statistics == "reference":
+    if not aligned.across_gap:
         return
     reason = "One of reference and query holds counts and the other normalised values"
     if aligned.gap is not None:
@@ -115,52 +125,71 @@ def _report_alignment(aligned: Aligned, genes: np.ndarray) -> None:
     )
 
 
-def _placed(
+def _answer(
     query: ad.AnnData,
     trained: Trained,
     settings: PlacementSettings,
-    aligned: Aligned,
+    read: ReadQuery,
     solved: Solved,
     fixed: np.ndarray,
 ) -> ad.AnnData:
     """The query with its placement, after the data contract."""
+    calibrated_as = _calibrated_as(trained, read.aligned)
+    radius, wide = _radii(trained, settings, read, solved, fixed, calibrated_as)
+    usual = solved.expressed & is_usual(
+        solved.likeness, read.usual_likeness, gap=read.aligned.across_gap
+    )
     placed = query.copy()
-    calibrated_as = _calibrated_as(trained, aligned)
-    scores = trained.scores
-    if calibrated_as == "query":
-        scores = scores_across_gap(trained, query, aligned)
-    factor = conformal_factor(scores, settings.probability)
-    # No narrower than for cells like the reference's; NaN where no block was held out.
-    wide_factor = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
-    expected = np.where(fixed, 0.0, solved.spread + trained.usual_spread)
-    radius, wide = (
-        region_radius(expected, each, solved.points, trained.coordinates)
-        for each in (factor, wide_factor)
-    )
-    extent = diagonal(trained.coordinates)
-    gap = aligned.statistics == "query"
-    at_home = aligned.expressed & has_home(
-        solved.likeness, trained.usual_for(aligned.present), gap=gap
-    )
-    status = region_status(radius, at_home, extent)
-    placed.obsm[SPATIAL] = solved.points
-    placed.obsm[LATENT] = solved.latents
+    placed.obsm[SPATIAL], placed.obsm[LATENT] = solved.points, solved.latents
     placed.obs[RADIUS], placed.obs[RADIUS_WIDE] = radius, wide
     placed.obs[LIKENESS] = solved.likeness
+    status = region_status(radius, usual, diagonal(trained.coordinates))
     placed.obs[STATUS] = pd.Categorical(status, categories=STATUSES)
     placed.uns.pop(SPATIAL, None)
     if trained.spatial:
         placed.uns[SPATIAL] = copy.deepcopy(trained.spatial)
-    placed.uns[DPVAE] = {
+    placed.uns[DPVAE] = _provenance(trained, settings, read, calibrated_as)
+    return placed
+
+
+def _radii(
+    trained: Trained,
+    settings: PlacementSettings,
+    read: ReadQuery,
+    solved: Solved,
+    fixed: np.ndarray,
+    calibrated_as: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) radii of the regions, and of the wide ones; 0 for cells whose place is known."""
+    scores = trained.scores
+    if calibrated_as == "query":
+        scores = scores_across_gap(Solver.of(trained, read))
+    factor = conformal_factor(scores, settings.probability)
+    # No narrower than for cells like the reference's; NaN where no block was held out.
+    wide = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
+    expected = np.where(fixed, 0.0, solved.spread + trained.usual_spread)
+    return (
+        region_radius(expected, factor, solved.points, trained.coordinates),
+        region_radius(expected, wide, solved.points, trained.coordinates),
+    )
+
+
+def _provenance(
+    trained: Trained, settings: PlacementSettings, read: ReadQuery, calibrated_as: str
+) -> dict[str, Any]:
+    """How the cells were placed: enough to do it again."""
+    aligned = read.aligned
+    return {
         "training": asdict(trained.settings),
         "placement": asdict(settings),
         "genes": len(trained.panel.genes),
         "genes_missing": int((~aligned.present).sum()),
         "standardised_by": aligned.statistics,
         "calibrated_as": calibrated_as,
-        "decoder_weight": trained.correction(aligned),
+        "decoder_weight": read.decoder_weight,
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},
+        "section_key": trained.section_key or "",
+        "frame": trained.frame or "",
         "model": trained.model_hash(),
         "versions": {name: version(name) for name in ("napari-dpvae", "torch", "anndata")},
     }
-    return placed

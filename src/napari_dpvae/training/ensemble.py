@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from napari_dpvae.model.member import Member
-from napari_dpvae.training.trial import Trial, scores_of_mean
+from napari_dpvae.training.fitted import FittedNetwork, scores_of_mean
 from napari_dpvae.uncertainty.conformal import ensemble_scale, error_weights
 from napari_dpvae.uncertainty.status import UNUSUAL
 
@@ -22,75 +22,77 @@ class Ensemble:
 
     Attributes
     ----------
-    trials
-        Of the networks, one at least.
+    networks
+        One at least.
     weights
         (networks,) in the mean of their placements; they sum to 1.
     """
 
-    trials: Sequence[Trial]
+    networks: Sequence[FittedNetwork]
     weights: np.ndarray
 
     @classmethod
-    def by_own_errors(cls, trials: Sequence[Trial]) -> Ensemble:
+    def by_own_errors(cls, networks: Sequence[FittedNetwork]) -> Ensemble:
         """Of networks that placed the same spots: each weighs by its error there."""
-        return cls(trials, error_weights(np.array([trial.errors.mean() for trial in trials])))
+        return cls(
+            networks, error_weights(np.array([network.errors.mean() for network in networks]))
+        )
 
     @property
     def members(self) -> tuple[Member, ...]:
         """The networks, with their weights."""
-        pairs = zip(self.trials, self.weights.tolist(), strict=True)
-        return tuple(replace(trial.member, weight=weight) for trial, weight in pairs)
+        pairs = zip(self.networks, self.weights.tolist(), strict=True)
+        return tuple(replace(network.member, weight=weight) for network, weight in pairs)
 
     @property
     def errors(self) -> np.ndarray:
         """(h,) of all held-out spots, in coordinate units."""
-        return np.concatenate([trial.errors for trial in self.trials])
+        return np.concatenate([network.errors for network in self.networks])
 
     @cached_property
     def usual_spread(self) -> float:
         """Median anchor spread of held-out spots, in coordinate units."""
-        return float(np.median(np.concatenate([trial.spreads for trial in self.trials])))
+        return float(np.median(np.concatenate([network.spreads for network in self.networks])))
 
     @property
     def usual_likeness(self) -> tuple[float, float]:
         """Least that 99 % of held-out spots reach, and their median."""
-        likeness = np.concatenate([trial.likeness for trial in self.trials])
+        likeness = np.concatenate([network.likeness for network in self.networks])
         return float(np.quantile(likeness, UNUSUAL)), float(np.median(likeness))
 
     @property
     def explained(self) -> float:
         """Share of the expression of held-out spots that the networks explain."""
-        return float(np.mean([trial.explained for trial in self.trials]))
+        return float(np.mean([network.explained for network in self.networks]))
 
-    def scores(self, trials: Sequence[Trial] | None = None) -> np.ndarray:
-        """(h,) conformity scores of the held-out spots of these trials; its own if not given."""
-        usual_spread, asked = self.usual_spread, self.trials if trials is None else trials
-        return np.concatenate([np.empty(0), *(trial.scores(usual_spread) for trial in asked)])
+    def scores(self, networks: Sequence[FittedNetwork] | None = None) -> np.ndarray:
+        """(h,) conformity scores of the held-out spots of these networks; its own if not given."""
+        usual_spread, asked = self.usual_spread, self.networks if networks is None else networks
+        return np.concatenate([np.empty(0), *(network.scores(usual_spread) for network in asked)])
 
-    def scale(self, tried: Ensemble, n_readings: int, n_checks: int) -> float:
+    def scale(self, selected: Ensemble, n_inputs: int, n_checks: int) -> float:
         """What its scores are multiplied by to be those of its mean: see :func:`ensemble_scale`.
 
         Parameters
         ----------
-        tried
-            Networks of each reading, whose genes were chosen without the spots that they placed.
-        n_readings
-            The i-th network reads as the (i + n_readings)-th.
+        selected
+            Networks of each kind of inputs, whose genes were chosen without the spots they placed.
+        n_inputs
+            The i-th network reads as the (i + n_inputs)-th.
         n_checks
             So many of the first networks did not see these spots either.
         """
-        mean, apart = scores_of_mean(tried.trials, tried.weights, self.usual_spread)
-        more_even = np.sum(tried.weights**2) - np.sum(self.weights**2)
-        alone = self._square_on_checks(n_readings, n_checks)
+        mean, apart = scores_of_mean(selected.networks, selected.weights, self.usual_spread)
+        more_even = np.sum(selected.weights**2) - np.sum(self.weights**2)
+        alone = self._square_on_checks(n_inputs, n_checks)
         return ensemble_scale(alone, mean, apart, float(more_even))
 
-    def _square_on_checks(self, n_readings: int, n_checks: int) -> float:
+    def _square_on_checks(self, n_inputs: int, n_checks: int) -> float:
         """Mean square of the scores, were all spots as hard to place as those of the checks.
 
         How hard these are is seen against other spots placed by networks that read alike.
         """
-        squares = [trial.scores(self.usual_spread) ** 2 for trial in self.trials]
-        alike = [np.concatenate(squares[i::n_readings]).mean() for i in range(n_readings)]
-        harder = [squares[i].mean() / max(alike[i % n_readings], TINY) for i in range(n_checks)]
+        squares = [network.scores(self.usual_spread) ** 2 for network in self.networks]
+        alike = [np.concatenate(squares[i::n_inputs]).mean() for i in range(n_inputs)]
+        harder = [squares[i].mean() / max(alike[i % n_inputs], TINY) for i in range(n_checks)]
         return float(np.concatenate(squares).mean() * np.mean(harder))

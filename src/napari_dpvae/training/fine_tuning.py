@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 
 import anndata as ad
 import numpy as np
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
-from napari_dpvae.errors import DataError
-from napari_dpvae.model.trained import Trained
-from napari_dpvae.network.inputs import Form, Reading
+from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.model.trained import Statistics, Trained
+from napari_dpvae.network.inputs import FORMS, Inputs
 from napari_dpvae.network.network import Network
 from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.training.assemble import Material, Origin, Progress, calibrated
 from napari_dpvae.training.ensemble import Ensemble
-from napari_dpvae.training.fitting import Fitting
-from napari_dpvae.training.trial import Spots
+from napari_dpvae.training.fitted import FittedNetwork
+from napari_dpvae.training.fitting import train_network
+from napari_dpvae.training.plan import Plan, Run, network_seed
+from napari_dpvae.training.report import Step
+from napari_dpvae.training.spots import Spots
 
 
-class FineTuning(Fitting):
-    """A fitting that starts from a trained model, and also sees a query.
+def fine_tune(
+    start: Trained,
+    reference: ad.AnnData,
+    query: AlignedQuery,
+    layout: Layout,
+    anchors: np.ndarray,
+    known: np.ndarray,
+    settings: TrainingSettings,
+) -> Generator[Step, None, Trained]:
+    """Yield a step at the start and after every epoch, and return the model.
 
     Cells whose place is not known take part in reconstruction and KL alone. Those whose place is
-    known are one more section: they have distances to each other, in whatever frame.
+    known are one more section: they have distances to each other, in whatever frame. What each
+    network held out before is held out again, so that the regions stay calibrated on spots that it
+    never saw.
 
     Parameters
     ----------
@@ -33,82 +48,86 @@ class FineTuning(Fitting):
     reference
         That it was trained on.
     query
-        Checked.
+        Aligned to the model's panel.
     layout
         Of the reference.
+    anchors
+        (r,) which spot of the reference each anchor of the model is.
     known
         (n, 2 or 3) places of the query's cells in the unit of the reference, NaN where they are not
         known.
     settings
         How to train.
-
-    Raises
-    ------
-    DataError
-        When the model was trained on another reference, or the query lacks the panel's genes.
     """
-
-    def __init__(
-        self,
-        start: Trained,
-        reference: ad.AnnData,
-        query: ad.AnnData,
-        layout: Layout,
-        known: np.ndarray,
-        settings: TrainingSettings,
-    ) -> None:
-        self._start, self._query, self._known = start, query, known
-        super().__init__(reference, settings, layout)
-        coordinates = np.asarray(reference.obsm[SPATIAL], float)
-        if not np.array_equal(coordinates[layout.sections == layout.frame], start.coordinates):
-            raise DataError(
-                "The model was trained on another reference: fine-tune it with the one it was "
-                "trained on, or train a new model."
-            )
-
-    def _usual_regularisation(self) -> dict[Form, str]:
-        """What the model was trained with."""
-        return dict(self._start.card["regularisation"])
-
-    def _prepare(self) -> None:
-        """Read reference and query by the panel that is there."""
-        self._panel = self._start.panel
-        sections = self._layout.sections
-        self._adapted = self._start.covered_by(self._query)
-        aligned, n = self._adapted.align(self._query), len(sections)
-        self._seen = np.ones((n + len(aligned.x), len(aligned.present)), np.float32)
-        self._seen[n:] = aligned.present
-        coordinates = np.asarray(self._reference.obsm[SPATIAL], float)
-        self._spots = Spots(
-            np.concatenate([self._panel.standardise(self._reference).x, aligned.x]),
-            np.concatenate([coordinates, self._known]),
-            np.concatenate([sections, np.full(len(aligned.x), sections.max() + 1)]),
-            np.concatenate([self._folds, np.full(len(aligned.x), -1)]),
+    material, measured = _material(start, reference, query, layout, anchors, known)
+    plan = _plan(start, anchors, len(material.frame), settings)
+    pairs = None if layout.pairs is None else layout.pairs.copy()
+    if pairs is not None:
+        pairs.resize((len(material.frame), len(material.frame)))
+    tuned_to = Statistics(query.expected_mean, query.expected_deviation)
+    origin = Origin(plan, start.asked, replace(layout, pairs=pairs), reference.n_obs, tuned_to)
+    progress, model = Progress(plan.epochs), None
+    yield Step(progress.report(), None)
+    fitted: list[FittedNetwork] = []
+    for run in plan.ensemble:
+        fitted.append((yield from train_network(run, origin, material, progress, model, measured)))
+        weights = start.weights[: len(fitted)]
+        model = partial(
+            calibrated,
+            origin,
+            material,
+            Ensemble(tuple(fitted), weights / weights.sum()),
+            progress,
+            # As they were: no part is held out from the choice of genes any more, and by now all
+            # networks have seen all blocks.
+            scale=float(start.card["ensemble_scale"]),
+            block_scores=start.block_scores,
         )
-        if self._layout.pairs is not None:
-            pairs = self._layout.pairs.copy()
-            pairs.resize((len(self._spots.x), len(self._spots.x)))
-            self._layout = replace(self._layout, pairs=pairs)
+    assert model is not None, "a model has networks"
+    return model()
 
-    def snapshot(self) -> Trained:
-        """As :meth:`Fitting.snapshot`, for cells like the query's."""
-        return replace(super().snapshot(), panel=self._adapted.panel)
 
-    def _scale(self, ensemble: Ensemble) -> float:
-        """As it was: no part is held out from the choice of genes any more."""
-        return float(self._start.card["ensemble_scale"])
+def _plan(start: Trained, anchors: np.ndarray, n: int, settings: TrainingSettings) -> Plan:
+    """Go on with each network of a model."""
+    runs = []
+    for number, member in enumerate(start.members):
+        held_out = np.zeros(n, bool)
+        held_out[anchors] = ~member.trained_on
+        runs.append(
+            Run(
+                f"network {number + 1} of {len(start.members)}",
+                _inputs(member.network),
+                held_out,
+                network_seed(settings, number),
+                start=member.network,
+            )
+        )
+    used = start.card["regularisation"]
+    return Plan(settings, {form: used[form] for form in FORMS}, (), tuple(runs))
 
-    @property
-    def _weights(self) -> np.ndarray:
-        """As they were."""
-        weights = np.array([member.weight for member in self._start.members[: len(self._trials)]])
-        return weights / weights.sum()
 
-    def _block_scores(self, ensemble: Ensemble) -> np.ndarray:
-        """As they were: by now all networks have seen all blocks."""
-        return self._start.block_scores
+def _inputs(network: Network) -> Inputs:
+    """What a network reads."""
+    return Inputs("genes" if network.axes is None else "components", network.n_read)
 
-    def _new_network(
-        self, fold: int, settings: TrainingSettings, reading: Reading, dropout: float
-    ) -> Network:
-        return copy.deepcopy(self._start.members[fold].network)
+
+def _material(
+    start: Trained,
+    reference: ad.AnnData,
+    query: AlignedQuery,
+    layout: Layout,
+    anchors: np.ndarray,
+    known: np.ndarray,
+) -> tuple[Material, np.ndarray]:
+    """Spots and cells by the panel that is there, and (n, n_genes) 1 where a gene was measured."""
+    n_spots, n_cells = reference.n_obs, query.n_cells
+    measured = np.ones((n_spots + n_cells, len(query.present)), np.float32)
+    measured[n_spots:] = query.present
+    spots = Spots(
+        np.concatenate([start.panel.standardised(reference), query.x]),
+        np.concatenate([np.asarray(reference.obsm[SPATIAL], float), known]),
+        np.concatenate([layout.sections, np.full(n_cells, layout.sections.max() + 1)]),
+    )
+    frame = np.zeros(n_spots + n_cells, bool)
+    frame[anchors] = True
+    return Material(start.panel, spots, frame), measured

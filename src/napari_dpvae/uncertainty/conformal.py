@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 PREFERENCE = 4
@@ -70,7 +73,8 @@ def conformal_factor(scores: np.ndarray, probability: float) -> float:
     """
     if len(scores) == 0:
         return np.nan
-    rank = int(np.ceil((len(scores) + 1) * probability))
+    # Exact: in floats (9 + 1) * 0.9 may come out as a little more than 9.
+    rank = math.ceil((len(scores) + 1) * Fraction(probability).limit_denominator(10**6))
     return float(np.sort(scores)[min(rank, len(scores)) - 1])
 
 

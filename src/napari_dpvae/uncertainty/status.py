@@ -14,15 +14,15 @@ APART = 4.0
 """Standard deviations within, between the means of two kinds of cells; halves of one are 2.7."""
 
 
-def region_status(radius: np.ndarray, at_home: np.ndarray, extent: float) -> np.ndarray:
+def region_status(radius: np.ndarray, usual: np.ndarray, extent: float) -> np.ndarray:
     """Status of each cell.
 
     Parameters
     ----------
     radius
         (n,) of the regions, in coordinate units; NaN where there was no calibration.
-    at_home
-        (n,) bool: whether the cell's expression has a home in the reference.
+    usual
+        (n,) bool: whether the cell's expression is usual for the reference's tissue.
     extent
         Diagonal of the reference: a region wider than half of it tells nothing.
 
@@ -32,10 +32,10 @@ def region_status(radius: np.ndarray, at_home: np.ndarray, extent: float) -> np.
         (n,) of ``placed``, ``uncertain`` and ``outside``.
     """
     sure = np.where(2 * radius <= 0.5 * extent, PLACED, UNCERTAIN)
-    return np.where(at_home, sure, OUTSIDE)
+    return np.where(usual, sure, OUTSIDE)
 
 
-def has_home(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> np.ndarray:
+def is_usual(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> np.ndarray:
     """Which cells are about as much like their place as held-out spots of the reference are.
 
     Parameters
@@ -62,7 +62,7 @@ def has_home(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> 
     return ~(likeness < least)
 
 
-def upper_kind(likeness: np.ndarray, least: float) -> np.ndarray:
+def native_cells(likeness: np.ndarray, least: float) -> np.ndarray:
     """The cells that belong, where others are clearly of another kind.
 
     Parameters
@@ -75,12 +75,13 @@ def upper_kind(likeness: np.ndarray, least: float) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        (n,) bool; all true where there are no two kinds, or neither is at home.
+        (n,) bool; all true where there are no two kinds, or neither is as alike as spots are.
     """
     everyone = np.ones(len(likeness), bool)
     if np.ptp(likeness) == 0:
         return everyone
-    groups = KMeans(2, n_init=1, random_state=0).fit(likeness[:, None])
+    # Sorted, so that the order of the cells does not matter.
+    groups = KMeans(2, n_init=1, random_state=0).fit(np.sort(likeness)[:, None])
     low, high = np.sort(groups.cluster_centers_.ravel())
     within = np.sqrt(groups.inertia_ / len(likeness))
     if not (high >= least and high - low > APART * within):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyqtgraph as pg
 from qtpy.QtCore import QTimer
 
-from napari_dpvae.training.fitting import EpochReport
+from napari_dpvae.training.report import EpochReport
 
 CURVES = {"reconstruction": "#4f9fe0", "distance": "#e8944a", "kl": "#6fae4f"}
 """Readable on napari's dark and light themes."""

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_dpvae.dpvae import DPVAE
-from napari_dpvae.training.fitting import EpochReport
+from napari_dpvae.training.report import EpochReport
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.model.curves import LossCurves

@@ -1,8 +1,10 @@
-"""One network of the ensemble: fitted to a part of the spots, and assessed on the others."""
+"""One network: trained on a part of the spots, and assessed on the others."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,66 +13,72 @@ from scipy import sparse
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.anchors import distance_ratio
 from napari_dpvae.model.member import Member, encode
-from napari_dpvae.network.inputs import Reading, principal_axes
+from napari_dpvae.network.inputs import Inputs, principal_axes
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
-from napari_dpvae.network.training import Losses, Noise, train
+from napari_dpvae.network.training import NOISES, Losses, train
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.trial import Spots, Trial, assess, scaled
+from napari_dpvae.training.fitted import FittedNetwork, assess
+from napari_dpvae.training.plan import Run
+from napari_dpvae.training.spots import Spots, scaled
 
 
-class NetworkFit:
-    """Drain :meth:`epochs`, then ask for the :meth:`trial`.
+class NetworkRun:
+    """Drain :meth:`epochs`, then ask for what was :meth:`fitted`.
 
     Parameters
     ----------
-    network
-        A new one, or a trained one to go on with.
+    run
+        What to train.
     settings
-        With the seed of this network.
+        Of the training.
+    regularisation
+        Its name.
     panel
         That the spots were standardised by.
     spots
         All n.
-    taken
-        (n,) bool: those that it is trained on.
     frame
         (n,) bool: the anchors.
     """
 
     def __init__(
         self,
-        network: Network,
+        run: Run,
         settings: TrainingSettings,
+        regularisation: str,
         panel: GenePanel,
         spots: Spots,
-        taken: np.ndarray,
         frame: np.ndarray,
     ) -> None:
-        self._network, self._settings, self._panel = network, settings, panel
-        self._spots, self._taken, self._frame = spots, taken, frame
-        self._centred, self._unit = scaled(spots.coordinates[taken], spots.sections[taken])
+        self._settings, self._panel = replace(settings, seed=run.seed), panel
+        self._spots, self._frame, self._trained_on = spots, frame, ~run.held_out
+        self._noise = NOISES[run.inputs.form][regularisation]
+        part = spots.take(self._trained_on)
+        self._centred, self._unit = scaled(part.coordinates, part.sections)
+        self._network = copy.deepcopy(run.start) or new_network(
+            self._settings, panel, run.inputs, self._noise.dropout, part.x
+        )
 
     def epochs(
-        self, noise: Noise, given: sparse.csr_array | None, seen: np.ndarray | None
+        self, given: sparse.csr_array | None = None, measured: np.ndarray | None = None
     ) -> Iterator[Losses]:
         """Train; yields the losses of every epoch.
 
         Parameters
         ----------
-        noise
-            On the inputs.
         given
             (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
-        seen
-            (n, n_core) 1 where a gene was measured, else 0; None if all were.
+        measured
+            (n, n_genes) 1 where a gene was measured, else 0; None if all were.
         """
-        part, taken = self._spots.take(self._taken), self._taken
+        chosen = self._trained_on
+        part = self._spots.take(chosen)
         pairs = make_pairs(
             self._settings,
             part.coordinates,
             part.sections,
-            None if given is None else given[taken][:, taken],
+            None if given is None else given[chosen][:, chosen],
         )
         return train(
             self._network,
@@ -78,23 +86,23 @@ class NetworkFit:
             torch.from_numpy(np.nan_to_num(self._centred)),
             pairs,
             self._settings,
-            noise.inputs,
-            None if seen is None else torch.from_numpy(seen[taken]),
+            self._noise.inputs,
+            None if measured is None else torch.from_numpy(measured[chosen]),
         )
 
     def member(self) -> Member:
         """The network as it stands, with all anchors."""
         return self._member(self._frame)
 
-    def trial(self) -> Trial:
+    def fitted(self) -> FittedNetwork:
         """How it places the spots of the frame that it was not trained on."""
-        seen, unseen = self._frame & self._taken, self._frame & ~self._taken
+        own, held_out = self._frame & self._trained_on, self._frame & ~self._trained_on
         return assess(
             self.member(),
-            self._member(seen),
+            self._member(own),
             self._panel,
-            self._spots.take(seen),
-            self._spots.take(unseen),
+            self._spots.take(own),
+            self._spots.take(held_out),
         )
 
     def _member(self, anchors: np.ndarray) -> Member:
@@ -105,11 +113,11 @@ class NetworkFit:
         if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
             # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
             scale = distance_ratio(latents, spots.coordinates)
-        return Member(self._network, latents, scale, self._taken[anchors])
+        return Member(self._network, latents, scale, self._trained_on[anchors])
 
 
 def new_network(
-    settings: TrainingSettings, panel: GenePanel, reading: Reading, dropout: float, x: np.ndarray
+    settings: TrainingSettings, panel: GenePanel, inputs: Inputs, dropout: float, x: np.ndarray
 ) -> Network:
     """A network to train.
 
@@ -119,7 +127,7 @@ def new_network(
         With the seed of this network.
     panel
         That it decodes the core of.
-    reading
+    inputs
         What it reads.
     dropout
         Share of hidden units silenced while training.
@@ -127,8 +135,8 @@ def new_network(
         (n, n_genes) standardised, that it will be trained on.
     """
     axes = None
-    if reading.form == "components":
-        read = slice(reading.n_genes)
+    if inputs.form == "components":
+        read = slice(inputs.n_genes)
         axes = principal_axes(x[:, read], panel.deviation[read])
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)

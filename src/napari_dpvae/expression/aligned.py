@@ -1,0 +1,235 @@
+"""A query in the columns of a gene panel: how it is brought there is found once, for all chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import anndata as ad
+import numpy as np
+from scipy import sparse
+
+from napari_dpvae.expression.normalise import LIMIT, Moments, log_normalise_rows
+from napari_dpvae.expression.platform import PlatformGap
+
+CHUNK = 4096
+"""Cells read at once: bounds memory."""
+
+
+@dataclass(frozen=True)
+class PanelExpression:
+    """The panel's genes in a query, read a chunk of cells at a time.
+
+    Attributes
+    ----------
+    x
+        (n, G) cells by genes, in memory or backed by a file: rows can be taken from it.
+    columns
+        (p,) of the query, one for each gene of the panel that it has.
+    depth_columns
+        Of the query, that a cell's depth is summed over; None for values that are no counts.
+    depth_share
+        Of the counts of a cell, that these columns hold in the reference.
+    """
+
+    x: Any
+    columns: np.ndarray
+    depth_columns: np.ndarray | None
+    depth_share: float
+
+    @property
+    def n_cells(self) -> int:
+        """Rows."""
+        n: int = self.x.shape[0]
+        return n
+
+    def chunks(self) -> Iterator[tuple[slice, sparse.csr_matrix, np.ndarray | None]]:
+        """Rows, their (m, p) values as measured and their (m,) depths, float64."""
+        for start in range(0, self.n_cells, CHUNK):
+            rows = slice(start, start + CHUNK)
+            raw = self._raw(rows)
+            yield rows, raw[:, self.columns], self._depth(raw)
+
+    def read(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
+        """(m, p) log-normalised, float64."""
+        raw = self._raw(rows)
+        return log_normalise_rows(raw[:, self.columns], self._depth(raw))
+
+    def _raw(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
+        raw = sparse.csr_matrix(self.x[rows], dtype=np.float64)
+        raw.sum_duplicates()
+        return raw
+
+    def _depth(self, raw: sparse.csr_matrix) -> np.ndarray | None:
+        if self.depth_columns is None:
+            return None
+        counted = np.zeros(raw.shape[1])
+        counted[self.depth_columns] = 1.0
+        return np.asarray(raw @ counted) / self.depth_share
+
+
+class Totals(NamedTuple):
+    """What is gathered of a whole query in one pass."""
+
+    mean: np.ndarray
+    """(p,) of the panel's genes that it has, log-normalised."""
+    deviation: np.ndarray
+    """(p,)."""
+    captured: np.ndarray
+    """(p,) sum over all cells, as measured."""
+    depth: np.ndarray | None
+    """(n,) of each cell; None where the query does not hold counts."""
+
+
+def rows_of(cells: ad.AnnData) -> Any:
+    """``X`` as rows can be taken from it quickly: a view is taken once, columns become rows."""
+    x = cells.X
+    return sparse.csr_matrix(x) if sparse.issparse(x) and x.format != "csr" else x
+
+
+def gather(expression: PanelExpression, chosen: np.ndarray | None = None) -> Totals:
+    """Pass over a query once.
+
+    Parameters
+    ----------
+    expression
+        Of the query's cells.
+    chosen
+        (n,) bool: cells whose mean and deviation are taken; all if not given.
+    """
+    moments, captured = Moments(len(expression.columns)), np.zeros(len(expression.columns))
+    depth = np.empty(0 if expression.depth_columns is None else expression.n_cells)
+    for rows, counts, depths in expression.chunks():
+        captured += np.bincount(counts.indices, counts.data, len(captured))
+        if depths is not None:
+            depth[rows] = depths
+        values = log_normalise_rows(counts, depths)
+        moments.add(values if chosen is None else values[chosen[rows]])
+    known = expression.depth_columns is not None
+    return Totals(*moments.statistics(), captured, depth if known else None)
+
+
+class Cells(NamedTuple):
+    """Some cells of a query, as networks read them."""
+
+    rows: slice | np.ndarray
+    x: np.ndarray
+    """(m, n_genes) float32, standardised; 0 (the reference's mean) where the query lacks a gene."""
+    expressed: np.ndarray
+    """(m,) bool: whether the cell expresses any gene of the panel."""
+
+    def take(self, chosen: np.ndarray) -> Cells:
+        """Those of a boolean mask."""
+        return Cells(chosen, self.x[chosen], self.expressed[chosen])
+
+
+@dataclass(frozen=True)
+class AlignedQuery:
+    """A query in the panel's columns; its cells are standardised when they are read.
+
+    Attributes
+    ----------
+    expression
+        Of the panel's genes.
+    n_core
+        Of the panel's genes, that are its core.
+    present
+        (n_genes,) bool: which genes of the panel the query has.
+    mean, deviation
+        (n_genes,) that standardise it.
+    expected_mean, expected_deviation
+        (n_genes,) that bring decoded expression to units: the reference's, or those that a query
+        of the same platform has in their place.
+    statistics
+        Whose mean and deviation standardise it: ``reference`` or, when the two are in different
+        units or the platform gap is wide, ``query``.
+    totals
+        Of the whole query; None where nobody asked for them.
+    gap
+        Between the platforms; None when the query has too few cells.
+    """
+
+    expression: PanelExpression
+    n_core: int
+    present: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+    expected_mean: np.ndarray
+    expected_deviation: np.ndarray
+    statistics: str
+    totals: Totals | None
+    gap: PlatformGap | None
+
+    @property
+    def n_cells(self) -> int:
+        """Cells of the query."""
+        return self.expression.n_cells
+
+    @property
+    def across_gap(self) -> bool:
+        """Whether it is read by its own statistics."""
+        return self.statistics == "query"
+
+    def by_reference(self, mean: np.ndarray, deviation: np.ndarray) -> AlignedQuery:
+        """The same cells, standardised by a reference's (n_genes,) mean and deviation."""
+        return replace(self, mean=mean, deviation=deviation, statistics="reference")
+
+    def by_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> AlignedQuery:
+        """The same cells by their own mean and deviation, (p,) of the genes present."""
+        own, spread = self.mean.copy(), self.deviation.copy()
+        own[self.present], spread[self.present] = mean, deviation
+        return replace(self, mean=own, deviation=spread, statistics="query")
+
+    def read(self, rows: slice | np.ndarray = slice(None)) -> Cells:
+        """Some of its cells, standardised."""
+        values = self.expression.read(rows)
+        values.eliminate_zeros()
+        x = np.zeros((values.shape[0], len(self.present)), np.float32)
+        mean, deviation = self.mean[self.present], self.deviation[self.present]
+        x[:, self.present] = np.clip(-mean / deviation, -LIMIT, LIMIT)
+        row = np.repeat(np.arange(len(x)), np.diff(values.indptr))
+        column = values.indices
+        scaled = (values.data - mean[column]) / deviation[column]
+        x[row, np.flatnonzero(self.present)[column]] = np.clip(scaled, -LIMIT, LIMIT)
+        return Cells(rows, x, np.diff(values.indptr) > 0)
+
+    def chunks(self) -> Iterator[Cells]:
+        """All of its cells, :data:`CHUNK` at a time."""
+        for start in range(0, self.n_cells, CHUNK):
+            yield self.read(slice(start, start + CHUNK))
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        """(n, n_genes) all cells at once, for what compares them with each other."""
+        return self.read().x
+
+    def likeness(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+        """How much cells are like what a model expects of them.
+
+        Parameters
+        ----------
+        x
+            (m, n_genes) some of its cells, standardised.
+        decoded
+            (m, n_core) of the same cells, standardised by the reference.
+
+        Returns
+        -------
+        numpy.ndarray
+            (m,) Pearson correlation over the core's genes present, of normalised expression.
+        """
+        core = slice(self.n_core)
+        present = self.present[core]
+        measured = x[:, core] * self.deviation[core] + self.mean[core]
+        expected = decoded * self.expected_deviation[core] + self.expected_mean[core]
+        return row_correlation(measured[:, present], expected[:, present])
+
+
+def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) Pearson correlation of each row of a with that of b; 0 for a constant row."""
+    a = a - a.mean(axis=1, keepdims=True)
+    b = b - b.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)

@@ -1,0 +1,58 @@
+"""What the JSON header of a model file may hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from napari_dpvae.network.inputs import Form
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Correlation = Annotated[float, Field(ge=-2, le=2)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Card(_Strict):
+    """What a person wants to know of a model; the measures are those of held-out spots."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
+
+    trained: Annotated[datetime, Field(strict=False)]
+    spots: PositiveInt
+    genes: PositiveInt
+    epochs: str
+    stopped_at: str | None = None
+    losses: dict[str, float] | None = None
+    regularisation: dict[Form, str] | None = None
+    networks: PositiveInt | None = None
+    ensemble_scale: Positive | None = None
+    held_out_error: NotNegative | None = None
+
+
+class Header(_Strict):
+    """Everything about a model that is not an array."""
+
+    settings: dict[str, Any]
+    asked: dict[str, Any]
+    scales: Annotated[list[Positive], Field(min_length=1)]
+    weights: list[NotNegative]
+    dropout: list[Share]
+    usual_spread: NotNegative | None
+    usual_likeness: Annotated[list[Correlation | None], Field(min_length=2, max_length=2)]
+    explained: Share
+    genes: Annotated[list[str], Field(min_length=1)]
+    core: PositiveInt
+    counts: bool
+    depth: NotNegative
+    depth_genes: list[str]
+    scalefactors: dict[str, dict[str, Any]]
+    card: dict[str, Any]
+    section_key: str | None
+    frame: str | None

@@ -1,0 +1,111 @@
+"""A query, read by a model once: what is found of the whole before its cells are placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import anndata as ad
+import numpy as np
+
+from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.model.trained import Trained
+from napari_dpvae.settings import QueryCovers
+from napari_dpvae.uncertainty.status import native_cells
+
+
+@dataclass(frozen=True)
+class ReadQuery:
+    """A query as a model reads it.
+
+    Attributes
+    ----------
+    aligned
+        To the model's panel.
+    usual_likeness
+        Least that 99 % of held-out spots reach, and their median, were their genes those that the
+        query has.
+    decoder_weight
+        Of the decoder against the encoder, 0 to 1. Cells of the reference's platform are read best
+        by the encoder. For others the decoder weighs as much as its profiles correlate with what
+        held-out spots measured.
+    weights
+        (members,) of the networks in the mean: equal across a platform gap, as spots do not tell
+        which of them reads noisier cells better.
+    """
+
+    aligned: AlignedQuery
+    usual_likeness: tuple[float, float]
+    decoder_weight: float
+    weights: np.ndarray
+
+
+def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") -> ReadQuery:
+    """Align a query to a model's panel, and standardise it as its platform asks for.
+
+    Parameters
+    ----------
+    trained
+        The model.
+    query
+        Checked.
+    covers
+        ``whole``: the query covers the tissue as the reference does, and takes its own statistics
+        in place of the reference's.
+
+    Raises
+    ------
+    DataError
+        When too few panel genes are there, with what to do about it.
+    """
+    aligned = _align(trained, query)
+    if covers == "whole" and aligned.gap is not None and not aligned.gap.wide:
+        aligned = _as_whole(aligned)
+    across = aligned.across_gap
+    return ReadQuery(
+        aligned,
+        usual_likeness=trained.usual_for(aligned.present),
+        decoder_weight=float(np.sqrt(trained.explained)) if across else 0.0,
+        weights=np.ones(len(trained.members)) if across else trained.weights,
+    )
+
+
+def _align(trained: Trained, query: ad.AnnData) -> AlignedQuery:
+    """By the panel's statistics, or by those of the cells that are of the reference's tissue.
+
+    A query that holds cells of another tissue beside its own looks like one of another platform.
+    Where its cells fall into two kinds by likeness and the upper kind is as alike as the
+    reference's own spots are, that kind alone is measured.
+    """
+    panel = trained.query_panel
+    aligned = panel.align(query)
+    if aligned.gap is None or not aligned.gap.wide:
+        return aligned
+    native = native_cells(
+        _likeness_at_first(trained, panel, aligned), trained.usual_for(aligned.present)[0]
+    )
+    return aligned if native.all() else panel.align(query, native)
+
+
+def _likeness_at_first(trained: Trained, panel: GenePanel, aligned: AlignedQuery) -> np.ndarray:
+    """(n,) likeness of all cells by one network, were they of the reference's platform."""
+    plain, first = aligned.by_reference(panel.mean, panel.deviation), trained.members[0]
+    return np.concatenate(
+        [plain.likeness(cells.x, first.decode(first.encode(cells.x))) for cells in plain.chunks()]
+    )
+
+
+def _as_whole(aligned: AlignedQuery) -> AlignedQuery:
+    """With the query's own statistics in place of the reference's.
+
+    Sections differ in their means, as much along the axes of the tissue as across them. Cells of a
+    part of the tissue differ so too, and must not be taken for all of it.
+    """
+    assert aligned.totals is not None, "a query with a gap has totals"
+    own = aligned.by_statistics(aligned.totals.mean, aligned.totals.deviation)
+    return replace(
+        own,
+        statistics="reference",
+        expected_mean=own.mean,
+        expected_deviation=own.deviation,
+    )

@@ -1,0 +1,211 @@
+"""Solve aligned cells by an ensemble: encode, correct, trilaterate, average; a chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
+
+from napari_dpvae.expression.aligned import AlignedQuery, Cells
+from napari_dpvae.geometry.domain import Domain
+from napari_dpvae.geometry.free import place_free
+from napari_dpvae.model.member import Member
+from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.query import ReadQuery
+
+PAIRS_AT_ONCE = 5_000_000
+"""Pairs of cell and anchor that are compared at once: bounds memory."""
+
+
+class Solved(NamedTuple):
+    """Placed cells, in coordinate units."""
+
+    points: np.ndarray
+    """(n, 2 or 3)."""
+    spread: np.ndarray
+    """(n,) anchor spread."""
+    latents: np.ndarray
+    """(n, latent_dim)."""
+    likeness: np.ndarray
+    """(n,) correlation with the expression that is expected there."""
+    expressed: np.ndarray
+    """(n,) bool: whether the cell expresses any gene of the panel."""
+
+    @classmethod
+    def joined(cls, parts: Iterable[Solved]) -> Solved:
+        """Chunks, at least one, as a whole."""
+        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Networks and anchors that place the cells of one query: what they share is found once.
+
+    Attributes
+    ----------
+    trained
+        The model.
+    query
+        As the model reads it.
+    members
+        Networks that place: the model's, perhaps with more anchors, or fewer.
+    weights
+        (members,) in the mean.
+    coordinates, expression
+        Of the anchors, (r, 2 or 3) and (r, n_genes), standardised.
+    """
+
+    trained: Trained
+    query: ReadQuery
+    members: tuple[Member, ...]
+    weights: np.ndarray
+    coordinates: np.ndarray
+    expression: np.ndarray = field(repr=False)
+
+    @classmethod
+    def of(cls, trained: Trained, query: ReadQuery) -> Solver:
+        """All networks and anchors of a model."""
+        return cls(
+            trained,
+            query,
+            trained.members,
+            query.weights,
+            trained.coordinates,
+            trained.expression,
+        )
+
+    def with_anchors(self, cells: Cells, coordinates: np.ndarray) -> Solver:
+        """With more anchors: cells whose coordinates (k, 2 or 3) are known."""
+        latents = self.infer(cells.x)
+        return Solver(
+            self.trained,
+            self.query,
+            tuple(member.with_anchors(z) for member, z in zip(self.members, latents, strict=True)),
+            self.weights,
+            np.concatenate([self.coordinates, coordinates]),
+            np.concatenate([self.expression, cells.x]),
+        )
+
+    def of_one(self, member: Member) -> Solver:
+        """One network with the anchors that it was trained on, as if there were no others."""
+        own = member.trained_on
+        return Solver(
+            self.trained,
+            self.query,
+            (member.of_own_anchors(),),
+            np.ones(1),
+            self.coordinates[own],
+            self.expression[own],
+        )
+
+    def solve_chunks(
+        self, aligned: AlignedQuery, n_anchors: int, domain: Domain
+    ) -> Iterator[Solved]:
+        """Solve all cells of a query, each on its own: see :meth:`solve`."""
+        for cells in aligned.chunks():
+            yield self.solve(aligned, cells, n_anchors, domain)
+
+    def solve(self, aligned: AlignedQuery, cells: Cells, n_anchors: int, domain: Domain) -> Solved:
+        """Solve cells, each on its own, as the weighted mean over the members.
+
+        Parameters
+        ----------
+        aligned
+            What the cells are of.
+        cells
+            Some of its cells.
+        n_anchors
+            Anchors per cell.
+        domain
+            That the cells do not leave.
+        """
+        latents = self.infer(cells.x)
+        points, spreads = zip(
+            *(
+                member.place(z, self.coordinates, n_anchors)
+                for member, z in zip(self.members, latents, strict=True)
+            ),
+            strict=True,
+        )
+        return Solved(
+            domain.keep_inside(self._mean(points)),
+            self._mean(spreads),
+            self.consensus(latents),
+            self._likeness(aligned, cells, latents),
+            cells.expressed,
+        )
+
+    def solve_free(self, aligned: AlignedQuery, domain: Domain) -> Solved:
+        """Solve all cells together from the distances between their consensus latents."""
+        first, cells = self.members[0], aligned.read()
+        each = self.infer(cells.x)
+        latents = self.consensus(each)
+        points = place_free(
+            latents, first.latents, self.coordinates, first.scale, self.trained.settings.seed
+        )
+        points = domain.keep_inside(points)
+        spread = first.spread(points, latents, self.coordinates)
+        return Solved(
+            points, spread, latents, self._likeness(aligned, cells, each), cells.expressed
+        )
+
+    def infer(self, x: np.ndarray) -> list[np.ndarray]:
+        """Latents (n, latent_dim) in each member: the encoder's, corrected by the decoders."""
+        latents = [member.encode(x) for member in self.members]
+        correction = self.query.decoder_weight
+        if correction == 0:
+            return latents
+        parts = []
+        step = max(1, PAIRS_AT_ONCE // len(self.coordinates))
+        for start in range(0, len(x), step):
+            rows = slice(start, start + step)
+            likeness = _relative_likeness(x[rows, : self.trained.panel.n_core], self._profiles)
+            parts.append(
+                [
+                    member.correct(z[rows], likeness, correction)
+                    for member, z in zip(self.members, latents, strict=True)
+                ]
+            )
+        return [np.concatenate(z) for z in zip(*parts, strict=True)]
+
+    def consensus(self, latents: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, latent_dim) float32: see :meth:`napari_dpvae.model.trained.Trained.consensus`."""
+        if len(self.members) < len(self.trained.members):
+            return latents[0]
+        return self.trained.consensus(latents, self.weights)
+
+    @cached_property
+    def _profiles(self) -> np.ndarray:
+        """(r, n_core) what each anchor expresses: between what is measured and decoded there.
+
+        What cannot be explained is taken for noise: the more of it, the less the measured counts.
+        """
+        decoded = np.mean([member.decode(member.latents) for member in self.members], axis=0)
+        measured = self.expression[:, : self.trained.panel.n_core]
+        profiles: np.ndarray = decoded + self.trained.explained * (measured - decoded)
+        return profiles
+
+    def _likeness(
+        self, aligned: AlignedQuery, cells: Cells, latents: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        decoded = [member.decode(z) for member, z in zip(self.members, latents, strict=True)]
+        return aligned.likeness(cells.x, np.mean(decoded, axis=0))
+
+    def _mean(self, each: Sequence[np.ndarray]) -> np.ndarray:
+        """Over what the members say, by their weights."""
+        return np.asarray(np.average(each, axis=0, weights=self.weights))
+
+
+def _relative_likeness(x: np.ndarray, profiles: np.ndarray) -> np.ndarray:
+    """(n, r) how much more than the others each profile is like a cell, in standard deviations.
+
+    By the cosine, as a cell's depth says nothing of its place.
+    """
+    likeness = cosine_similarity(x, profiles)
+    likeness -= likeness.mean(axis=1, keepdims=True)
+    likeness /= np.maximum(likeness.std(axis=1, keepdims=True), 1e-12)
+    return likeness

@@ -1,0 +1,171 @@
+"""A model from its networks: what held-out spots say of them, and what a person wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import anndata as ad
+import numpy as np
+
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.layout import Layout
+from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.model.member import Member
+from napari_dpvae.model.trained import Statistics, Trained
+from napari_dpvae.network.training import Losses
+from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.training.ensemble import Ensemble
+from napari_dpvae.training.plan import Plan
+from napari_dpvae.training.report import EpochReport
+from napari_dpvae.training.spots import Spots
+
+
+@dataclass
+class Progress:
+    """How far a training is: the one thing that changes while it goes on."""
+
+    epochs: int
+    done: int = 0
+    stage: str = "choosing genes"
+    losses: Losses | None = None
+
+    def advance(self, stage: str, losses: Losses) -> None:
+        """One epoch more is done."""
+        self.done, self.stage, self.losses = self.done + 1, stage, losses
+
+    def report(self, held_out_error: float | None = None) -> EpochReport:
+        """As whoever drains the training hears it."""
+        return EpochReport(self.stage, self.done, self.epochs, self.losses, held_out_error)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A reference as networks read it: a panel, and all spots by it.
+
+    Attributes
+    ----------
+    panel
+        With the reference's statistics.
+    spots
+        All spots, and cells of a query behind them.
+    frame
+        (n,) bool: the anchors.
+    """
+
+    panel: GenePanel
+    spots: Spots
+    frame: np.ndarray
+
+    @classmethod
+    def read(
+        cls,
+        reference: ad.AnnData,
+        layout: Layout,
+        settings: TrainingSettings,
+        held_out: np.ndarray | None = None,
+    ) -> Material:
+        """Choose the panel, without spots of a boolean mask if given, and read all spots by it."""
+        kept = slice(None) if held_out is None else ~held_out
+        panel = GenePanel.choose(
+            reference if held_out is None else reference[kept],
+            settings.genes,
+            settings.gene_choice,
+            layout.sections[kept],
+            n_wide=settings.wide_genes,
+        )
+        coordinates = np.asarray(reference.obsm[SPATIAL], float)
+        spots = Spots(panel.standardised(reference), coordinates, layout.sections)
+        return cls(panel, spots, layout.sections == layout.frame)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model keeps of the training that made it, beside its networks."""
+
+    plan: Plan
+    asked: TrainingSettings
+    layout: Layout
+    n_spots: int
+    tuned_to: Statistics | None = None
+    began: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def card(self, material: Material, progress: Progress) -> dict[str, Any]:
+        """What a person wants to know of the model; JSON can hold it."""
+        card: dict[str, Any] = {
+            "trained": self.began,
+            "spots": self.n_spots,
+            "genes": len(material.panel.genes),
+            "epochs": f"{progress.done} of {progress.epochs}",
+        }
+        if progress.done < progress.epochs:
+            card["stopped_at"] = progress.stage
+        if progress.losses is not None:
+            card["losses"] = progress.losses._asdict()
+        return card
+
+
+def uncalibrated(
+    origin: Origin, material: Material, members: Sequence[Member], progress: Progress
+) -> Trained:
+    """The model of networks of which held-out spots have not been heard."""
+    return Trained(
+        settings=origin.plan.settings,
+        asked=origin.asked,
+        panel=material.panel,
+        members=tuple(members),
+        coordinates=material.spots.coordinates[material.frame],
+        expression=material.spots.x[material.frame],
+        usual_spread=np.nan,
+        scores=np.empty(0),
+        block_scores=np.empty(0),
+        usual_likeness=(np.nan, np.nan),
+        explained=0.0,
+        spatial=origin.layout.image,
+        card=origin.card(material, progress),
+        section_key=origin.layout.section_key,
+        frame=origin.layout.frame_name,
+        tuned_to=origin.tuned_to,
+    )
+
+
+def calibrated(
+    origin: Origin,
+    material: Material,
+    ensemble: Ensemble,
+    progress: Progress,
+    *,
+    scale: float = 1.0,
+    block_scores: np.ndarray | None = None,
+) -> Trained:
+    """The model that networks make together.
+
+    Parameters
+    ----------
+    origin, material, progress
+        Of the training.
+    ensemble
+        The networks, with the spots that each did not see.
+    scale
+        What the scores of single networks are multiplied by to be the ensemble's.
+    block_scores
+        Of spots whose whole block was held out; none if not given.
+    """
+    plain = uncalibrated(origin, material, ensemble.members, progress)
+    return replace(
+        plain,
+        usual_spread=ensemble.usual_spread,
+        scores=ensemble.scores() * scale,
+        block_scores=np.empty(0) if block_scores is None else block_scores,
+        usual_likeness=ensemble.usual_likeness,
+        explained=ensemble.explained,
+        card=plain.card
+        | {
+            "regularisation": dict(origin.plan.regularisation),
+            "networks": len(ensemble.networks),
+            "ensemble_scale": scale,
+            "held_out_error": float(ensemble.errors.mean()),
+        },
+    )

@@ -1,0 +1,100 @@
+"""One network of the ensemble, and how it places the spots that were held out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_dpvae.expression.aligned import row_correlation
+from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.geometry.domain import NearSpots
+from napari_dpvae.model.member import Member
+from napari_dpvae.settings import PlacementSettings
+from napari_dpvae.training.spots import Spots
+from napari_dpvae.uncertainty.conformal import conformity_scores
+
+
+class FittedNetwork(NamedTuple):
+    """A network trained with one part of the spots held out, and how it placed them."""
+
+    member: Member
+    residuals: np.ndarray
+    """(h, 2 or 3) placement minus truth of the held-out spots, in coordinate units."""
+    spreads: np.ndarray
+    """(h,) their anchor spreads."""
+    likeness: np.ndarray
+    """(h,) their likeness to what is expected there."""
+    explained: float
+    """Share of their expression that the network explains."""
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(h,) distances from the truth, in coordinate units."""
+        return np.asarray(np.linalg.norm(self.residuals, axis=1))
+
+    def scores(self, usual_spread: float) -> np.ndarray:
+        """(h,) conformity scores."""
+        return conformity_scores(self.errors, self.spreads, usual_spread)
+
+
+def scores_of_mean(
+    fitted: Sequence[FittedNetwork], weights: np.ndarray, usual_spread: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Conformity scores of what several networks make together of the same held-out spots.
+
+    Parameters
+    ----------
+    fitted
+        Of the networks, two at least.
+    weights
+        Of each in the mean.
+    usual_spread
+        Median spread of cells like the reference's.
+
+    Returns
+    -------
+    mean, apart
+        (h,) of the weighted mean, and of the standard deviation between the networks.
+    """
+    residuals = np.stack([network.residuals for network in fitted])
+    spreads = np.average([network.spreads for network in fitted], axis=0, weights=weights)
+    mean = np.linalg.norm(np.average(residuals, axis=0, weights=weights), axis=1)
+    apart = np.sqrt(residuals.var(axis=0, ddof=1).sum(axis=1))
+    return (
+        conformity_scores(mean, spreads, usual_spread),
+        conformity_scores(apart, spreads, usual_spread),
+    )
+
+
+def assess(
+    member: Member, placing: Member, panel: GenePanel, trained_on: Spots, held_out: Spots
+) -> FittedNetwork:
+    """Place the spots held out by those that the network was trained on.
+
+    Parameters
+    ----------
+    member
+        The network with all spots of the frame as anchors.
+    placing
+        The same with those it was trained on alone.
+    panel
+        That the expression was standardised by.
+    trained_on, held_out
+        Spots of the frame.
+    """
+    latents = placing.encode(held_out.x)
+    points, spreads = placing.place(latents, trained_on.coordinates, PlacementSettings().anchors)
+    points = NearSpots(trained_on.coordinates).keep_inside(points)
+    decoded = placing.decode(latents)
+    measured = held_out.x[:, : panel.n_core]
+    residual = ((measured - decoded) ** 2).sum()
+    total = ((measured - measured.mean(axis=0)) ** 2).sum()
+    return FittedNetwork(
+        member,
+        points - held_out.coordinates,
+        spreads,
+        row_correlation(panel.in_units(measured), panel.in_units(decoded)),
+        float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
+    )

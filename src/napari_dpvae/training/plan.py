@@ -1,0 +1,197 @@
+"""What will be trained, decided before anything is: an immutable plan of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import anndata as ad
+import numpy as np
+from scipy import sparse
+
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.layout import Layout
+from napari_dpvae.expression.genes import expressed
+from napari_dpvae.network.inputs import FORMS, Form, Inputs, inputs_in_turn
+from napari_dpvae.network.network import Network
+from napari_dpvae.network.training import NOISES
+from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.training.folds import BLOCKS, make_blocks, make_folds
+
+USUAL_EPOCHS = 150
+MOST_SPOTS = 5000
+"""A larger reference is passed over fewer times: a step learns as much from other spots."""
+FEWEST_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to train.
+
+    Attributes
+    ----------
+    stage
+        What it is for, in words.
+    inputs
+        What it reads of the panel.
+    held_out
+        (n,) bool: spots that it is not trained on, and then places.
+    seed
+        Of its weights, batches and noise.
+    regularisation
+        By name; None for what is selected for its form.
+    start
+        A network to go on with; None for a new one.
+    """
+
+    stage: str
+    inputs: Inputs
+    held_out: np.ndarray
+    seed: int
+    regularisation: str | None = None
+    start: Network | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The networks of a training.
+
+    Attributes
+    ----------
+    settings
+        With what was left to choose chosen.
+    regularisation
+        Of each form of inputs, where it is not selected.
+    selection
+        Networks that each try a regularisation; they hold out spots that have no say in the choice
+        of genes either. None to select from where it is empty.
+    ensemble
+        Networks that place cells, each with another part of the spots held out.
+    blocks
+        Networks that each hold out a contiguous block, from the choice of genes as well.
+    n_checks
+        So many of the first networks of the ensemble hold out a part of what the selection did.
+    """
+
+    settings: TrainingSettings
+    regularisation: dict[Form, str]
+    selection: tuple[Run, ...]
+    ensemble: tuple[Run, ...]
+    blocks: tuple[Run, ...] = ()
+    n_checks: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Over all networks."""
+        runs = len(self.selection) + len(self.ensemble) + len(self.blocks)
+        return self.settings.epochs * runs
+
+    @property
+    def n_inputs(self) -> int:
+        """Kinds of inputs: network i of the ensemble reads as network i + n_inputs."""
+        return len({run.inputs for run in self.ensemble})
+
+    def with_selected(self, regularisation: dict[Form, str]) -> Plan:
+        """The plan with what was selected for each form."""
+        return replace(self, regularisation=regularisation)
+
+    def of(self, run: Run) -> str:
+        """The regularisation of a run."""
+        return run.regularisation or self.regularisation[run.inputs.form]
+
+
+def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) -> Plan:
+    """Plan a training from scratch.
+
+    Parameters
+    ----------
+    reference
+        Checked: spots by genes, coordinates in ``obsm["spatial"]``.
+    layout
+        Of its spots.
+    settings
+        As asked for.
+    """
+    coordinates = np.asarray(reference.obsm[SPATIAL], float)
+    settings = replace(
+        settings,
+        latent_dim=settings.latent_dim or coordinates.shape[1],
+        epochs=settings.epochs or usual_epochs(reference.n_obs),
+    )
+    asked, members = settings.regularisation, settings.members
+    folds = make_folds(layout.sections, members, settings.seed)
+    n_checks = min(settings.checks, members // 2)
+    nobody = np.zeros(reference.n_obs, bool)
+    in_turn = _inputs(reference, nobody, settings)
+    return Plan(
+        settings=settings,
+        regularisation=dict.fromkeys(FORMS, "medium" if asked == "auto" else asked),
+        selection=_selection(reference, folds, n_checks, settings),
+        ensemble=tuple(
+            Run(
+                f"network {fold + 1} of {members}",
+                in_turn[fold % len(in_turn)],
+                folds == fold,
+                network_seed(settings, fold),
+            )
+            for fold in range(members)
+        ),
+        blocks=_blocks(reference, coordinates, layout, settings),
+        n_checks=n_checks,
+    )
+
+
+def _selection(
+    reference: ad.AnnData, folds: np.ndarray, n_checks: int, settings: TrainingSettings
+) -> tuple[Run, ...]:
+    """Each kind of inputs with each regularisation, on spots that are held out of all else."""
+    if not n_checks:
+        return ()
+    checked, asked = folds < n_checks, settings.regularisation
+    return tuple(
+        Run(
+            f"trying {inputs.form}, {name} regularisation",
+            inputs,
+            checked,
+            network_seed(settings, settings.members),
+            name,
+        )
+        for inputs in _inputs(reference, checked, settings)
+        for name in (NOISES[inputs.form] if asked == "auto" else [asked])
+    )
+
+
+def _blocks(
+    reference: ad.AnnData, coordinates: np.ndarray, layout: Layout, settings: TrainingSettings
+) -> tuple[Run, ...]:
+    """Each with another block of the frame held out; none where blocks would be a spot or two."""
+    frame = layout.sections == layout.frame
+    if frame.sum() < 2 * BLOCKS or not settings.blocks:
+        return ()
+    blocks, runs = make_blocks(coordinates, frame), []
+    for block in range(settings.blocks):
+        in_turn = _inputs(reference, blocks == block, settings)
+        stage = f"without block {block + 1} of {settings.blocks}"
+        # The two kinds of inputs that differ most.
+        inputs = in_turn[-(block % 2)]
+        runs.append(Run(stage, inputs, blocks == block, network_seed(settings, block)))
+    return tuple(runs)
+
+
+def _inputs(
+    reference: ad.AnnData, held_out: np.ndarray, settings: TrainingSettings
+) -> Sequence[Inputs]:
+    """What networks read in turn of a panel that is chosen without some spots."""
+    there = int(expressed(sparse.csr_matrix(reference.X[~held_out])).sum())
+    core, whole = settings.genes, max(settings.genes, settings.wide_genes)
+    return inputs_in_turn(min(core, there), min(whole, there))
+
+
+def network_seed(settings: TrainingSettings, number: int) -> int:
+    """Of one network: seeds of neighbouring trainings must not share networks."""
+    return int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0]) >> 1
+
+
+def usual_epochs(n_spots: int) -> int:
+    """Passes over a reference: the number of steps does not grow beyond that of 5,000 spots."""
+    return max(FEWEST_EPOCHS, round(USUAL_EPOCHS * min(1.0, MOST_SPOTS / n_spots)))
