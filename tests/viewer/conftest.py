@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from napari import Viewer
+from napari._qt.qt_viewer import QtViewer
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QSettings
+from qtpy.QtCore import QEvent, QSettings
+from qtpy.QtWidgets import QApplication
 
 from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.open import _SESSIONS
 
 WAIT_MS = 60_000
 
@@ -23,13 +26,49 @@ def forgetful(tmp_path: Path) -> None:
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
 
 
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
-    return make_napari_viewer()
+@pytest.fixture(scope="session")
+def window() -> Iterator[Viewer]:
+    """One viewer for all tests that leave it open: to make and to close one takes seconds.
+
+    For tests of closing, and of several viewers, there is napari's ``make_napari_viewer``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        # As make_napari_viewer does: no thread for the status bar.
+        patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *a: None)
+        viewer = Viewer(show=False, show_welcome_screen=False)
+        yield viewer
+        viewer.close()
 
 
 @pytest.fixture
-def dock(viewer: Viewer, phantom: Any) -> DpvaeDock:
+def viewer(window: Viewer, qtbot: QtBot) -> Iterator[Viewer]:
+    """The window, as if it were new."""
+    callbacks = list(window.mouse_move_callbacks)
+    yield window
+    docks = list(window.window.dock_widgets.values())
+    window.window.remove_dock_widget("all")
+    for dock in docks:
+        dock.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    window.canvas.grid.enabled = False
+    window.layers.clear()
+    _SESSIONS.pop(window, None)
+    window.mouse_move_callbacks[:] = callbacks
+    window.dims.ndisplay = 2
+    window.canvas.overlays.text.visible = False
+    window.theme = "dark"
+
+
+@pytest.fixture(autouse=True)
+def unheard(request: pytest.FixtureRequest) -> None:
+    """The window that all tests share is no leak of make_napari_viewer's."""
+    if "make_napari_viewer" in request.fixturenames:
+        QtViewer._instances.clear()
+        request.getfixturevalue("make_napari_viewer")
+
+
+@pytest.fixture
+def dock(viewer: Viewer) -> DpvaeDock:
     """The dock as napari's menu opens it, with settings that train in a second."""
     _, widget = viewer.window.add_plugin_dock_widget("napari-dpvae", "Place dissociated cells")
     assert isinstance(widget, DpvaeDock)

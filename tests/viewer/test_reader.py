@@ -8,22 +8,59 @@ from typing import Any
 import anndata as ad
 import pytest
 from napari import Viewer
+from pytestqt.qtbot import QtBot
 
 import napari_dpvae as dpv
+from napari_dpvae.viewer.commands import open_dock
 from napari_dpvae.viewer.reader import get_reader
 
+DRAWN = ["histology phantom", "reference spots"]
 
-def test_a_reference_opens_with_its_image_and_the_dock_can_take_it(
-    viewer: Viewer, dock: Any, phantom: Any, tmp_path: Path
-) -> None:
+
+@pytest.fixture
+def slide(phantom: Any, tmp_path: Path) -> Path:
     path = tmp_path / "slice.h5ad"
     phantom.reference.write_h5ad(path)
-    viewer.open(path, plugin="napari-dpvae")
-    assert [layer.name for layer in viewer.layers] == ["histology phantom", "slice"]
-    dock.data.reference.menu.aboutToShow.emit()
-    (action,) = [a for a in dock.data.reference.menu.actions() if a.text() == "Layer: slice"]
-    action.trigger()
+    return path
+
+
+def names(viewer: Viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_a_reference_opens_with_its_image_and_a_dock_that_comes_later_takes_it(
+    viewer: Viewer, slide: Path, phantom: Any, qtbot: QtBot
+) -> None:
+    viewer.open(slide, plugin="napari-dpvae")
+    assert names(viewer) == ["histology phantom", "slice"]
+    dock = open_dock(viewer)
+    qtbot.waitUntil(lambda: names(viewer) == DRAWN)
     assert dock.session.reference.n_obs == phantom.reference.n_obs
+    assert "321 spots" in dock.data.reference.summary.text()
+
+
+def test_what_is_dropped_on_the_canvas_fills_the_dock_once(
+    viewer: Viewer, dock: Any, slide: Path, phantom: Any, tmp_path: Path, qtbot: QtBot
+) -> None:
+    viewer.open(slide, plugin="napari-dpvae")
+    qtbot.waitUntil(lambda: names(viewer) == DRAWN)
+    first = dock.session.reference
+    # Another one is shown, and takes nothing away.
+    viewer.open(slide, plugin="napari-dpvae")
+    qtbot.wait(50)
+    assert dock.session.reference is first
+    assert names(viewer)[-1] == "slice"
+    cells = tmp_path / "cells.h5ad"
+    phantom.query.write_h5ad(cells)
+    viewer.open(cells, plugin="napari-dpvae")
+    qtbot.waitUntil(lambda: dock.session.query is not None)
+    assert "cells" not in " ".join(names(viewer))
+
+
+def test_the_sample_fills_the_dock(viewer: Viewer, dock: Any, qtbot: QtBot) -> None:
+    viewer.open_sample("napari-dpvae", "phantom")
+    qtbot.waitUntil(lambda: names(viewer) == DRAWN)
+    assert dock.session.reference.n_vars == 300
 
 
 def test_placed_cells_open_with_their_status(
@@ -35,11 +72,9 @@ def test_placed_cells_open_with_their_status(
     assert "status" in layer.features
 
 
-def test_cells_without_coordinates_are_refused_in_words(phantom: Any, tmp_path: Path) -> None:
-    path = tmp_path / "cells.h5ad"
-    phantom.query.write_h5ad(path)
-    reader = get_reader(str(path))
+def test_nothing_but_one_file_of_cells_is_read(tmp_path: Path) -> None:
+    assert get_reader("image.tif") is None and get_reader([str(tmp_path / "a.h5ad")]) is None
+    reader = get_reader(str(tmp_path / "gone.h5ad"))
     assert reader is not None
-    with pytest.raises(dpv.DataError, match="no coordinates"):
-        reader(str(path))
-    assert get_reader("image.tif") is None and get_reader([str(path)]) is None
+    with pytest.raises(dpv.DataError, match="no file"):
+        reader(str(tmp_path / "gone.h5ad"))

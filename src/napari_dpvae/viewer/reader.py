@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_dpvae.data.keys import DPVAE
-from napari_dpvae.data.read import read_reference
-from napari_dpvae.viewer.canvas.layers import LayerData, image_layers, placed_layer, reference_layer
+from napari_dpvae.data.read import read_query
+from napari_dpvae.viewer.canvas.layers import LayerData, opened_layers
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -18,14 +17,11 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def read_layers(path: str) -> list[LayerData]:
-    """Histology and spots, or placed cells; the dock takes them from their layer.
+    """Histology and spots, placed cells, or dissociated cells; the dock takes them if it is open.
 
     Raises
     ------
     DataError
-        When the file cannot be read, or its cells have no coordinates.
+        When the file cannot be read.
     """
-    cells = read_reference(path)
-    points = placed_layer(cells) if DPVAE in cells.uns else reference_layer(cells)
-    data, options, kind = points
-    return [*image_layers(cells), (data, options | {"name": Path(path).stem}, kind)]
+    return opened_layers(read_query(path), Path(path).stem)

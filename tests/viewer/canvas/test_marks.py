@@ -72,6 +72,13 @@ def test_opacity_is_of_the_cell_and_not_of_its_colour(make: Make) -> None:
     np.testing.assert_allclose(colours(marks)[:2, 3], 1.0)
 
 
+def test_strangers_are_crosses_that_are_seen_on_stain_and_on_black() -> None:
+    layer = discs().layer
+    assert layer.symbol.astype(str).tolist() == ["disc", "disc", "disc", "x"]
+    ring, face = layer.border_color[3, :3].mean(), FAINT[:3].mean()
+    assert ring - face > 0.5 and layer.border_width[3] > 0.1
+
+
 def test_hidden_cells_are_not_drawn() -> None:
     shown = np.array([True, False, True, False])
     points, surface = discs(), facets()

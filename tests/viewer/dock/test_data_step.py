@@ -13,11 +13,12 @@ from napari.layers import Points
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_dpvae.viewer.dock.dock import DpvaeDock
 from napari_dpvae.viewer.state.memory import remembered_folder
 
+ASKED = QMessageBox.StandardButton
 LEFT = Qt.MouseButton.LeftButton
 Idle = Callable[[Any], None]
 
@@ -50,6 +51,86 @@ def test_files_dropped_on_the_dock_open_one_after_the_other(
     drop(dock, *files)
     idle(dock.data.reference)
     idle(dock.data.query)
+
+
+def test_a_query_that_is_dropped_first_is_known_by_its_lack_of_coordinates(
+    dock: DpvaeDock, idle: Idle, qtbot: QtBot, files: tuple[Path, Path]
+) -> None:
+    drop(dock, files[1])
+    qtbot.waitUntil(lambda: dock.session.query is not None)
+    assert dock.session.reference is None
+    drop(dock, files[0])
+    qtbot.waitUntil(lambda: dock.session.reference is not None)
+    assert dock.data.done
+
+
+def test_two_files_dropped_in_any_order_find_their_places(
+    dock: DpvaeDock, qtbot: QtBot, files: tuple[Path, Path]
+) -> None:
+    drop(dock, *files[::-1])
+    qtbot.waitUntil(lambda: dock.data.done)
+    assert dock.session.reference.n_obs == 321 and dock.session.query.n_obs == 120
+
+
+def test_a_refused_file_leaves_the_line_of_what_there_is(
+    dock: DpvaeDock, idle: Idle, files: tuple[Path, Path]
+) -> None:
+    row = dock.data.reference
+    row.open(str(files[0]))
+    idle(row)
+    for refused in (str(files[1]), str(files[0].parent / "none.h5ad")):
+        row.open(refused)
+        idle(row)
+        assert dock.data.status.property("tone") == "error"
+        assert row.path.text() == str(files[0])
+    dock.session.reference = dock.session.reference.copy()
+    assert row.path.text() == ""
+
+
+def test_unsaved_cells_are_not_taken_away_without_a_question(
+    dock: DpvaeDock,
+    idle: Idle,
+    files: tuple[Path, Path],
+    placed: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    answers = [ASKED.Cancel, ASKED.Save, ASKED.Discard]
+
+    def answer(parent: QWidget, title: str, text: str, *rest: Any) -> QMessageBox.StandardButton:
+        asked.append(text)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    target = tmp_path / "kept.h5ad"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(target), ""))
+    row = dock.data.reference
+    row.open(str(files[0]))
+    idle(row)
+    first = dock.session.reference
+    dock.session.placed, dock.session.unsaved = placed.copy(), True
+    row.open(str(files[0]))
+    idle(row)
+    assert dock.session.reference is first and dock.session.placed is not None
+    row.open(str(files[0]))
+    idle(row)
+    idle(dock.save)
+    assert target.is_file()
+    second = dock.session.reference
+    assert second is not first and dock.session.placed is None
+    dock.session.placed = placed.copy()
+    dock.session.selection.cells = [1]
+    dock.session.selection.name("rim")
+    row.open(str(files[0]))
+    idle(row)
+    assert dock.session.placed is None
+    assert len(asked) == 3 and all("120 placed cells" in text for text in asked)
+    # What is saved, or set by a script, is not asked for.
+    dock.session.placed = placed.copy()
+    row.open(str(files[0]))
+    idle(row)
+    assert dock.session.placed is None and len(asked) == 3
 
 
 def test_a_file_dropped_on_a_row_opens_there(

@@ -67,6 +67,8 @@ def test_a_bad_file_is_one_sentence_and_the_good_reference_stays(
     idle(loaded.data.reference)
     assert "bad.h5ad" in loaded.data.status.text()
     assert loaded.session.reference is good
+    # The line says where the summary below it is from: from the console, here.
+    assert loaded.data.reference.path.text() == ""
 
 
 def test_a_query_of_other_genes_is_refused_in_words(
@@ -83,8 +85,8 @@ def test_a_query_of_other_genes_is_refused_in_words(
     assert loaded.place.place.isEnabled()
 
 
-def test_the_reference_can_be_an_open_layer(dock: DpvaeDock, viewer: Viewer) -> None:
-    viewer.open_sample("napari-dpvae", "phantom")
+def test_the_reference_can_be_an_open_layer(dock: DpvaeDock, viewer: Viewer, phantom: Any) -> None:
+    viewer.add_points(np.zeros((1, 2)), name="spots", metadata={"adata": phantom.reference})
     dock.data.reference.menu.aboutToShow.emit()
     (action,) = [a for a in dock.data.reference.menu.actions() if "spots" in a.text()]
     action.trigger()

@@ -103,6 +103,18 @@ def test_an_evaluation_of_a_reference_that_went_is_not_shown(
     assert step.session.evaluation is None
 
 
+def test_wide_coverage_is_not_shown_where_no_block_was_held_out(
+    loaded: DpvaeDock, step: Any, qtbot: QtBot, idle: Idle
+) -> None:
+    def rows() -> list[str]:
+        return [step.table.verticalHeaderItem(i).text() for i in range(step.table.rowCount())]
+
+    loaded.model.form["blocks"].value = 0
+    qtbot.mouseClick(step.evaluate, LEFT)
+    idle(step)
+    assert "coverage = 0.9" in rows() and "wide coverage = 0.9" not in rows()
+
+
 def test_sections_and_a_query_with_coordinates_are_offered(step: Any, phantom: Any) -> None:
     def offered() -> list[str]:
         return [step.choice.itemText(i) for i in range(step.choice.count())]

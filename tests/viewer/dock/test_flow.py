@@ -8,10 +8,11 @@ from typing import Any
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QToolButton
+from qtpy.QtWidgets import QLabel, QToolButton
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.forms import SettingsForm
 from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
 
@@ -70,6 +71,21 @@ def test_a_default_comes_back_by_one_click(dock: DpvaeDock, qtbot: QtBot) -> Non
     form.restore()
     assert form.settings == dpv.TrainingSettings()
     assert form.n_changed == 0
+
+
+def test_settings_that_matter_stand_first_and_no_zero_stands_for_a_choice(qtbot: QtBot) -> None:
+    form = SettingsForm(dpv.TrainingSettings)
+    qtbot.addWidget(form)
+    form.show()
+    first = {name for name in vars(form.settings) if form[name].native.isVisible()}
+    assert first == {"alpha2", "epochs", "genes", "members", "regularisation"}
+    for fold in form.findChildren(Fold):
+        fold.unfolded = True
+    assert all(form[name].native.isVisible() for name in vars(form.settings))
+    named = [label.text() for label in form.findChildren(QLabel)]
+    assert {"epochs (auto)", "latent dim (auto)", "fixed lambda (auto)"} <= set(named)
+    form["epochs"].value = 7
+    assert "epochs" in [label.text() for label in form.findChildren(QLabel)]
 
 
 def test_settings_are_remembered_when_they_were_used_and_not_before(qtbot: QtBot) -> None:

@@ -91,7 +91,7 @@ def test_cells_within_a_drawing_become_a_group_with_its_genes(
     groups.other.setCurrentText("right")
     qtbot.mouseClick(groups.distance, LEFT)
     idle(groups)
-    assert "units apart" in groups.status.text()
+    assert "pixels apart" in groups.status.text()
     session.selection.dissolve("left")
     assert [groups.group.itemText(i) for i in range(groups.group.count())] == ["right"]
 

@@ -19,6 +19,12 @@ FOR_EVER = 100_000
 
 
 @pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
+    """One of its own, which can be closed."""
+    return make_napari_viewer()
+
+
+@pytest.fixture
 def training(loaded: DpvaeDock, qtbot: QtBot) -> DpvaeDock:
     """The dock, in a training that would last for days."""
     loaded.model.form["epochs"].value = FOR_EVER
@@ -59,6 +65,19 @@ def test_closing_the_viewer_stops_the_thread(
     viewer.close()
     qtbot.wait(200)
     assert QThreadPool.globalInstance().waitForDone(30_000)
+
+
+def test_the_window_knows_of_the_training_and_closing_it_keeps_what_there_is(
+    training: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
+) -> None:
+    # What napari reads out before it closes, if a person wants that.
+    (known,) = viewer.window._task_status_manager.get_status()
+    assert "dp-VAE" in known
+    # The cross of the dock.
+    viewer.window.remove_dock_widget(training)
+    idle(training.model)
+    assert training.session.model is not None
+    assert viewer.window._task_status_manager.get_status() == []
 
 
 def test_hiding_the_dock_lets_the_training_go_on(

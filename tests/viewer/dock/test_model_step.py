@@ -44,6 +44,9 @@ def test_stop_and_keep_gives_a_usable_model_and_training_again_replaces_it(
     stopped = dock.session.model
     assert stopped is not None
     assert dock.model.done and dock.place.unfolded
+    # Its card would else be that of a whole training.
+    for said in (dock.model.status.text(), dock.model.card.text.toPlainText()):
+        assert "stopped early" in said
     assert stopped.place(dock.session.query).n_obs == dock.session.query.n_obs
     dock.model.form["epochs"].value = 2
     qtbot.mouseClick(dock.model.train, LEFT)
@@ -58,11 +61,11 @@ def test_discard_keeps_the_model_that_there_was(
     loaded.model.form["epochs"].value = 5000
     qtbot.mouseClick(loaded.model.train, LEFT)
     qtbot.waitUntil(lambda: loaded.model.training.curves.n_epochs > 3, timeout=60_000)
-    qtbot.mouseClick(loaded.model.training.discard, LEFT)
+    qtbot.mouseClick(loaded.model.training.throw, LEFT)
     idle(loaded.model)
     assert loaded.session.model is model
     assert loaded.model.train.isEnabled() and loaded.model.done
-    assert loaded.model.training.discard.isHidden()
+    assert loaded.model.training.throw.isHidden()
 
 
 def test_stopping_before_the_first_epoch_keeps_the_model_there_was(
@@ -131,13 +134,13 @@ def test_a_model_of_another_reference_is_not_taken_for_this_ones(
     assert loaded.place.place.isEnabled()
 
 
-def test_a_reference_swapped_while_training_is_told(
+def test_a_reference_swapped_while_training_ends_it_and_is_told(
     training: DpvaeDock, qtbot: QtBot, idle: Idle, volume: Any
 ) -> None:
     training.session.reference = volume
-    qtbot.mouseClick(training.model.progress.stop, LEFT)
     idle(training.model)
-    assert "another reference" in training.model.status.text()
+    assert "the reference was changed" in training.model.status.text()
+    assert training.session.model is None
     assert not training.place.place.isEnabled()
 
 

@@ -60,6 +60,40 @@ def test_cells_of_a_reference_that_went_are_not_shown(
     assert "trained on this reference" in ready.place.status.text()
 
 
+def test_cells_of_another_query_or_model_are_said_to_be_so(
+    ready: DpvaeDock, placed: Any, phantom: Any, hasty: dpv.TrainingSettings
+) -> None:
+    ready.session.placed = placed
+    assert ready.place.done
+    ready.session.query = phantom.query[:40].copy()
+    assert not ready.place.done and "of another query" in ready.place.status.text()
+    assert ready.session.placed is placed
+    ready.session.query = phantom.query
+    assert ready.place.done
+    ready.session.model = dpv.DPVAE(hasty).fit(phantom.reference)
+    assert not ready.place.done and "of another model" in ready.place.status.text()
+
+
+def test_known_places_are_chosen_where_they_are_imputed(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, phantom: Any
+) -> None:
+    step = ready.place
+    assert step.known.isHidden()
+    step.form["mode"].value = "impute"
+    assert not step.known.isHidden()
+    qtbot.mouseClick(step.place, LEFT)
+    assert "no obsm entry" in step.status.text()
+    query, truth = phantom.query.copy(), phantom.truth.to_numpy()
+    query.obsm["xy"] = np.where(np.arange(query.n_obs)[:, None] < 60, truth, np.nan)
+    query.obsm["pca"] = np.zeros((query.n_obs, 10))
+    ready.session.query = query
+    assert [step.known.itemText(i) for i in range(step.known.count())] == ["xy"]
+    qtbot.mouseClick(step.place, LEFT)
+    idle(step)
+    np.testing.assert_allclose(ready.session.placed.obsm["spatial"][:60], truth[:60])
+    assert ready.session.unsaved
+
+
 def test_cells_stay_inside_a_shape_and_its_layer_can_go(
     ready: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
 ) -> None:

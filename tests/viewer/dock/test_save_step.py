@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
@@ -49,6 +49,45 @@ def test_each_button_writes_its_kind_and_nothing_beside(
         assert ready.save.cells.isEnabled()
     written = {entry.suffix for entry in chosen.parent.iterdir() if entry.name != "settings"}
     assert written == set(kinds.values())
+
+
+def test_a_name_is_proposed_in_the_folder_last_saved_to(
+    ready: DpvaeDock, idle: Idle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def choose(parent: QWidget, title: str, path: str, *rest: str) -> tuple[str, str]:
+        begun.append(path)
+        return str(tmp_path / "mine.h5ad"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    for _ in range(2):
+        ready.save.cells.click()
+        idle(ready.save)
+    assert begun == ["placed_cells.h5ad", str(tmp_path / "placed_cells.h5ad")]
+
+
+@pytest.mark.parametrize("name, there", [("cells", "result.h5ad"), ("spatial", "result.zarr")])
+def test_a_file_that_is_there_is_replaced_only_when_one_says_so(
+    ready: DpvaeDock,
+    idle: Idle,
+    chosen: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    there: str,
+) -> None:
+    button, target = getattr(ready.save, name), chosen.with_name(there)
+    button.click()
+    idle(ready.save)
+    before = target.stat().st_mtime_ns
+    answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: next(answers))
+    button.click()
+    idle(ready.save)
+    assert target.stat().st_mtime_ns == before
+    button.click()
+    idle(ready.save)
+    assert target.stat().st_mtime_ns != before
 
 
 def test_there_is_nothing_to_press_before_there_is_something_to_save(

@@ -79,6 +79,50 @@ def test_a_gene_that_nobody_measured_is_refused_and_nothing_changes(phantom: Any
     assert state.gene == "Gene001"
 
 
+def test_the_gene_to_begin_with_is_one_that_spots_and_cells_have(phantom: Any, placed: Any) -> None:
+    cells, state = placed.copy(), Session()
+    cells.var_names = ["AAA1", *cells.var_names[1:]]
+    state.reference, state.placed = phantom.reference, cells
+    assert state.genes[0] == "Gene001" and state.genes[-2:] == ["AAA1", "Gene000"]
+
+
+def test_a_selection_is_of_cells_that_there_are(phantom: Any, placed: Any) -> None:
+    state = Session()
+    with pytest.raises(dpv.DataError, match="no placed cells"):
+        state.selection.cells = [0]
+    state.placed = placed
+    state.selection.cells = range(20)
+    for beyond in ([placed.n_obs], [-1]):
+        with pytest.raises(dpv.DataError, match="go from 0 to 119"):
+            state.selection.cells = beyond
+    assert state.selection.cells.tolist() == list(range(20))
+    state.placed = placed[:10].copy()
+    assert state.selection.cells.size == 0
+
+
+def test_what_cannot_be_chosen_is_refused_and_nothing_changes() -> None:
+    look = Session().look
+    for name, value in (("arrangement", "stacked"), ("regions", ""), ("statuses", {"lost"})):
+        before = getattr(look, name)
+        with pytest.raises(dpv.DataError):
+            setattr(look, name, value)
+        assert getattr(look, name) == before
+
+
+def test_placed_cells_know_whether_they_are_of_this_model_and_query(
+    phantom: Any, placed: Any, model: Any, hasty: Any
+) -> None:
+    state = Session()
+    state.reference, state.query, state.model = phantom.reference, phantom.query, model
+    assert state.placed_by is None
+    state.placed = placed
+    assert state.placed_by is None
+    state.query = phantom.query[:50].copy()
+    assert state.placed_by == "another query"
+    state.query, state.model = phantom.query, dpv.DPVAE(hasty).fit(phantom.reference)
+    assert state.placed_by == "another model"
+
+
 def test_a_layer_that_a_person_deleted_does_no_harm(
     viewer: Viewer, phantom: Any, model: Any
 ) -> None:
@@ -140,7 +184,7 @@ def test_a_console_says_how_it_looks_and_the_layers_follow(
     state.look.uncertainty = "as size"
     assert layer.size[widest] == layer.size.min()
     assert (layer.face_color[layer.shown, 3] == 1).all()
-    with pytest.raises(ValueError, match="uncertainty"):
+    with pytest.raises(dpv.DataError, match="loudly.*as size"):
         state.look.uncertainty = "loudly"
 
 
@@ -173,6 +217,29 @@ def test_side_by_side_shows_the_histology_twice_with_one_camera(
     look.arrangement = "overlaid"
     assert not viewer.canvas.grid.enabled
     assert layer_names(viewer) == ["histology phantom", "reference spots", "placed cells"]
+
+
+@pytest.mark.parametrize("size", [(1000, 700), (1500, 950)])
+def test_side_by_side_is_seen_whole_from_the_first_press_on(
+    make_napari_viewer: Callable[..., Viewer],
+    phantom: Any,
+    placed: Any,
+    qtbot: QtBot,
+    size: tuple[int, int],
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*size)
+    dpv.view(placed, phantom.reference, gene="Gene001", viewer=viewer)
+    qtbot.wait(300)
+    dpv.session(viewer).look.arrangement = "side by side"
+    qtbot.wait(300)
+    zoom = viewer.scene.camera.zoom
+    viewer.reset_view()
+    assert viewer.scene.camera.zoom == pytest.approx(zoom)
+    named = [layer.name for layer in viewer.layers if layer.name_overlay.visible]
+    assert named == ["placed cells", "reference spots"]
+    dpv.session(viewer).look.arrangement = "overlaid"
+    assert not any(layer.name_overlay.visible for layer in viewer.layers)
 
 
 def test_much_expression_is_sorted_in_the_background(

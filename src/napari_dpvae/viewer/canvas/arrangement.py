@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Layer
+from qtpy.QtCore import QTimer
 
 if TYPE_CHECKING:
     from napari import Viewer
 
+LAID_OUT_MS = 0
 SPACING = 0.01
 """Between the halves, as a share of one."""
 
@@ -41,10 +43,21 @@ class SideBySide:
         viewer.canvas.grid.shape = (1, -1)
         viewer.canvas.grid.spacing = SPACING
         viewer.canvas.grid.enabled = True
+        self._named = [side[-1] for side in (left, right) if side]
+        for layer in self._named:
+            layer.name_overlay.visible = True
         viewer.reset_view()
+        # The halves get their size when the canvas is laid out: until then it is that of a stamp.
+        self._laid_out = QTimer()
+        self._laid_out.setSingleShot(True)
+        self._laid_out.timeout.connect(lambda: viewer.reset_view(reset_camera_angle=False))
+        self._laid_out.start(LAID_OUT_MS)
 
     def end(self) -> None:
         """Lay everything on one tissue again, the placed cells on top."""
+        self._laid_out.stop()
+        for layer in self._named:
+            layer.name_overlay.visible = False
         layers = self._viewer.layers
         self._viewer.canvas.grid.enabled = False
         for layer in self._placed:

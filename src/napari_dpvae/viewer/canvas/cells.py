@@ -102,7 +102,7 @@ class Cells:
             return np.full(self.adata.n_obs, -1)
         return category_codes(self.adata.obs[column], names)
 
-    def describe(self, cell: int, colouring: Colouring) -> str:
+    def describe(self, cell: int, colouring: Colouring, unit: str) -> str:
         """What is known of a cell, in lines: barcode, type, value, status, radius."""
         obs = self.adata.obs
         lines = [f"<b>{escape(str(self.adata.obs_names[cell]))}</b>"]
@@ -118,7 +118,7 @@ class Cells:
         if STATUS in obs:
             lines.append(str(obs[STATUS].iloc[cell]))
         if RADIUS in obs:
-            lines.append(f"radius {obs[RADIUS].iloc[cell]:.4g} units")
+            lines.append(f"radius {obs[RADIUS].iloc[cell]:.4g} {unit}")
         return "<br>".join(lines)
 
     def paint_plain(self) -> None:

@@ -10,6 +10,8 @@ from napari_dpvae.viewer.canvas.marks import FAINT, Marks, shade_index, shade_ta
 
 STRANGER = "x"
 """The symbol of cells with no home in the reference."""
+STRANGER_RING = 0.15
+"""Of its size: dark with a white edge, it is seen on stained tissue and on black."""
 
 
 class Discs(Marks[Points]):
@@ -23,10 +25,12 @@ class Discs(Marks[Points]):
 
     def __init__(self, layer: Points, strangers: np.ndarray) -> None:
         super().__init__(layer, strangers)
-        self._border = np.array(layer.border_color)
-        self._faces = np.array(layer.face_color)
         if strangers.any():
             layer.symbol = np.where(strangers, STRANGER, "disc")
+            layer.border_width = np.where(strangers, STRANGER_RING, layer.border_width)
+            layer.border_color = np.where(strangers[:, None], 1.0, layer.border_color)
+        self._border = np.array(layer.border_color)
+        self._faces = np.array(layer.face_color)
 
     @property
     def bar(self) -> ColorBarOverlay:

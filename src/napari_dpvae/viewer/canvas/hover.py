@@ -17,7 +17,7 @@ from napari_dpvae.viewer.canvas.finder import Finder
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_dpvae.viewer.state.colouring import Colouring
+    from napari_dpvae.viewer.state.session import Session
 
 
 class Hover:
@@ -29,18 +29,16 @@ class Hover:
         Where the pointer is.
     drawn
         Gives what is drawn, the topmost last.
-    colouring
-        What the cells show.
+    session
+        What the cells show, and in which unit.
     """
 
     moved = Signal(object)
 
-    def __init__(
-        self, viewer: Viewer, drawn: Callable[[], list[Cells]], colouring: Colouring
-    ) -> None:
+    def __init__(self, viewer: Viewer, drawn: Callable[[], list[Cells]], session: Session) -> None:
         self._viewer = ref(viewer)
         self._drawn = drawn
-        self._colouring = colouring
+        self._session = session
         self._finders: dict[int, tuple[Cells, Finder]] = {}
         self._last: tuple[Cells, int] | None = None
         viewer.mouse_move_callbacks.append(self._on_move)
@@ -78,6 +76,10 @@ class Hover:
         if found == self._last:
             return
         self._last = found
-        text = "" if found is None else found[0].describe(found[1], self._colouring)
+        text = (
+            ""
+            if found is None
+            else found[0].describe(found[1], self._session.colouring, self._session.unit)
+        )
         QToolTip.showText(QCursor.pos(), text)
         self.moved.emit(found)

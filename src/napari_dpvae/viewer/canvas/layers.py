@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from napari_dpvae.data.images import best_image, spot_size
-from napari_dpvae.data.keys import RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
 from napari_dpvae.viewer.canvas.facets import CORNERS, facet_faces, facet_vertices
 
 MOST_POINTS = 50_000
@@ -21,6 +21,33 @@ MOST_RINGED = 1500
 """Above it, points have no ring."""
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari's plugins hand over: data, keyword arguments, type of layer."""
+
+
+OPENED = "napari-dpvae opened"
+"""In the metadata of layers that napari opened by itself: the cells that they are of."""
+
+
+def opened_layers(cells: ad.AnnData, name: str) -> list[LayerData]:
+    """What shows a file that napari opened: placed cells, spots, or cells without a place.
+
+    Parameters
+    ----------
+    cells
+        As read; without coordinates they are one layer with no points, for the dock to take.
+    name
+        Of the cells' layer.
+    """
+    if SPATIAL not in cells.obsm:
+        options: dict[str, Any] = {"name": f"{name}: cells without a place"}
+        options["metadata"] = {"adata": cells}
+        layers: list[LayerData] = [(np.empty((0, 2)), options, "points")]
+    else:
+        points = placed_layer(cells) if DPVAE in cells.uns else reference_layer(cells)
+        points[1]["name"] = name
+        layers = [*image_layers(cells), points]
+    for _, options, _ in layers:
+        options["metadata"] = options.get("metadata", {}) | {OPENED: cells}
+    return layers
 
 
 def to_napari(coordinates: ArrayLike) -> np.ndarray:
@@ -34,7 +61,7 @@ def image_layers(reference: ad.AnnData, shifts: Shifts | None = None) -> list[La
     if reference.obsm[SPATIAL].shape[1] != 2:
         return layers
     for library, entry in reference.uns.get(SPATIAL, {}).items():
-        found = best_image(entry)
+        found = best_image(entry) if isinstance(entry, dict) else None
         if found is None:
             continue
         image, scale = found

@@ -10,7 +10,7 @@ from napari.components.overlays import ColorBarOverlay
 from napari.layers import Layer
 from napari.utils.colormaps import ensure_colormap
 
-FAINT = np.array([0.6, 0.6, 0.6, 0.9], np.float32)
+FAINT = np.array([0.4, 0.4, 0.4, 0.9], np.float32)
 """The colour of cells that have no value, or no home in the reference."""
 SHADES = 256
 

@@ -42,8 +42,8 @@ class Painter:
         self._virtual = VirtualGenes(session)
         self._virtual.ready.connect(self.paint)
         session.colouring.changed.connect(self.paint)
-        session.look.events.uncertainty.connect(self._weigh)
-        session.look.events.statuses.connect(self._filter)
+        session.look.uncertainty_changed.connect(self._weigh)
+        session.look.statuses_changed.connect(self._filter)
 
     def _weigh(self) -> None:
         repaint = [cells.weigh(self._session.look.uncertainty) for cells in self._drawn()]

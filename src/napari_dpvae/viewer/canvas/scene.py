@@ -55,15 +55,15 @@ class Scene:
         self.placed: Cells | None = None
         self._sections: Shifts = {}
         self._painter = Painter(viewer, session, self.drawn)
-        self._hover = Hover(viewer, self.drawn, session.colouring)
+        self._hover = Hover(viewer, self.drawn, session)
         self._regions = Regions(viewer, session, self._hover, lambda: self.placed)
         session.reference_changed.connect(self._draw_reference)
         session.placed_changed.connect(self._draw_placed)
         session.section_key_changed.connect(self._rearrange_sections)
         session.model_changed.connect(self._rearrange_sections)
         self._side_by_side: SideBySide | None = None
-        session.look.events.arrangement.connect(self._arrange)
-        session.look.events.regions.connect(self._draw_regions)
+        session.look.arrangement_changed.connect(self._arrange)
+        session.look.regions_changed.connect(self._draw_regions)
         self._lasso = Lasso(viewer, session.selection)
         session.selection.changed.connect(self._mark_selected)
         session.selection.drawing.connect(self._draw_lasso)

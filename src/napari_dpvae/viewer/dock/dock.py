@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_dpvae.viewer.dock.data.data import DataStep
 from napari_dpvae.viewer.dock.evaluate.evaluate import EvaluateStep
 from napari_dpvae.viewer.dock.explore.explore import ExploreStep
 from napari_dpvae.viewer.dock.flow import Flow
+from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.model.model import ModelStep
 from napari_dpvae.viewer.dock.place.place import PlaceStep
 from napari_dpvae.viewer.dock.save import SaveStep
-from napari_dpvae.viewer.dock.style import style_sheet
+from napari_dpvae.viewer.dock.style import column, style_sheet
+from napari_dpvae.viewer.dock.unsaved import Unsaved
 from napari_dpvae.viewer.open import session
 
 if TYPE_CHECKING:
@@ -37,21 +39,17 @@ class DpvaeDock(QScrollArea):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.session = session(napari_viewer)
-        self.data = DataStep(self.session, napari_viewer)
+        self.save = SaveStep(self.session)
+        unsaved = Unsaved(self.session, self.save.cells)
+        self.data = DataStep(self.session, napari_viewer, unsaved)
         self.model = ModelStep(self.session)
         self.place = PlaceStep(self.session, napari_viewer)
         self.explore = ExploreStep(self.session)
         self.evaluate = EvaluateStep(self.session, self.model.form, self.place.form)
-        self.save = SaveStep(self.session)
         steps = (self.data, self.model, self.place, self.explore, self.evaluate, self.save)
-        column = QVBoxLayout()
-        column.setContentsMargins(4, 4, 4, 4)
-        column.setSpacing(4)
-        for step in steps:
-            column.addWidget(step)
-        column.addStretch(1)
         content = QWidget()
-        content.setLayout(column)
+        content.setLayout(column(*steps, margins=(4, 4, 4, 4), spacing=4))
+        content.layout().addStretch(1)
         self.setWidget(content)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -72,6 +70,13 @@ class DpvaeDock(QScrollArea):
         event.acceptProposedAction()
         self.data.unfolded = True
         self.data.open_dropped([url.toLocalFile() for url in event.mimeData().urls()])
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Closed by its cross it is parted from the window: nothing goes on unseen."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            for row in self.findChildren(JobRow):
+                row.stop.click()
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, on a small screen too."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QToolButton, QWidget
+
+from napari_dpvae.viewer.dock.style import column, row
 
 
 class Fold(QWidget):
@@ -29,17 +31,10 @@ class Fold(QWidget):
         self.title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.title.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.title.toggled.connect(self._set_unfolded)
-        self.header = QHBoxLayout()
-        self.header.setSpacing(6)
-        self.header.addWidget(self.title)
+        self.header = row(self.title, spacing=6)
         self.header.setAlignment(self.title, Qt.AlignmentFlag.AlignLeft)
         self.content = content
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(self.header)
-        layout.addWidget(content)
-        self.setLayout(layout)
+        self.setLayout(column(self.header, content, spacing=2))
         self._set_unfolded(unfolded)
 
     @property

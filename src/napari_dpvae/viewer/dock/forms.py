@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from magicgui.widgets import create_widget
@@ -11,15 +12,27 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QWidget
 
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.viewer.dock.fold import Fold
+from napari_dpvae.viewer.dock.style import column
 from napari_dpvae.viewer.state.memory import remember_settings, remembered_settings
 
 Settings = TypeVar("Settings", TrainingSettings, PlacementSettings)
+THEMES = {
+    "genes": ("wide_genes", "gene_choice"),
+    "network": ("latent_dim", "hidden", "alpha1", "beta", "fixed_lambda"),
+    "pairs and sections": ("mask", "neighbours", "radius", "pairs_key", "frame"),
+    "ensemble": ("checks", "blocks"),
+    "optimiser": ("learning_rate", "batch_size", "seed", "device"),
+}
+"""Settings that are seldom changed, by what they are about; all others stand first."""
+AUTO = ("latent_dim", "epochs", "fixed_lambda")
+"""Settings of which 0 is no number, but leaves the choice to the training."""
 
 
 class SettingsForm(QWidget, Generic[Settings]):
     """One row a field: its name, its value, and a button that brings back its default.
 
-    It begins with the settings last used. ``form["epochs"].value`` is a field's value.
+    Those that matter most stand first, the others are folded by theme. It begins with the settings
+    last used. ``form["epochs"].value`` is a field's value.
 
     Parameters
     ----------
@@ -34,14 +47,16 @@ class SettingsForm(QWidget, Generic[Settings]):
         self._kind: type[Settings] = kind
         self._defaults = {spec.name: spec.default for spec in dataclasses.fields(kind)}
         self._widgets: dict[str, Any] = {}
-        grid = QGridLayout()
-        grid.setContentsMargins(8, 0, 0, 0)
-        grid.setVerticalSpacing(2)
-        grid.setColumnStretch(1, 1)
-        self.setLayout(grid)
-        hints, last = get_type_hints(kind), remembered_settings(kind)
-        for spec in dataclasses.fields(kind):
-            self._add_row(spec, hints[spec.name], getattr(last, spec.name))
+        self._hints = get_type_hints(kind)
+        self._last: Settings = remembered_settings(kind)
+        specs = {spec.name: spec for spec in dataclasses.fields(kind)}
+        later = {name: title for title, names in THEMES.items() for name in names}
+        parts: list[QWidget] = [self._rows(spec for n, spec in specs.items() if n not in later)]
+        for title, names in THEMES.items():
+            there = [specs[name] for name in names if name in specs]
+            if there:
+                parts.append(Fold(title, self._rows(there), unfolded=False))
+        self.setLayout(column(*parts, margins=(8, 0, 0, 0), spacing=2))
 
     def __getitem__(self, name: str) -> Any:
         """The magicgui widget of a field."""
@@ -74,16 +89,29 @@ class SettingsForm(QWidget, Generic[Settings]):
         for name, default in self._defaults.items():
             self._widgets[name].value = default
 
-    def _add_row(self, spec: dataclasses.Field[Any], hint: Any, value: Any) -> None:
+    def _rows(self, specs: Iterable[dataclasses.Field[Any]]) -> QWidget:
+        """A row for each field."""
+        rows, grid = QWidget(), QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        rows.setLayout(grid)
+        for spec in specs:
+            self._add_row(spec, grid)
+        return rows
+
+    def _add_row(self, spec: dataclasses.Field[Any], grid: QGridLayout) -> None:
+        value, hint = getattr(self._last, spec.name), self._hints[spec.name]
         widget = create_widget(value, annotation=hint, name=spec.name, options=_options(spec))
         self._widgets[spec.name] = widget
-        label = QLabel(spec.name.replace("_", " "))
+        name = spec.name.replace("_", " ")
+        label = QLabel()
         label.setToolTip(spec.metadata["help"])
         label.setBuddy(widget.native)
         reset = QToolButton()
         reset.setText("↺")
         reset.setToolTip(f"Back to the default, {spec.default}.")
-        reset.setAccessibleName(f"default {label.text()}")
+        reset.setAccessibleName(f"default {name}")
         reset.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
@@ -91,6 +119,7 @@ class SettingsForm(QWidget, Generic[Settings]):
 
         def show(now: Any) -> None:
             reset.setVisible(now != spec.default)
+            label.setText(f"{name} (auto)" if spec.name in AUTO and now == 0 else name)
             self.changed.emit()
 
         def restore() -> None:
@@ -98,11 +127,10 @@ class SettingsForm(QWidget, Generic[Settings]):
 
         widget.changed.connect(show)
         reset.clicked.connect(restore)
-        reset.setVisible(value != spec.default)
-        grid = self.layout()
+        show(value)
         row = grid.rowCount()
-        for column, part in enumerate((label, widget.native, reset)):
-            grid.addWidget(part, row, column)
+        for place, part in enumerate((label, widget.native, reset)):
+            grid.addWidget(part, row, place)
 
 
 class FoldedForm(Fold):

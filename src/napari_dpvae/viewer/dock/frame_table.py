@@ -14,9 +14,10 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
+
+from napari_dpvae.viewer.dock.style import column
 
 HEIGHT = 220
 Display = Qt.ItemDataRole.DisplayRole
@@ -66,10 +67,10 @@ class FrameModel(QAbstractTableModel):
     def _holding(self, part: str) -> np.ndarray:
         """(n,) bool: rows of which a text holds a part."""
         found = np.zeros(len(self.frame), bool)
-        for column in self.frame.select_dtypes(exclude="number"):
-            texts = self._texts(str(column))
+        for name in self.frame.select_dtypes(exclude="number"):
+            texts = self._texts(str(name))
             hits = np.fromiter((part in text for text in texts), bool, len(texts))
-            values = self.frame[column]
+            values = self.frame[name]
             # The last one is for rows without a category.
             categorical = values.dtype == "category"
             found |= np.append(hits, False)[values.cat.codes] if categorical else hits
@@ -106,7 +107,8 @@ class FrameModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Display) -> Any:
         """The columns' names."""
         if role == Display and orientation == Qt.Orientation.Horizontal:
-            return str(self.frame.columns[section])
+            # The columns are narrow: names of several words stand in as many lines.
+            return str(self.frame.columns[section]).replace(" ", "\n")
         return None
 
 
@@ -126,6 +128,7 @@ class FrameTable(QWidget):
         self.model = FrameModel()
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(placeholder)
+        self.filter.setToolTip("Rows that hold this text are shown, whatever its case.")
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self.model.filter)
         self.view = QTableView()
@@ -140,11 +143,7 @@ class FrameTable(QWidget):
         self.copy = QPushButton("Copy table")
         self.copy.setToolTip("Copy the rows that are shown, for a spreadsheet.")
         self.copy.clicked.connect(self._copy)
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.filter, self.view, self.copy):
-            layout.addWidget(part)
-        self.setLayout(layout)
+        self.setLayout(column(self.filter, self.view, self.copy))
 
     def show_frame(self, frame: pd.DataFrame) -> None:
         """Show another table."""

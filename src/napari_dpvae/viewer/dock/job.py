@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
+from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
-from superqt.utils import GeneratorWorker
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ class Job(QObject):
         Makes the generator.
     parent
         The widget that the job works for.
+    name
+        What is going on, for the question when the window is closed.
     """
 
     progressed = Signal(object)
@@ -36,9 +38,9 @@ class Job(QObject):
     failed = Signal(str)
     stopped = Signal()
 
-    def __init__(self, steps: Callable[[], Steps], parent: QObject) -> None:
+    def __init__(self, steps: Callable[[], Steps], parent: QObject, name: str = "a job") -> None:
         super().__init__(parent)
-        self._steps = steps
+        self._steps, self._name = steps, name
         self._paused = threading.Event()
         self._result: Any = None
         self._error: Exception | None = None
@@ -46,11 +48,17 @@ class Job(QObject):
         self._abandoned = False
         self.running = False
         self.stopping = False
-        self._worker = GeneratorWorker(self._guarded)
+        # Made by napari, it is known to the window: that asks before it closes, and stops it then.
+        self._worker = create_worker(
+            self._guarded, _start_thread=False, _ignore_errors=True, _worker_class=GeneratorWorker
+        )
         self._worker.yielded.connect(self._on_yielded)
         self._worker.finished.connect(self._on_finished)
         worker = self._worker
         parent.destroyed.connect(lambda: worker.quit())
+
+    def __repr__(self) -> str:
+        return f"dp-VAE: {self._name}"
 
     def start(self) -> None:
         """Begin."""

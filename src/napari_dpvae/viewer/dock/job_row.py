@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_dpvae.viewer.dock.job import Job, Steps
+from napari_dpvae.viewer.dock.style import bring_into_view, column, note, row
 
 
 class JobRow(QWidget):
@@ -18,8 +20,7 @@ class JobRow(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = note()
         self.pause = QPushButton("Pause")
         self.pause.setCheckable(True)
         self.pause.setToolTip("Wait here; press again to go on.")
@@ -28,20 +29,17 @@ class JobRow(QWidget):
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("End now; what there was before stays.")
         self.stop.clicked.connect(self._on_stop)
-        self.buttons = QHBoxLayout()
-        self.buttons.addStretch(1)
-        self.buttons.addWidget(self.pause)
-        self.buttons.addWidget(self.stop)
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 2, 0, 2)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.text)
-        layout.addLayout(self.buttons)
-        self.setLayout(layout)
+        self.buttons = row(self.pause, self.stop)
+        self.buttons.insertStretch(0, 1)
+        self.setLayout(column(self.bar, self.text, self.buttons, margins=(0, 2, 0, 2)))
         self.hide()
         self.job: Job | None = None
         self._only_reads = False
         self._clock = _Stopwatch()
+        # The row has its place when the layout has heard of it.
+        self._appeared = QTimer(self)
+        self._appeared.setSingleShot(True)
+        self._appeared.timeout.connect(lambda: bring_into_view(self))
 
     @property
     def running(self) -> bool:
@@ -69,7 +67,7 @@ class JobRow(QWidget):
         only_reads
             Whether it changes nothing, so that Stop need not wait for its next yield.
         """
-        job = Job(steps, self)
+        job = Job(steps, self, text)
         self.job = job
         self._only_reads = only_reads
         self.pause.setVisible(pausable)
@@ -80,11 +78,18 @@ class JobRow(QWidget):
         for ending in (job.done, job.failed, job.stopped):
             ending.connect(self._on_end)
         self.show()
+        self._appeared.start()
         job.start()
         return job
 
+    def show_busy(self, text: str) -> None:
+        """What is going on, where there is no telling how far it is."""
+        if self.job is not None and not self.job.stopping:
+            self.bar.setRange(0, 0)
+            self.text.setText(text)
+
     def show_share(self, share: float, text: str) -> None:
-        """How far it is, 0 to 1, and in words; the time left is added."""
+        """How far it is, 0 to 1, and in words; the time left is added, from the second time on."""
         if self.job is None or self.job.stopping:
             return
         self.bar.setRange(0, 1000)
@@ -116,10 +121,11 @@ class JobRow(QWidget):
 
 
 class _Stopwatch:
-    """Seconds since it was made, without those on hold."""
+    """Seconds since the first share that it is told, without those on hold."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
+        self._first: float | None = None
         self._held_at: float | None = None
 
     def hold(self, held: bool) -> None:
@@ -132,9 +138,13 @@ class _Stopwatch:
 
     def left(self, share: float) -> str:
         """How long the rest takes at this pace; empty when there is no telling yet."""
-        if share <= 0:
+        if self._first is None:
+            # What came before, such as the choice of genes, tells nothing of the pace.
+            self._first, self._start = share, time.monotonic()
+        done = share - self._first
+        if done <= 0:
             return ""
-        return f"{duration((time.monotonic() - self._start) * (1 - share) / share)} left"
+        return f"{duration((time.monotonic() - self._start) * (1 - share) / done)} left"
 
 
 def duration(seconds: float) -> str:

@@ -9,10 +9,8 @@ from qtpy.QtWidgets import QGridLayout
 
 from napari_dpvae.data.spatial_data import write_spatialdata
 from napari_dpvae.data.write import write_placed
-from napari_dpvae.figure.figure import FORMATS, write_figure
-from napari_dpvae.viewer.canvas.present_figure import present_figure
 from napari_dpvae.viewer.dock.job_row import JobRow
-from napari_dpvae.viewer.dock.saving import SaveButton, Write
+from napari_dpvae.viewer.dock.saving import SaveButton, Write, figure_button
 from napari_dpvae.viewer.dock.step import Step
 from napari_dpvae.viewer.state.session import Session
 
@@ -23,50 +21,61 @@ class SaveStep(Step):
     def __init__(self, session: Session) -> None:
         super().__init__(6, "Save", session)
         self.progress = JobRow()
-        self.cells = self._button(
-            "Cells…", "Placed cells with all they know, as AnnData", (".h5ad",), self._write_cells
-        )
-        self.table = self._button(
-            "Table…",
-            "Barcode, place, radius and status of each placed cell, as CSV",
-            (".csv",),
+        self.cells = self._kept(
+            "Cells…",
+            "Placed cells with all they know, as AnnData",
+            "placed_cells",
+            ".h5ad",
             self._write_cells,
         )
-        self.spatial = self._button(
+        self.table = self._kept(
+            "Table…",
+            "Barcode, place, radius and status of each placed cell, as CSV",
+            "placed_cells",
+            ".csv",
+            self._write_cells,
+        )
+        self.spatial = self._kept(
             "SpatialData…",
             "Placed cells, reference spots and images, for napari-spatialdata and squidpy",
-            (".zarr",),
+            "placed_cells",
+            ".zarr",
             self._write_spatialdata,
         )
-        self.model = self._button(
+        self.model = self._kept(
             "Model…",
             "The trained model in one file, with the reference's places and image",
-            (".safetensors",),
+            "model",
+            ".safetensors",
             lambda: session.model.save if session.model is not None else None,
         )
-        self.figure = self._button(
-            "Figure…", "What is shown, for print: .png, .svg or .pdf", FORMATS, self._write_figure
-        )
+        self.figure = self._followed(figure_button(session, self.progress))
         self._buttons = (self.cells, self.table, self.spatial, self.model, self.figure)
+        for button in (self.cells, self.spatial):
+            button.saved.connect(self._on_kept)
         grid = QGridLayout()
         for i, button in enumerate(self._buttons):
             grid.addWidget(button, i // 2, i % 2)
         self.body.insertLayout(0, grid)
         self.body.insertWidget(1, self.progress)
-        for signal in (session.reference_changed, session.placed_changed):
+        for signal in (session.reference_changed, session.placed_changed, session.model_changed):
             self.follow(signal, self._refresh)
-        self.follow(session.model_changed, self._refresh)
         self._refresh()
 
-    def _button(
-        self, label: str, help: str, suffixes: tuple[str, ...], writer: Callable[[], Write | None]
+    def _kept(
+        self, label: str, help: str, proposed: str, suffix: str, writer: Callable[[], Write | None]
     ) -> SaveButton:
-        button = SaveButton(label, help, suffixes, writer, self.progress)
+        return self._followed(SaveButton(label, help, proposed, (suffix,), writer, self.progress))
+
+    def _followed(self, button: SaveButton) -> SaveButton:
         button.clicked.connect(self._enable)
         button.saved.connect(self._on_saved)
         button.failed.connect(self._on_failed)
         button.ended.connect(self._refresh)
         return button
+
+    def _on_kept(self) -> None:
+        self.session.unsaved = False
 
     def _write_cells(self) -> Write | None:
         placed = self.session.placed
@@ -77,12 +86,6 @@ class SaveStep(Step):
         if placed is None:
             return None
         return partial(write_spatialdata, placed, reference=self.session.reference)
-
-    def _write_figure(self) -> Write | None:
-        session = self.session
-        if session.placed is None and session.reference is None:
-            return None
-        return lambda path: write_figure(present_figure(session), path)
 
     def _enable(self) -> None:
         for button in self._buttons:

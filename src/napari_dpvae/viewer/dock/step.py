@@ -7,11 +7,11 @@ from typing import Any
 
 from psygnal import SignalInstance
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QToolButton, QWidget
 from superqt import QElidingLabel
 
 from napari_dpvae.viewer.dock.fold import Fold
-from napari_dpvae.viewer.dock.style import set_tone
+from napari_dpvae.viewer.dock.style import column, note, set_tone
 from napari_dpvae.viewer.state.session import Session
 
 
@@ -33,8 +33,7 @@ class Step(Fold):
 
     def __init__(self, number: int, name: str, session: Session) -> None:
         content = QWidget()
-        self.body = QVBoxLayout()
-        self.body.setContentsMargins(14, 0, 2, 6)
+        self.body = column(margins=(14, 0, 2, 6))
         content.setLayout(self.body)
         super().__init__("", content, unfolded=True)
         self.title.setStyleSheet("font-weight: bold;")
@@ -43,8 +42,7 @@ class Step(Fold):
         self._name = f"{number}  {name}"
         self._done = False
         self._add_headline()
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = note()
         self.status.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard

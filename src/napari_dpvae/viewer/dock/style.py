@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 LABEL_WIDTH = 72
 """Of the labels that stand before a row, in pixels."""
@@ -43,3 +54,62 @@ def set_tone(label: QWidget, tone: str) -> None:
     label.setProperty("tone", tone)
     label.style().unpolish(label)
     label.style().polish(label)
+
+
+def note(tone: str = "plain") -> QLabel:
+    """An empty text of a tone, which takes as many lines as it needs."""
+    label = QLabel()
+    label.setWordWrap(True)
+    set_tone(label, tone)
+    return label
+
+
+def elastic(box: QComboBox) -> QComboBox:
+    """A choice whose long names do not widen the dock."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
+
+
+def bring_into_view(widget: QWidget) -> None:
+    """Scroll what a widget is in so that all of it is seen."""
+    area = widget.parent()
+    while area is not None and not isinstance(area, QScrollArea):
+        area = area.parent()
+    if area is not None and widget.isVisible():
+        area.ensureWidgetVisible(widget, 0, 8)
+
+
+def column(*parts: QWidget | QLayout, **spaces: Any) -> QVBoxLayout:
+    """Widgets and layouts below each other; ``margins`` (4 numbers) and ``spacing`` in pixels."""
+    return _filled(QVBoxLayout(), parts, **spaces)
+
+
+def row(*parts: QWidget | QLayout, wide: QWidget | None = None, **spaces: Any) -> QHBoxLayout:
+    """Widgets and layouts beside each other, of which one may take what room is left."""
+    layout = _filled(QHBoxLayout(), parts, **spaces)
+    if wide is not None:
+        layout.setStretchFactor(wide, 1)
+    return layout
+
+
+def form(**rows: QWidget) -> QFormLayout:
+    """Widgets behind their labels; ``_`` in a name is a space."""
+    layout = QFormLayout()
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    for name, widget in rows.items():
+        layout.addRow(name.replace("_", " "), widget)
+    return layout
+
+
+def _filled(
+    layout: Any,
+    parts: tuple[QWidget | QLayout, ...],
+    margins: tuple[int, int, int, int] = (0, 0, 0, 0),
+    spacing: int | None = None,
+) -> Any:
+    layout.setContentsMargins(*margins)
+    if spacing is not None:
+        layout.setSpacing(spacing)
+    for part in parts:
+        (layout.addWidget if isinstance(part, QWidget) else layout.addLayout)(part)
+    return layout

@@ -9,6 +9,7 @@ from psygnal import Signal
 
 from napari_dpvae.colours.scale import USUAL, Limits
 from napari_dpvae.errors import DataError
+from napari_dpvae.viewer.state.observed import observed
 
 COLORMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "gray")
 MOST_RECENT = 12
@@ -16,7 +17,7 @@ MOST_RECENT = 12
 
 
 class Colouring:
-    """What colours the cells; each property can be set, and ``changed`` follows.
+    """What colours the cells; each attribute can be set, and ``changed`` follows.
 
     Parameters
     ----------
@@ -28,18 +29,14 @@ class Colouring:
 
     def __init__(self, data: Callable[[], Sequence[ad.AnnData]]) -> None:
         self._data = data
-        self._gene: str | None = None
-        self._column: str | None = None
-        self._colormap = COLORMAPS[0]
         self._limits: dict[str | None, Limits] = {}
         self._hidden: dict[str, frozenset[str]] = {}
-        self._markers: tuple[str, ...] = ()
         self.recent: list[str] = []
         self.drawn = (0.0, 1.0)
         """Ends of the colour scale in the values' unit, as told by what draws."""
 
-    @property
-    def gene(self) -> str | None:
+    @observed(None)
+    def gene(self, gene: str | None) -> str | None:
         """The gene that colours spots and cells; setting it lets go of the column.
 
         Raises
@@ -47,21 +44,17 @@ class Colouring:
         DataError
             When set to a gene that was measured nowhere.
         """
-        return self._gene
-
-    @gene.setter
-    def gene(self, gene: str | None) -> None:
         if gene is not None:
-            if not any(gene in cells.var_names for cells in self._data()):
+            if not self._measured(gene):
                 raise DataError(
                     f"Neither the reference nor the placed cells have the gene '{gene}'."
                 )
             self.recent = [gene, *(other for other in self.recent if other != gene)][:MOST_RECENT]
-        self._gene, self._column = gene, None
-        self.changed.emit()
+        self._column: str | None = None
+        return gene
 
-    @property
-    def column(self) -> str | None:
+    @observed(None)
+    def column(self, column: str | None) -> str | None:
         """The column of ``obs`` that colours spots and cells; setting it lets go of the gene.
 
         Raises
@@ -69,31 +62,30 @@ class Colouring:
         DataError
             When set to a column that is nowhere.
         """
-        return self._column
-
-    @column.setter
-    def column(self, column: str | None) -> None:
         if column is not None and not any(column in cells.obs for cells in self._data()):
             raise DataError(
                 f"Neither the reference nor the placed cells have the obs column '{column}'."
             )
-        self._gene, self._column = None, column
-        self.changed.emit()
+        self._gene: str | None = None
+        return column
 
     @property
     def shown(self) -> str | None:
         """The gene or the column, whichever colours."""
-        return self._gene or self._column
+        return self.gene or self.column
 
-    @property
-    def colormap(self) -> str:
+    @observed(COLORMAPS[0])
+    def colormap(self, colormap: str) -> str:
         """The colormap of numbers, by napari's name."""
-        return self._colormap
+        return colormap
 
-    @colormap.setter
-    def colormap(self, colormap: str) -> None:
-        self._colormap = colormap
-        self.changed.emit()
+    @observed(())
+    def markers(self, genes: Iterable[str]) -> tuple[str, ...]:
+        """A list of genes to go through; those that were measured nowhere are left out."""
+        return tuple(gene for gene in dict.fromkeys(genes) if self._measured(gene))
+
+    def _measured(self, gene: str) -> bool:
+        return any(gene in cells.var_names for cells in self._data())
 
     @property
     def limits(self) -> Limits:
@@ -111,22 +103,10 @@ class Colouring:
     @property
     def hidden(self) -> frozenset[str]:
         """Categories of the column that are not drawn; kept for each column."""
-        return self._hidden.get(self._column or "", frozenset())
+        return self._hidden.get(self.column or "", frozenset())
 
     @hidden.setter
     def hidden(self, hidden: Iterable[str]) -> None:
-        if self._column is not None:
-            self._hidden[self._column] = frozenset(hidden)
+        if self.column is not None:
+            self._hidden[self.column] = frozenset(hidden)
             self.changed.emit()
-
-    @property
-    def markers(self) -> tuple[str, ...]:
-        """A list of genes to go through; those that were measured nowhere are left out."""
-        return self._markers
-
-    @markers.setter
-    def markers(self, genes: Iterable[str]) -> None:
-        data = self._data()
-        known = dict.fromkeys(g for g in genes if any(g in cells.var_names for cells in data))
-        self._markers = tuple(known)
-        self.changed.emit()

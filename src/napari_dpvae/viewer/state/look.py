@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
-from psygnal import EventedModel
-from pydantic import ConfigDict, Field
+from psygnal import Signal
 
+from napari_dpvae.errors import DataError
 from napari_dpvae.uncertainty.status import STATUSES
+from napari_dpvae.viewer.state.observed import choice, observed
 
 Arrangement = Literal["overlaid", "side by side"]
 Uncertainty = Literal["not shown", "as size", "as opacity"]
 Regions = Literal["not shown", "of the cell under the pointer", "of selected cells"]
+CHOICES = {"arrangement": Arrangement, "uncertainty": Uncertainty, "regions": Regions}
 
 
-class Look(EventedModel):
-    """How the cells are shown; ``events`` has a signal for each field, and one for all."""
+class Look:
+    """How the cells are shown; setting what is not a choice raises a DataError."""
 
-    model_config = ConfigDict(validate_assignment=True)
+    arrangement_changed = Signal(str)
+    uncertainty_changed = Signal(str)
+    regions_changed = Signal(str)
+    statuses_changed = Signal(object)
 
-    arrangement: Arrangement = Field(
-        default="overlaid",
-        description="Reference and placed cells on the same tissue, or beside each other.",
-    )
-    uncertainty: Uncertainty = Field(
-        default="not shown",
-        description="The less sure a cell's place, the smaller or fainter it is drawn.",
-    )
-    regions: Regions = Field(
-        default="not shown",
-        description="Outline the region that holds a cell with the stated probability.",
-    )
-    statuses: frozenset[str] = Field(
-        default=frozenset(STATUSES), description="Draw placed cells of these kinds alone."
-    )
+    @observed("overlaid", repeats=False)
+    def arrangement(self, arrangement: str) -> Arrangement:
+        """Reference and placed cells on the same tissue, or beside each other."""
+        return choice(Arrangement, arrangement)
+
+    @observed("not shown", repeats=False)
+    def uncertainty(self, uncertainty: str) -> Uncertainty:
+        """The less sure a cell's place, the smaller or fainter it is drawn."""
+        return choice(Uncertainty, uncertainty)
+
+    @observed("not shown", repeats=False)
+    def regions(self, regions: str) -> Regions:
+        """Outline the region that holds a cell with the stated probability."""
+        return choice(Regions, regions)
+
+    @observed(frozenset(STATUSES), repeats=False)
+    def statuses(self, statuses: Iterable[str]) -> frozenset[str]:
+        """Draw placed cells of these kinds alone."""
+        wanted = frozenset(statuses)
+        if not wanted <= set(STATUSES):
+            raise DataError(f"{sorted(wanted)} are no kinds of cells: choose of {STATUSES}.")
+        return wanted

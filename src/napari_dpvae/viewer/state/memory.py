@@ -1,4 +1,4 @@
-"""What is remembered between runs: the settings last used and the folders last opened."""
+"""What is remembered between runs: the settings last used and the folders of files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qtpy.QtCore import QSettings
 
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
+OPENED, SAVED = "folder", "folder of saved files"
 Settings = TypeVar("Settings", TrainingSettings, PlacementSettings)
 
 
@@ -27,15 +28,18 @@ def remember_settings(settings: TrainingSettings | PlacementSettings) -> None:
     _store().setValue(type(settings).__name__, json.dumps(dataclasses.asdict(settings)))
 
 
-def remembered_folder() -> str:
-    """The folder that a file was last opened from or saved to; empty if it is gone."""
-    folder = str(_store().value("folder", ""))
-    return folder if folder and Path(folder).is_dir() else ""
+def remembered_folder(which: str = OPENED) -> str:
+    """The folder of the file last opened or saved, of either if not; empty if it is gone."""
+    for name in dict.fromkeys((which, OPENED, SAVED)):
+        folder = str(_store().value(name, ""))
+        if folder and Path(folder).is_dir():
+            return folder
+    return ""
 
 
-def remember_folder(path: str | Path) -> None:
+def remember_folder(path: str | Path, which: str = OPENED) -> None:
     """Keep the folder of a file that was opened or saved."""
-    _store().setValue("folder", str(Path(path).expanduser().absolute().parent))
+    _store().setValue(which, str(Path(path).expanduser().absolute().parent))
 
 
 def _store() -> QSettings:

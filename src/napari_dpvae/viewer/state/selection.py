@@ -10,6 +10,7 @@ import pandas as pd
 from psygnal import Signal
 
 from napari_dpvae.errors import DataError
+from napari_dpvae.viewer.state.observed import observed
 
 GROUP = "group"
 """Column of ``obs`` of the placed cells that names their group."""
@@ -35,19 +36,26 @@ class Selection:
 
     def __init__(self, placed: Callable[[], ad.AnnData | None]) -> None:
         self._placed = placed
-        self._cells = np.empty(0, int)
 
-    @property
-    def cells(self) -> np.ndarray:
-        """(k,) numbers of the selected cells."""
-        return self._cells
+    @observed(np.empty(0, int), repeats=False)
+    def cells(self, cells: Iterable[int]) -> np.ndarray:
+        """(k,) numbers of the selected cells.
 
-    @cells.setter
-    def cells(self, cells: Iterable[int]) -> None:
-        chosen = np.unique(np.fromiter(cells, int))
-        if not np.array_equal(chosen, self._cells):
-            self._cells = chosen
-            self.changed.emit(chosen)
+        Raises
+        ------
+        DataError
+            When a number is no placed cell's.
+        """
+        chosen, placed = np.unique(np.fromiter(cells, int)), self._placed()
+        n = 0 if placed is None else placed.n_obs
+        if len(chosen) and not 0 <= chosen[0] <= chosen[-1] < n:
+            raise DataError(
+                f"There are {n:,} placed cells: cells {chosen[0]} to {chosen[-1]} cannot be "
+                f"selected, their numbers go from 0 to {n - 1}."
+                if n
+                else "There are no placed cells to select: place some first."
+            )
+        return chosen
 
     def draw(self) -> None:
         """Let a person draw around cells: those within are selected then."""
@@ -67,12 +75,12 @@ class Selection:
             When no cell is selected, or the name is empty.
         """
         placed, group = self._placed(), group.strip()
-        if placed is None or not len(self._cells):
+        if placed is None or not len(self.cells):
             raise DataError("No placed cell is selected: draw around some first.")
         if not group:
             raise DataError("A group needs a name.")
         groups = self._groups(placed)
-        groups.iloc[self._cells] = group
+        groups.iloc[self.cells] = group
         placed.obs[GROUP] = groups.astype("category")
         self.grouped.emit()
 

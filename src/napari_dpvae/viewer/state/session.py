@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import anndata as ad
 from psygnal import Signal
 
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.checks import check_query, check_reference
+from napari_dpvae.data.keys import DPVAE as KEY
+from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
@@ -14,13 +20,14 @@ from napari_dpvae.evaluation.experiments import Evaluation, HeldOut
 from napari_dpvae.model.same_reference import is_trained_on
 from napari_dpvae.viewer.state.colouring import Colouring
 from napari_dpvae.viewer.state.look import Look
+from napari_dpvae.viewer.state.observed import observed
 from napari_dpvae.viewer.state.selection import Selection
 
 
 class Session:
     """The one truth that widgets, layers and the console share; it knows no window.
 
-    Each property can be set, and emits the signal of its name with ``_changed`` when it is.
+    Each attribute can be set, and emits the signal of its name with ``_changed`` when it is.
     """
 
     reference_changed = Signal(object)
@@ -32,38 +39,33 @@ class Session:
     held_out_changed = Signal(object)
 
     def __init__(self) -> None:
-        self._reference: ad.AnnData | None = None
-        self._section_key: str | None = None
-        self._query: ad.AnnData | None = None
-        self._model: DPVAE | None = None
-        self._model_fits: bool | None = None
-        self._placed: ad.AnnData | None = None
-        self._evaluation: Evaluation | None = None
-        self._held_out: HeldOut | None = None
+        self.unsaved = False
+        """Whether placed cells were made or grouped here, and are in no file yet."""
+        self._fits: tuple[DPVAE, ad.AnnData, bool] | None = None
         self.colouring = Colouring(self._data)
         self.look = Look()
-        self.selection = Selection(lambda: self._placed)
+        self.selection = Selection(lambda: self.placed)
+        # The first to hear: what hung on the reference before is gone when others do.
+        self.reference_changed.connect(self._on_reference)
+        self.placed_changed.connect(self._on_placed)
+        self.evaluation_changed.connect(self._on_evaluation)
+        self.selection.grouped.connect(self._on_grouped)
 
-    @property
-    def reference(self) -> ad.AnnData | None:
-        """The reference; cells placed over another one are let go when it is set."""
-        return self._reference
+    @observed(None)
+    def reference(self, reference: ad.AnnData | None) -> ad.AnnData | None:
+        """The reference; cells placed over another one are let go when it is set.
 
-    @reference.setter
-    def reference(self, reference: ad.AnnData | None) -> None:
+        Raises
+        ------
+        DataError
+            When set to what cannot be one.
+        """
         if reference is not None:
             check_reference(reference)
-        self._reference, self._model_fits = reference, None
-        self.placed = None
-        self.evaluation = None
-        columns = section_columns(reference) if reference is not None else []
-        # Whoever hears of the reference may ask for its sections.
-        self._section_key = columns[0] if columns else None
-        self.reference_changed.emit(reference)
-        self.section_key_changed.emit(self._section_key)
+        return reference
 
-    @property
-    def section_key(self) -> str | None:
+    @observed(None)
+    def section_key(self, key: str | None) -> str | None:
         """Column of the reference's ``obs`` with the section of each spot; the likeliest at first.
 
         None when all spots are of one section.
@@ -73,87 +75,103 @@ class Session:
         DataError
             When set to a column that the reference does not have.
         """
-        return self._section_key
-
-    @section_key.setter
-    def section_key(self, key: str | None) -> None:
-        if key is not None and (self._reference is None or key not in self._reference.obs):
+        if key is not None and (self.reference is None or key not in self.reference.obs):
             raise DataError(f"The reference has no obs column '{key}' with sections.")
-        self._section_key = key
-        self.section_key_changed.emit(key)
+        return key
 
-    @property
-    def query(self) -> ad.AnnData | None:
-        """The dissociated cells; cells placed before stay until others are placed."""
-        return self._query
+    @observed(None)
+    def query(self, query: ad.AnnData | None) -> ad.AnnData | None:
+        """The dissociated cells; cells placed before stay until others are placed.
 
-    @query.setter
-    def query(self, query: ad.AnnData | None) -> None:
+        Raises
+        ------
+        DataError
+            When set to what cannot be one.
+        """
         if query is not None:
             check_query(query)
-        self._query = query
-        self.query_changed.emit(query)
+        return query
 
-    @property
-    def model(self) -> DPVAE | None:
+    @observed(None)
+    def model(self, model: DPVAE | None) -> DPVAE | None:
         """The trained model."""
-        return self._model
-
-    @model.setter
-    def model(self, model: DPVAE | None) -> None:
         if model is not None and not model.is_trained:
             raise RuntimeError("The model is not trained yet: call fit() or load() first.")
-        self._model, self._model_fits = model, None
-        self.model_changed.emit(model)
+        return model
+
+    @observed(None)
+    def placed(self, placed: ad.AnnData | None) -> ad.AnnData | None:
+        """The placed cells."""
+        return placed
+
+    @observed(None)
+    def evaluation(self, evaluation: Evaluation | None) -> Evaluation | None:
+        """The last evaluation of this reference."""
+        return evaluation
+
+    @observed(None)
+    def held_out(self, held_out: HeldOut | None) -> HeldOut | None:
+        """The held-out cells whose errors are drawn."""
+        return held_out
+
+    def _on_reference(self, reference: ad.AnnData | None) -> None:
+        columns = section_columns(reference) if reference is not None else []
+        # Whoever hears of the reference may ask for its sections.
+        self.section_key_changed.block()
+        self.section_key = columns[0] if columns else None
+        self.section_key_changed.unblock()
+        self.placed = None
+        self.evaluation = None
+
+    def _on_placed(self) -> None:
+        self.selection.cells = ()
+        self.unsaved = False
+
+    def _on_grouped(self) -> None:
+        self.unsaved = True
+
+    def _on_evaluation(self) -> None:
+        self.held_out = None
 
     @property
     def model_fits(self) -> bool:
         """Whether cells that the model places would lie on the reference that is shown."""
-        if self._model is None or self._reference is None:
+        model, reference = self.model, self.reference
+        if model is None or reference is None:
             return True
-        if self._model_fits is None:
-            self._model_fits = is_trained_on(self._model, self._reference)
-        return self._model_fits
+        if self._fits is None or self._fits[0] is not model or self._fits[1] is not reference:
+            self._fits = (model, reference, is_trained_on(model, reference))
+        return self._fits[2]
 
     @property
-    def placed(self) -> ad.AnnData | None:
-        """The placed cells."""
-        return self._placed
-
-    @placed.setter
-    def placed(self, placed: ad.AnnData | None) -> None:
-        self._placed = placed
-        self.selection.cells = ()
-        self.placed_changed.emit(placed)
-
-    @property
-    def evaluation(self) -> Evaluation | None:
-        """The last evaluation of this reference."""
-        return self._evaluation
-
-    @evaluation.setter
-    def evaluation(self, evaluation: Evaluation | None) -> None:
-        self._evaluation = evaluation
-        self.held_out = None
-        self.evaluation_changed.emit(evaluation)
-
-    @property
-    def held_out(self) -> HeldOut | None:
-        """The held-out cells whose errors are drawn."""
-        return self._held_out
-
-    @held_out.setter
-    def held_out(self, held_out: HeldOut | None) -> None:
-        self._held_out = held_out
-        self.held_out_changed.emit(held_out)
+    def placed_by(self) -> Literal["another model", "another query"] | None:
+        """What the placed cells are of, where that is not the model and the query there are."""
+        placed, model, query = self.placed, self.model, self.query
+        if placed is None:
+            return None
+        named = placed.uns.get(KEY, {}).get("model")
+        if model is not None and named is not None and named != model.trained.model_hash():
+            return "another model"
+        same = query is None or placed.obs_names.equals(query.obs_names)
+        return None if same else "another query"
 
     def _data(self) -> list[ad.AnnData]:
-        return [data for data in (self._reference, self._placed) if data is not None]
+        return [data for data in (self.reference, self.placed) if data is not None]
+
+    @property
+    def unit(self) -> str:
+        """Of coordinates and distances, in words."""
+        held = (data.uns.get(SPATIAL, {}) for data in self._data())
+        return "pixels" if any(_in_pixels(libraries) for libraries in held) else "units"
 
     @property
     def genes(self) -> list[str]:
-        """Genes that can be shown: those of the reference and of the placed cells, sorted."""
-        return sorted({name for data in self._data() for name in data.var_names})
+        """Genes that can be shown, sorted: those that all on show have, then those that some have.
+
+        A gene that one alone has leaves the other without colour: it is no gene to begin with.
+        """
+        held = Counter(name for data in self._data() for name in set(data.var_names))
+        return sorted(held, key=lambda name: (-held[name], name))
 
     @property
     def columns(self) -> list[str]:
@@ -181,3 +199,9 @@ class Session:
     @colormap.setter
     def colormap(self, colormap: str) -> None:
         self.colouring.colormap = colormap
+
+
+def _in_pixels(libraries: Any) -> bool:
+    """Whether coordinates are full-resolution pixels: scale factors say how an image fits them."""
+    entries = libraries.values() if isinstance(libraries, Mapping) else ()
+    return any(isinstance(entry, Mapping) and bool(entry.get("scalefactors")) for entry in entries)

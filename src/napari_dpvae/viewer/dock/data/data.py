@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
-from qtpy.QtWidgets import QLabel
 
+from napari_dpvae.data.checks import check_reference
 from napari_dpvae.data.concerns import concerns
-from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.images import image_sizes
+from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.data.read import read_query, read_reference
+from napari_dpvae.viewer.dock.data.opened_layers import OpenedLayers
 from napari_dpvae.viewer.dock.data.sections import SectionChoice
 from napari_dpvae.viewer.dock.data.source import Source
-from napari_dpvae.viewer.dock.job import Job, Steps
+from napari_dpvae.viewer.dock.job import Job, Steps, sentence
 from napari_dpvae.viewer.dock.step import Step
-from napari_dpvae.viewer.dock.style import set_tone
+from napari_dpvae.viewer.dock.style import note
+from napari_dpvae.viewer.dock.unsaved import Unsaved
 from napari_dpvae.viewer.state.session import Session
 
 if TYPE_CHECKING:
     from napari import Viewer
+
+
+NONE = "none yet"
 
 
 class DataStep(Step):
@@ -28,34 +34,77 @@ class DataStep(Step):
 
     folds_when_done = True
 
-    def __init__(self, session: Session, viewer: Viewer) -> None:
+    def __init__(self, session: Session, viewer: Viewer, unsaved: Unsaved) -> None:
         super().__init__(1, "Data", session)
+        self._unsaved = unsaved
         self.reference = Source(
             "Reference", read_reference, self._set_reference, viewer, "phantom_reference.h5ad"
         )
         self.query = Source("Query", read_query, self._set_query, viewer, "phantom_query.h5ad")
         self.sections = SectionChoice(session)
-        self.concerns = QLabel()
-        self.concerns.setWordWrap(True)
-        set_tone(self.concerns, "warning")
+        self.concerns = note("warning")
         for i, part in enumerate((self.reference, self.sections, self.query)):
             self.body.insertWidget(i, part)
         self.body.addWidget(self.concerns)
+        self._dropped: list[str] = []
         for source in (self.reference, self.query):
             source.refused.connect(self.complain)
+            source.opened.connect(self._open_dropped)
+        opened = OpenedLayers(viewer, self._wants, self._take_opened)
+        self.destroyed.connect(lambda: opened.end())
         self.follow(session.reference_changed, self._refresh)
         self.follow(session.query_changed, self._refresh)
         self._refresh()
 
     def open_dropped(self, paths: list[str]) -> None:
-        """Open what was dropped: the reference first, then the query."""
-        sources = [self.reference, self.query]
+        """Open what was dropped, one or two paths; without coordinates it is the query.
+
+        Of two that have some the first is the reference. Where there is a reference, one path
+        alone is the query.
+        """
         if len(paths) == 1 and self.session.reference is not None:
-            sources = [self.query]
-        for source, path in zip(sources, paths, strict=False):
-            source.open(path)
+            self.query.open(paths[0])
+            return
+        self._dropped = paths[:2]
+        self._roles = {"reference", "query"}
+        self._open_dropped()
+
+    def _open_dropped(self) -> None:
+        """The next of what was dropped."""
+        if not self._dropped:
+            return
+        path = self._dropped.pop(0)
+        row = self.reference if "reference" in self._roles else self.query
+        if Path(path).is_dir():
+            row.open(path)
+            self._roles.discard("reference" if row is self.reference else "query")
+        else:
+            row.open(path, read_query, self._take_either)
+
+    def _take_either(self, cells: ad.AnnData) -> None:
+        """A reference has coordinates."""
+        located = SPATIAL in cells.obsm and "reference" in self._roles
+        self._roles.discard("reference" if located else "query")
+        (self._set_reference if located else self._set_query)(cells)
+
+    def _wants(self, cells: ad.AnnData) -> bool:
+        """Whether there is none of this kind yet; what has been taken comes once more."""
+        held = getattr(self.session, _kind(cells))
+        return held is None or held is cells
+
+    def _take_opened(self, cells: ad.AnnData) -> None:
+        """Take what napari itself opened."""
+        try:
+            setattr(self.session, _kind(cells), cells)
+        except ValueError as error:
+            self.complain(sentence(error))
 
     def _set_reference(self, reference: ad.AnnData) -> None:
+        # Refused before the question, not after it.
+        check_reference(reference)
+        self._unsaved.before(lambda: self._put(reference), self, "Another reference")
+
+    def _put(self, reference: ad.AnnData) -> None:
         self.session.reference = reference
 
     def _set_query(self, query: ad.AnnData) -> None:
@@ -64,8 +113,8 @@ class DataStep(Step):
     def _refresh(self) -> None:
         reference, query = self.session.reference, self.session.query
         self.tell(_missing(reference, query))
-        self.reference.summary.setText("none yet" if reference is None else _spots(reference))
-        self.query.summary.setText("none yet" if query is None else _cells(query))
+        self.reference.show_cells(reference, _spots(reference, self.session.unit))
+        self.query.show_cells(query, _cells(query))
         if reference is not None and query is not None:
             shared = len(reference.var_names.intersection(query.var_names))
             self.tell(f"{shared:,} genes shared")
@@ -99,6 +148,12 @@ class DataStep(Step):
         job.start()
 
 
+def _kind(cells: ad.AnnData) -> str:
+    if DPVAE in cells.uns:
+        return "placed"
+    return "reference" if SPATIAL in cells.obsm else "query"
+
+
 def _missing(reference: ad.AnnData | None, query: ad.AnnData | None) -> str:
     if reference is None and query is None:
         return "open a reference and a query"
@@ -107,20 +162,16 @@ def _missing(reference: ad.AnnData | None, query: ad.AnnData | None) -> str:
     return "needs a query: dissociated cells" if query is None else ""
 
 
-def _spots(reference: ad.AnnData) -> str:
-    return " · ".join(
-        [f"{reference.n_obs:,} spots", f"{reference.n_vars:,} genes", *_space(reference)]
-    )
+def _spots(reference: ad.AnnData | None, unit: str) -> str:
+    """How many, and their dimensions, unit and image."""
+    if reference is None:
+        return NONE
+    parts = [f"{reference.n_obs:,} spots", f"{reference.n_vars:,} genes"]
+    parts.append(f"{np.shape(reference.obsm[SPATIAL])[1]}-D" + (" in pixels" * (unit == "pixels")))
+    return " · ".join([*parts, "image" if image_sizes(reference) else "no image"])
 
 
-def _space(reference: ad.AnnData) -> Iterator[str]:
-    """Dimensions, unit and image."""
-    yield f"{np.shape(reference.obsm[SPATIAL])[1]}-D"
-    libraries = reference.uns.get(SPATIAL, {}).values()
-    if any(entry.get("scalefactors") for entry in libraries):
-        yield "in pixels"
-    yield "image" if any(entry.get("images") for entry in libraries) else "no image"
-
-
-def _cells(query: ad.AnnData) -> str:
+def _cells(query: ad.AnnData | None) -> str:
+    if query is None:
+        return NONE
     return f"{query.n_obs:,} cells · {query.n_vars:,} genes"

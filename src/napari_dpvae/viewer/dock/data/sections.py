@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import anndata as ad
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.viewer.dock.step import follow
-from napari_dpvae.viewer.dock.style import LABEL_WIDTH
+from napari_dpvae.viewer.dock.style import LABEL_WIDTH, row
 from napari_dpvae.viewer.state.session import Session
 
 ONE_SECTION = "all spots are of one section"
@@ -29,11 +29,7 @@ class SectionChoice(QWidget):
         label = QLabel("Sections")
         label.setFixedWidth(LABEL_WIDTH)
         label.setBuddy(self.column)
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 4)
-        row.addWidget(label)
-        row.addWidget(self.column, 1)
-        self.setLayout(row)
+        self.setLayout(row(label, self.column, wide=self.column, margins=(0, 0, 0, 4)))
         follow(self, session.reference_changed, self._list)
         follow(self, session.section_key_changed, self._show)
         self._list(session.reference)

@@ -11,12 +11,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,12 +22,14 @@ from napari_dpvae.data.phantom import sample_folder
 from napari_dpvae.viewer.canvas.open_layers import layer_tables
 from napari_dpvae.viewer.dock.job import Steps, sentence
 from napari_dpvae.viewer.dock.job_row import JobRow
-from napari_dpvae.viewer.dock.style import LABEL_WIDTH, set_tone
+from napari_dpvae.viewer.dock.style import LABEL_WIDTH, column, note, row
 from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
 
 if TYPE_CHECKING:
     from napari import Viewer
 
+Read = Callable[[str], ad.AnnData]
+Accept = Callable[[ad.AnnData], None]
 FILES = "Cells (*.h5ad *.h5 *.mtx *.gz);;All files (*)"
 
 
@@ -52,12 +52,14 @@ class Source(QWidget):
 
     refused = Signal(str)
     """What went wrong."""
+    opened = Signal()
+    """What was read has been handed over."""
 
     def __init__(
         self,
         name: str,
-        read: Callable[[str], ad.AnnData],
-        accept: Callable[[ad.AnnData], None],
+        read: Read,
+        accept: Accept,
         viewer: Viewer,
         sample: str,
     ) -> None:
@@ -75,46 +77,58 @@ class Source(QWidget):
         self.button = QPushButton("Open")
         self.button.setToolTip(f"Choose the {name.lower()}: a file, a folder or an open layer.")
         self.button.setMenu(self.menu)
-        self.summary = QLabel("none yet")
-        self.summary.setWordWrap(True)
-        set_tone(self.summary, "muted")
+        self.summary = note("muted")
         self.progress = JobRow()
+        self._opened: tuple[ad.AnnData | None, str] = (None, "")
+        """What there is, and where it came from; no path where it came from elsewhere."""
         self._lay_out()
 
     def _lay_out(self) -> None:
         label = QLabel(self._name)
         label.setFixedWidth(LABEL_WIDTH)
         label.setBuddy(self.path)
-        row = QHBoxLayout()
-        row.addWidget(label)
-        row.addWidget(self.path, 1)
-        row.addWidget(self.button)
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 4)
-        layout.setSpacing(2)
-        layout.addLayout(row)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.summary)
-        self.setLayout(layout)
+        line = row(label, self.path, self.button, wide=self.path)
+        parts = (line, self.progress, self.summary)
+        self.setLayout(column(*parts, margins=(0, 0, 0, 4), spacing=2))
 
-    def open(self, path: str) -> None:
-        """Read a path, in the background."""
+    def open(self, path: str, read: Read | None = None, accept: Accept | None = None) -> None:
+        """Read a path, in the background.
+
+        Parameters
+        ----------
+        path
+            A file or a folder.
+        read, accept
+            In place of the row's own, where it is not known yet what the path holds.
+        """
         self.path.setText(path)
-        self.load()
+        self._load(read or self._read, accept or self._accept)
 
     def load(self) -> None:
         """Read what the path names, in the background."""
+        self._load(self._read, self._accept)
+
+    def show_cells(self, cells: ad.AnnData | None, summary: str) -> None:
+        """Say what there is now; the path stays while it is that of these cells."""
+        self.summary.setText(summary)
+        if cells is not self._opened[0]:
+            self._opened = (cells, "")
+        if not self.progress.running:
+            self.path.setText(self._opened[1])
+
+    def _load(self, read: Read, accept: Accept) -> None:
         path = self.path.text().strip()
         if not path or self.progress.running:
             return
 
         def steps() -> Steps:
             yield "reading"
-            return self._read(path)
+            return read(path)
 
         job = self.progress.run(steps, f"reading {Path(path).name}", only_reads=True)
-        job.done.connect(lambda cells: self._on_read(cells, path))
-        job.failed.connect(self.refused)
+        job.done.connect(lambda cells: self._on_read(cells, path, accept))
+        job.failed.connect(self._refuse)
+        job.stopped.connect(self._restore_path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and folders."""
@@ -126,15 +140,29 @@ class Source(QWidget):
         event.acceptProposedAction()
         self.open(event.mimeData().urls()[0].toLocalFile())
 
-    def _on_read(self, cells: ad.AnnData, path: str) -> None:
+    def _on_read(self, cells: ad.AnnData, path: str, accept: Accept) -> None:
         remember_folder(path)
-        self._take(cells)
+        before, self._opened = self._opened, (cells, path)
+        if not self._take(cells, accept):
+            self._opened = before
+        self._restore_path()
+        self.opened.emit()
 
-    def _take(self, cells: ad.AnnData) -> None:
+    def _take(self, cells: ad.AnnData, accept: Accept) -> bool:
         try:
-            self._accept(cells)
+            accept(cells)
         except ValueError as error:
-            self.refused.emit(sentence(error))
+            self._refuse(sentence(error))
+            return False
+        return True
+
+    def _refuse(self, text: str) -> None:
+        """The line names what there is: the sentence names what was refused."""
+        self._restore_path()
+        self.refused.emit(text)
+
+    def _restore_path(self) -> None:
+        self.path.setText(self._opened[1])
 
     def _fill_menu(self) -> None:
         """Offer files, folders, the sample, and the layers that carry an AnnData."""
@@ -143,7 +171,9 @@ class Source(QWidget):
         self.menu.addAction("F&older…", self._choose_folder)
         self.menu.addAction("&Sample", lambda: self.open(str(sample_folder() / self._sample)))
         for name, cells in layer_tables(self._viewer.layers):
-            self.menu.addAction(f"Layer: {name}", lambda cells=cells: self._take(cells))
+            self.menu.addAction(
+                f"Layer: {name}", lambda cells=cells: self._take(cells, self._accept)
+            )
 
     def _choose_file(self) -> None:
         title = f"Open the {self._name.lower()}"

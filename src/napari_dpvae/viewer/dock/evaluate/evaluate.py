@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import anndata as ad
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QPushButton, QSpinBox
+import numpy as np
+import pandas as pd
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSpinBox
 
 from napari_dpvae.evaluation.experiments import Evaluation, EvaluationReport, evaluate_steps
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
@@ -15,6 +17,7 @@ from napari_dpvae.viewer.dock.forms import SettingsForm
 from napari_dpvae.viewer.dock.job import Steps, sentence
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.step import Step
+from napari_dpvae.viewer.dock.style import column, form
 from napari_dpvae.viewer.state.session import Session
 
 MOST_RUNS = 20
@@ -42,7 +45,7 @@ class EvaluateStep(Step):
         self._training, self._placement = training, placement
         self._make_controls()
         self._lay_out()
-        self.follow(session.reference_changed, self._refresh)
+        self.follow(session.reference_changed, self._on_reference)
         self.follow(session.evaluation_changed, self._show)
         self._refresh()
         self._show(session.evaluation)
@@ -71,15 +74,11 @@ class EvaluateStep(Step):
         self.arrows.currentIndexChanged.connect(self._draw)
 
     def _lay_out(self) -> None:
-        self._form, self._results = QFormLayout(), QFormLayout()
-        self._form.addRow("hold out", self.choice)
-        self._form.addRow("runs", self.runs)
-        self._form.addRow("", self.fine_tune)
-        self._results.addRow("arrows", self.arrows)
-        self.body.insertLayout(0, self._form)
-        for i, part in enumerate((self.evaluate, self.progress, self.table, self.copy)):
-            self.body.insertWidget(i + 1, part)
-        self.body.insertLayout(5, self._results)
+        asked = form(hold_out=self.choice, runs=self.runs)
+        asked.addRow("", self.fine_tune)
+        self._results = form(arrows=self.arrows)
+        parts = (self.evaluate, self.progress, self.table, self.copy, self._results)
+        self.body.insertLayout(0, column(asked, *parts, spacing=6))
 
     def start(self) -> None:
         """Evaluate what is chosen, in the background."""
@@ -127,6 +126,12 @@ class EvaluateStep(Step):
 
         return steps
 
+    def _on_reference(self) -> None:
+        """What is being evaluated is of another reference now: it ends."""
+        if self.progress.running:
+            self.progress.stop.click()
+        self._refresh()
+
     def _on_progress(self, report: EvaluationReport) -> None:
         self.progress.show_share(report.done, report.stage)
 
@@ -145,7 +150,7 @@ class EvaluateStep(Step):
             self.tell(READY)
             self.summarise("" if self.session.reference is not None else "needs a reference")
             return
-        self.table.show_measures(evaluation.table, one_frame=evaluation.one_frame)
+        self.table.show_measures(_taken(evaluation), one_frame=evaluation.one_frame)
         self.arrows.clear()
         for part in evaluation.held_out[: evaluation.table["method"].nunique()]:
             self.arrows.addItem(part.method, part)
@@ -157,6 +162,14 @@ class EvaluateStep(Step):
 
     def _refresh(self) -> None:
         self.evaluate.setEnabled(self.session.reference is not None and not self.progress.running)
+
+
+def _taken(evaluation: Evaluation) -> pd.DataFrame:
+    """The table, without the coverage of wide regions where there are none."""
+    table = evaluation.table.copy()
+    if all(np.isnan(part.wide).all() for part in evaluation.held_out):
+        table["wide_coverage"] = np.nan
+    return table
 
 
 def _summary(evaluation: Evaluation) -> str:

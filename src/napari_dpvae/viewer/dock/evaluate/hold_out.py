@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.hold_out import Split
 from napari_dpvae.viewer.dock.step import follow
+from napari_dpvae.viewer.dock.style import elastic
 from napari_dpvae.viewer.state.session import Session
 
 
@@ -32,7 +33,7 @@ class HoldOutBox(QComboBox):
             "What is kept back from training and then placed. Random spots flatter every method: "
             "look at a block or a whole section as well."
         )
-        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        elastic(self)
         for signal in (
             session.reference_changed,
             session.query_changed,

@@ -50,9 +50,13 @@ class MeasuresTable(QTableWidget):
         self._table = pd.DataFrame()
 
     def show_measures(self, table: pd.DataFrame, *, one_frame: bool) -> None:
-        """Show a table of :func:`napari_dpvae.evaluate`."""
+        """Show a table of :func:`napari_dpvae.evaluate`, without measures that were not taken."""
         self._table = table
-        names = [name for name in ROWS if one_frame or name not in IN_ONE_FRAME]
+        names = [
+            name
+            for name in ROWS
+            if table[name].notna().any() and (one_frame or name not in IN_ONE_FRAME)
+        ]
         methods = list(dict.fromkeys(table["method"]))
         self.setRowCount(len(names))
         self.setColumnCount(len(methods))

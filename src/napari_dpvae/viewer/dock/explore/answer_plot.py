@@ -17,6 +17,8 @@ class AnswerPlot(pg.PlotWidget):
 
     def __init__(self) -> None:
         super().__init__(background=None)
+        self.unit = "units"
+        """Of coordinates."""
         self.setFixedHeight(HEIGHT)
         self.setMouseEnabled(x=False, y=False)
         self.hideButtons()
@@ -39,7 +41,9 @@ class AnswerPlot(pg.PlotWidget):
             pair = answer.iloc[0] if row is None else row
             mine = (answer["type"] == pair["type"]) & (answer["near"] == pair["near"])
             chosen = answer[mine].sort_values("within")
-            self._curve(chosen["within"], chosen["ratio"], "distance, units", "times likelier")
+            self._curve(
+                chosen["within"], chosen["ratio"], f"distance, {self.unit}", "times likelier"
+            )
             self.addLine(y=1, pen=pg.mkPen("#888888", style=pg.QtCore.Qt.PenStyle.DashLine))
             self.setTitle(f"{pair['near']} near {pair['type']}", size="9pt")
 

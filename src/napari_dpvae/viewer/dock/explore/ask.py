@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dpvae.analysis.questions import QUESTIONS
@@ -15,7 +15,7 @@ from napari_dpvae.viewer.dock.frame_table import FrameTable
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.step import follow
-from napari_dpvae.viewer.dock.style import set_tone
+from napari_dpvae.viewer.dock.style import column, elastic, form, note, set_tone
 from napari_dpvae.viewer.state.session import Session
 
 
@@ -35,37 +35,25 @@ class Ask(QWidget):
         self._asked = ""
         """The column of types of the answer."""
         self._make_controls()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._types_label = QLabel("types in")
-        form.addRow(self._types_label, self.types)
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.question)
-        layout.addLayout(form)
-        for part in (self.ask, self.progress, self.status, self.plot, self.table):
-            layout.addWidget(part)
-        self.setLayout(layout)
+        types = form(types_in=self.types)
+        self._types_label = types.labelForField(self.types)
+        parts = (self.ask, self.progress, self.status, self.plot, self.table)
+        self.setLayout(column(self.question, types, *parts))
         follow(self, session.placed_changed, self._on_placed)
         follow(self, session.selection.grouped, self._list)
         self._on_placed()
 
     def _make_controls(self) -> None:
-        self.question, self.types = QComboBox(), QComboBox()
+        self.question, self.types = elastic(QComboBox()), elastic(QComboBox())
         for i, question in enumerate(QUESTIONS):
             self.question.addItem(question.name)
             self.question.setItemData(i, question.help, Qt.ItemDataRole.ToolTipRole)
         self.question.currentIndexChanged.connect(self._refresh)
         self.types.setToolTip("The column of the placed cells that holds their types.")
-        for box in (self.question, self.types):
-            box.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
         self.ask = QPushButton("Ask")
         self.ask.clicked.connect(self.start)
         self.progress = JobRow()
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = note()
         self.plot = AnswerPlot()
         self.table = FrameTable("type to filter the answer")
         self.table.view.setToolTip("A click shows the row on the tissue.")
@@ -93,6 +81,7 @@ class Ask(QWidget):
         self._answer = answer
         self.table.show_frame(answer)
         self.table.show()
+        self.plot.unit = self._session.unit
         self.plot.show_answer(answer)
         self._tell(answer.attrs.get("note", ""))
 
@@ -141,7 +130,8 @@ class Ask(QWidget):
         self.ask.setEnabled(
             self._session.placed is not None and (not question.of_types or self.types.count() > 0)
         )
-        self.ask.setToolTip(question.help)
+        for widget in (self.question, self.ask):
+            widget.setToolTip(question.help)
 
     def _tell(self, text: str, tone: str = "muted") -> None:
         set_tone(self.status, tone)

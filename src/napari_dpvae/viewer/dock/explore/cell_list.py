@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_dpvae.data.keys import RADIUS, STATUS
 from napari_dpvae.viewer.dock.frame_table import FrameTable
 from napari_dpvae.viewer.dock.step import follow
+from napari_dpvae.viewer.dock.style import column
 from napari_dpvae.viewer.state.session import Session
 
 
@@ -26,10 +27,7 @@ class CellList(QWidget):
         self.table = FrameTable("type a part of a barcode, type or status")
         self.table.view.setToolTip("A click brings the cell to the middle of the view.")
         self.table.chosen.connect(lambda row: session.selection.visit(int(row.name)))
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.table)
-        self.setLayout(layout)
+        self.setLayout(column(self.table))
         self._looked_at = False
         follow(self, session.placed_changed, self._list)
         follow(self, session.selection.grouped, self._list)

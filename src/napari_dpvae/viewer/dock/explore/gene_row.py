@@ -8,7 +8,6 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QInputDialog,
     QMenu,
     QPushButton,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dpvae.viewer.dock.explore.gene_box import GeneBox
+from napari_dpvae.viewer.dock.style import row
 from napari_dpvae.viewer.state.session import Session
 
 MOST_NAMED = 5
@@ -54,14 +54,8 @@ class GeneRow(QWidget):
         self.more = QPushButton("List")
         self.more.setToolTip("Recent genes, and lists of marker genes to go through.")
         self.more.setMenu(self.menu)
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(3)
-        row.addWidget(self.previous)
-        row.addWidget(self.box, 1)
-        row.addWidget(self.next)
-        row.addWidget(self.more)
-        self.setLayout(row)
+        parts = (self.previous, self.box, self.next, self.more)
+        self.setLayout(row(*parts, wide=self.box, spacing=3))
 
     def refresh(self) -> None:
         """Show the session's gene."""

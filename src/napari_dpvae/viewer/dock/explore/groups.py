@@ -7,12 +7,8 @@ from typing import Any
 import pandas as pd
 from qtpy.QtWidgets import (
     QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
@@ -25,7 +21,7 @@ from napari_dpvae.viewer.dock.frame_table import FrameTable
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.step import follow
-from napari_dpvae.viewer.dock.style import set_tone
+from napari_dpvae.viewer.dock.style import column, elastic, form, note, row, set_tone
 from napari_dpvae.viewer.state.selection import GROUP
 from napari_dpvae.viewer.state.session import Session
 
@@ -62,7 +58,7 @@ class Groups(QWidget):
         self.add = QPushButton("Make group")
         self.add.setToolTip("The selected cells become a group; it is saved with the placed cells.")
         self.add.clicked.connect(self._add)
-        self.column, self.group, self.other = QComboBox(), QComboBox(), QComboBox()
+        self.column, self.group, self.other = (elastic(QComboBox()) for _ in range(3))
         self.column.setToolTip(
             "Groups that were made here, or categories that the cells came with."
         )
@@ -74,36 +70,20 @@ class Groups(QWidget):
         self.distance.setToolTip("How far the group lies from the other, and how far by chance.")
         self.distance.clicked.connect(self._ask_distance)
         self.progress = JobRow()
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = note()
+        self.group.setToolTip("The group that is asked about.")
+        self.other.setToolTip("What the group is compared with.")
+        self.name.setToolTip("Name the selected cells; Enter makes the group.")
         self.table = FrameTable("type a part of a gene's name")
         self.table.chosen.connect(lambda row: setattr(self._session, "gene", row["gene"]))
         self.table.hide()
 
     def _lay_out(self) -> None:
-        naming, asking, form = QHBoxLayout(), QHBoxLayout(), QFormLayout()
-        naming.addWidget(self.name, 1)
-        naming.addWidget(self.add)
-        for text, box in (
-            ("groups in", self.column),
-            ("group", self.group),
-            ("against", self.other),
-        ):
-            box.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            form.addRow(text, box)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        asking.addWidget(self.genes)
-        asking.addWidget(self.distance)
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.draw)
-        for row in (naming, form, asking):
-            layout.addLayout(row)
-        for part in (self.progress, self.status, self.table):
-            layout.addWidget(part)
-        self.setLayout(layout)
+        naming = row(self.name, self.add, wide=self.name)
+        chosen = form(groups_in=self.column, group=self.group, against=self.other)
+        asking = row(self.genes, self.distance)
+        parts = (self.progress, self.status, self.table)
+        self.setLayout(column(self.draw, naming, chosen, asking, *parts))
 
     def _add(self) -> None:
         try:
@@ -189,7 +169,8 @@ class Groups(QWidget):
         self._tell(f"{(found['p adjusted'] < 0.05).sum():,} genes differ (adjusted p < 0.05)")
 
     def _show_distance(self, found: dict[str, float]) -> None:
+        unit = self._session.unit
         self._tell(
-            f"centres {found['centres']:.4g} units apart; from a cell of the group to the nearest "
-            f"of the other {found['nearest']:.4g} units, by chance {found['by_chance']:.4g}"
+            f"centres {found['centres']:.4g} {unit} apart; from a cell of the group to the nearest "
+            f"of the other {found['nearest']:.4g} {unit}, by chance {found['by_chance']:.4g}"
         )

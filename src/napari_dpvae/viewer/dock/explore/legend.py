@@ -7,16 +7,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QColorDialog,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
 from napari_dpvae.colours.categories import category_colours, keep_colours
+from napari_dpvae.viewer.dock.style import column, row
 from napari_dpvae.viewer.state.session import Session
 
 MOST_ROWS = 8
@@ -42,14 +41,9 @@ class Legend(QWidget):
         self.all, self.none = QPushButton("All"), QPushButton("None")
         self.all.clicked.connect(lambda: self._set_hidden(()))
         self.none.clicked.connect(lambda: self._set_hidden(self._names()))
-        buttons = QHBoxLayout()
-        for button in (self.all, self.none):
-            buttons.addWidget(button)
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.list)
-        layout.addLayout(buttons)
-        self.setLayout(layout)
+        self.all.setToolTip("Draw the cells of every category.")
+        self.none.setToolTip("Draw no cells, to tick a few categories then.")
+        self.setLayout(column(self.list, row(self.all, self.none)))
 
     def refresh(self, column: str | None) -> None:
         """Show the categories of a column; nothing without one."""

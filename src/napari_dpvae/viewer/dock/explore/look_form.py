@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from magicgui.widgets import ComboBox, Container, create_widget
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dpvae.data.keys import STATUS
 from napari_dpvae.uncertainty.status import STATUSES
-from napari_dpvae.viewer.state.look import Look
+from napari_dpvae.viewer.dock.style import row
+from napari_dpvae.viewer.state.look import CHOICES, Look
 from napari_dpvae.viewer.state.session import Session
 
-CHOICES = ("arrangement", "uncertainty", "regions")
 SAYS = {
     "placed": "Their region is smaller than half of the tissue.",
     "uncertain": "Their region is so wide that it tells little.",
@@ -24,17 +24,11 @@ SAYS = {
 def look_form(look: Look) -> Container[Any]:
     """A choice for each field that has one, in step with the look both ways."""
     rows = []
-    for name in CHOICES:
-        spec = Look.model_fields[name]
-        row = create_widget(
-            getattr(look, name),
-            annotation=spec.annotation,
-            name=name,
-            widget_type=ComboBox,
-            options={"tooltip": spec.description, "choices": get_args(spec.annotation)},
-        )
-        row.changed.connect_setattr(look, name, maxargs=1)
-        rows.append(row)
+    for name, kind in CHOICES.items():
+        options = {"tooltip": getattr(Look, name).__doc__, "choices": get_args(kind)}
+        box = create_widget(getattr(look, name), name=name, widget_type=ComboBox, options=options)
+        box.changed.connect_setattr(look, name, maxargs=1)
+        rows.append(box)
     form = Container(widgets=rows, labels=True)
     form.margins = (0, 0, 0, 0)
     return form
@@ -53,15 +47,11 @@ class StatusRow(QWidget):
         super().__init__()
         self._session = session
         self.boxes = {status: QPushButton() for status in STATUSES}
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
         for status, box in self.boxes.items():
             box.setToolTip(f"Draw these cells. {SAYS[status]}")
             box.setCheckable(True)
             box.toggled.connect(self._take)
-            row.addWidget(box)
-        self.setLayout(row)
+        self.setLayout(row(*self.boxes.values(), spacing=2))
         self.refresh()
 
     def refresh(self) -> None:

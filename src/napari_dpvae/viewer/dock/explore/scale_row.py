@@ -6,10 +6,11 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QSize
 from qtpy.QtGui import QIcon, QImage, QPixmap
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dpvae.colours.scale import USUAL, Limits
+from napari_dpvae.viewer.dock.style import row
 from napari_dpvae.viewer.state.colouring import COLORMAPS, Colouring
 
 PERCENTILES, VALUES = "limits, %", "limits"
@@ -52,15 +53,12 @@ class LimitsRow(QWidget):
         self.kind = QComboBox()
         self.kind.addItems([PERCENTILES, VALUES])
         self.kind.setToolTip("Percentiles of all that is shown, or values in their own unit.")
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
         for box, end in ((self.low, "lower"), (self.high, "upper")):
             box.setToolTip(f"The {end} end of the colour scale. Kept for this gene.")
             box.setKeyboardTracking(False)
             box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             box.valueChanged.connect(self._take)
-            row.addWidget(box, 1)
-        self.setLayout(row)
+        self.setLayout(row(self.low, self.high))
         self.kind.currentTextChanged.connect(self._change_kind)
         self.refresh((0.0, 1.0))
 

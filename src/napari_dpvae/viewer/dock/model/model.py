@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
+import anndata as ad
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.settings import TrainingSettings
@@ -12,6 +13,7 @@ from napari_dpvae.viewer.dock.model.card import ModelCard
 from napari_dpvae.viewer.dock.model.training_run import TrainingRun
 from napari_dpvae.viewer.dock.saving import SaveButton
 from napari_dpvae.viewer.dock.step import Step
+from napari_dpvae.viewer.dock.style import column, row
 from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
 from napari_dpvae.viewer.state.session import Session
 
@@ -44,6 +46,7 @@ class ModelStep(Step):
         self.save = SaveButton(
             "Save…",
             "Keep the model in one file, with the reference's places and image.",
+            "model",
             (SUFFIX,),
             lambda: session.model.save if session.model is not None else None,
             self.progress,
@@ -51,24 +54,21 @@ class ModelStep(Step):
         self.card = ModelCard()
         self._lay_out()
         self.training.trained.connect(self._take)
-        self.training.abandoned.connect(self._refresh)
+        self.training.abandoned.connect(self._on_abandoned)
+        self._ended_for = ""
         self.save.saved.connect(self._on_saved)
         self.save.ended.connect(self._refresh)
         for source in (self.training, self.save):
             source.failed.connect(self._on_failed)
-        self.follow(session.reference_changed, self._refresh)
+        self.follow(session.reference_changed, self._on_reference)
         self.follow(session.query_changed, self._enable)
         self.follow(session.model_changed, self._on_model)
         self._on_model(session.model)
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        for button in (self.train, self.load, self.save):
-            buttons.addWidget(button)
-        self.body.insertLayout(0, buttons)
-        self.body.insertWidget(1, FoldedForm(self.form))
-        self.body.insertWidget(2, self.tune)
-        self.body.insertWidget(3, self.training)
+        buttons = row(self.train, self.load, self.save)
+        parts = (buttons, FoldedForm(self.form), self.tune, self.training)
+        self.body.insertLayout(0, column(*parts, spacing=6))
         self.body.addWidget(self.card)
 
     def start(self) -> None:
@@ -121,6 +121,20 @@ class ModelStep(Step):
     def _take(self, model: DPVAE) -> None:
         self.session.model = model
 
+    def _on_reference(self, reference: ad.AnnData | None) -> None:
+        """A model of the reference before is no use: its training ends."""
+        self._refresh()
+        used = self.training.reference
+        if used is not None and used is not reference:
+            self.training.discard()
+            self._ended_for = GONE
+
+    def _on_abandoned(self) -> None:
+        self._refresh()
+        if self._ended_for:
+            self.warn(self._ended_for)
+            self._ended_for = ""
+
     def _on_model(self, model: DPVAE | None) -> None:
         self.card.show_model(model)
         self._refresh()
@@ -143,11 +157,13 @@ class ModelStep(Step):
         elif not self.session.model_fits:
             self.warn(ANOTHER)
         else:
-            self.tell(_summary(model))
-            self.summarise(_headline(model))
+            whole = "held_out_error" in model.card
+            (self.tell if whole else self.warn)(_summary(model, self.session.unit))
+            self.summarise(_headline(model, self.session.unit))
         self.set_done(model is not None and self.session.model_fits)
 
 
+GONE = "Training was stopped, and thrown away: the reference was changed meanwhile."
 NOTHING = "needs a reference, or a saved model"
 ANOTHER = (
     "This model was trained on another reference, so its cells would not lie on this one: "
@@ -155,16 +171,22 @@ ANOTHER = (
 )
 
 
-def _summary(model: DPVAE) -> str:
-    card = model.card
-    text = f"trained on {card['spots']:,} spots, {card['genes']:,} genes"
-    if "held_out_error" in card:
-        text += f" · mean error of held-out spots {card['held_out_error']:.4g} units"
-    return text
+EARLY = (
+    "stopped early, while the first networks were tried: its places are rough and it has no "
+    "regions. Train to the end for a model to rely on."
+)
 
 
-def _headline(model: DPVAE) -> str:
+def _summary(model: DPVAE, unit: str) -> str:
     card = model.card
     if "held_out_error" not in card:
-        return f"{card['genes']:,} genes, stopped early"
-    return f"{card['genes']:,} genes · error {card['held_out_error']:.4g}"
+        return f"{card['genes']:,} genes · {EARLY}"
+    error = f"mean error of held-out spots {card['held_out_error']:.4g} {unit}"
+    return f"trained on {card['spots']:,} spots, {card['genes']:,} genes · {error}"
+
+
+def _headline(model: DPVAE, unit: str) -> str:
+    card = model.card
+    if "held_out_error" not in card:
+        return f"⚠ {card['genes']:,} genes, stopped early"
+    return f"{card['genes']:,} genes · error {card['held_out_error']:.4g} {unit}"

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import anndata as ad
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.training.report import EpochReport
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.model.curves import LossCurves
-from napari_dpvae.viewer.dock.style import set_tone
+from napari_dpvae.viewer.dock.style import column, note
 
 
 class TrainingRun(QWidget):
@@ -31,22 +31,17 @@ class TrainingRun(QWidget):
         super().__init__()
         self.progress = JobRow()
         self.progress.stop.setToolTip("End now. While training, the model is kept as it is.")
-        self.discard = QPushButton("Discard")
-        self.discard.setToolTip("End now and throw this training away; the model before it stays.")
-        self.discard.clicked.connect(self._discard)
-        self.discard.hide()
-        self.progress.buttons.addWidget(self.discard)
+        self.throw = QPushButton("Discard")
+        self.throw.setToolTip("End now and throw this training away; the model before it stays.")
+        self.throw.clicked.connect(self.discard)
+        self.throw.hide()
+        self.progress.buttons.addWidget(self.throw)
         self.curves = LossCurves()
-        self.held_out = QLabel()
-        self.held_out.setWordWrap(True)
-        set_tone(self.held_out, "muted")
-        for part in (self.curves, self.held_out):
-            part.hide()
-        layout = QVBoxLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.progress, self.curves, self.held_out):
-            layout.addWidget(part)
-        self.setLayout(layout)
+        self.held_out = note("muted")
+        self._hide_results()
+        self.setLayout(column(self.progress, self.curves, self.held_out))
+        self.reference: ad.AnnData | None = None
+        """What is being trained on; None while there is no training."""
         self._kept: DPVAE | None = None
         self._errors: list[str] = []
 
@@ -57,9 +52,9 @@ class TrainingRun(QWidget):
             yield from model.fit_epochs(reference, section_key=section_key)
             return model
 
-        self._run(steps, kept=model)
+        self._run(steps, reference, kept=model)
         self.progress.stop.setText("Stop && keep")
-        self.discard.show()
+        self.throw.show()
 
     def tune(
         self, model: DPVAE, reference: ad.AnnData, query: ad.AnnData, section_key: str | None
@@ -70,10 +65,15 @@ class TrainingRun(QWidget):
             tuned = yield from model.fine_tune_epochs(reference, query, section_key=section_key)
             return tuned
 
-        self._run(steps, kept=None)
+        self._run(steps, reference, kept=None)
 
-    def _run(self, steps: Callable[[], Steps], kept: DPVAE | None) -> None:
-        self._kept = kept
+    def discard(self) -> None:
+        """End now and throw it away."""
+        self._kept = None
+        self.progress.stop.click()
+
+    def _run(self, steps: Callable[[], Steps], reference: ad.AnnData, kept: DPVAE | None) -> None:
+        self.reference, self._kept = reference, kept
         self._errors.clear()
         self.curves.restart()
         self._hide_results()
@@ -83,15 +83,13 @@ class TrainingRun(QWidget):
         job.stopped.connect(lambda: self._on_end(self._kept))
         job.failed.connect(self._on_failed)
 
-    def _discard(self) -> None:
-        self._kept = None
-        self.progress.stop.click()
-
     def _on_epoch(self, report: EpochReport) -> None:
+        if report.losses is None:
+            self.progress.show_busy(report.stage)
+            return
         self.curves.add(report)
-        if report.losses is not None:
-            # Axes without a curve would be a jumble of numbers.
-            self.curves.show()
+        # Axes without a curve would be a jumble of numbers.
+        self.curves.show()
         text = f"{report.stage} · epoch {report.epoch:,} of {report.epochs:,}"
         self.progress.show_share(report.epoch / report.epochs, text)
         if report.held_out_error is not None:
@@ -101,7 +99,8 @@ class TrainingRun(QWidget):
             self.held_out.show()
 
     def _on_end(self, model: DPVAE | None) -> None:
-        self.discard.hide()
+        self.throw.hide()
+        self.reference = None
         if model is not None and model.is_trained:
             self.trained.emit(model)
         else:
@@ -109,7 +108,8 @@ class TrainingRun(QWidget):
             self.abandoned.emit()
 
     def _on_failed(self, text: str) -> None:
-        self.discard.hide()
+        self.throw.hide()
+        self.reference = None
         self._hide_results()
         self.failed.emit(text)
 

@@ -7,6 +7,7 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QComboBox
 
 from napari_dpvae.viewer.canvas.outlines import can_outline
+from napari_dpvae.viewer.dock.style import elastic
 
 BY_SETTINGS = "as in the settings"
 
@@ -21,7 +22,7 @@ class DomainBox(QComboBox):
             "Where cells may lie. Draw the tissue's outline in a Shapes layer, or paint it in a "
             "Labels layer, and choose the layer here."
         )
-        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        elastic(self)
         events = viewer.layers.events
         for event in (events.inserted, events.removed):
             event.connect(self._list)

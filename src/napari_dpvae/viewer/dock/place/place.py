@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anndata as ad
-from qtpy.QtWidgets import QFormLayout, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_dpvae.data.keys import DPVAE, RADIUS, STATUS
 from napari_dpvae.settings import PlacementSettings
@@ -15,13 +15,23 @@ from napari_dpvae.viewer.dock.forms import FoldedForm, SettingsForm
 from napari_dpvae.viewer.dock.job import Steps, sentence
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.place.domain import DomainBox
+from napari_dpvae.viewer.dock.place.known import KnownBox
 from napari_dpvae.viewer.dock.step import Step
+from napari_dpvae.viewer.dock.style import column, form
 from napari_dpvae.viewer.state.session import Session
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 WORDS = dict(zip(STATUSES, ("placed", "uncertain", "outside the reference"), strict=True))
+AGAIN = {
+    "another model": "place again to see what this one says.",
+    "another query": "place again to see the new one.",
+}
+NOTHING_KNOWN = (
+    "The mode impute ties cells to others whose places are known, and the query has no obsm entry "
+    "with two or three coordinates: add one, or take another mode."
+)
 MANY_OUTSIDE = 0.2
 """Share of cells outside the reference from which on it is a warning."""
 
@@ -43,19 +53,15 @@ class PlaceStep(Step):
         self.form = SettingsForm(PlacementSettings)
         self.domain = DomainBox(viewer)
         self.progress = JobRow()
-        row = QFormLayout()
-        row.addRow("where", self.domain)
-        self.body.insertWidget(0, self.place)
-        self.body.insertLayout(1, row)
-        self.body.insertWidget(2, FoldedForm(self.form))
-        self.body.insertWidget(3, self.progress)
-        for signal in (
-            session.reference_changed,
-            session.query_changed,
-            session.model_changed,
-            session.placed_changed,
-        ):
-            self.follow(signal, self._refresh)
+        self.known = KnownBox(session)
+        self._rows = form(where=self.domain, known_places=self.known)
+        self.form["mode"].changed.connect(self._show_known)
+        parts = (self.place, self._rows, FoldedForm(self.form), self.progress)
+        self.body.insertLayout(0, column(*parts, spacing=6))
+        for signal in (session.reference_changed, session.query_changed, session.model_changed):
+            self.follow(signal, self._on_changed)
+        self.follow(session.placed_changed, self._refresh)
+        self._show_known()
         self._refresh()
 
     def start(self) -> None:
@@ -70,11 +76,17 @@ class PlaceStep(Step):
             return
 
         drawn = self.domain.layer
+        known = self.known.key if settings.mode == "impute" else None
+        if settings.mode == "impute" and known is None:
+            self.complain(NOTHING_KNOWN)
+            return
 
         def steps() -> Steps:
             yield 0.0
             outlines = None if drawn is None else layer_outlines(drawn)
-            placed = yield from model.place_chunks(query, settings, outlines=outlines)
+            placed = yield from model.place_chunks(
+                query, settings, known_key=known, outlines=outlines
+            )
             return placed
 
         job = self.progress.run(steps, "placing")
@@ -82,16 +94,29 @@ class PlaceStep(Step):
         job.done.connect(self._on_placed)
         job.failed.connect(self._on_failed)
         job.stopped.connect(self._refresh)
+        self._under_way = (self.session.reference, model, query)
+        self._refresh()
+
+    def _show_known(self) -> None:
+        wanted = self.form["mode"].value == "impute"
+        for part in (self.known, self._rows.labelForField(self.known)):
+            part.setVisible(wanted)
+
+    def _on_changed(self) -> None:
+        """What is being placed is of other data now: it ends."""
+        now = (self.session.reference, self.session.model, self.session.query)
+        if self.progress.running and any(
+            a is not b for a, b in zip(now, self._under_way, strict=True)
+        ):
+            self.progress.stop.click()
         self._refresh()
 
     def _on_progress(self, share: float) -> None:
         self.progress.show_share(share, f"placing · {share:.0%}")
 
     def _on_placed(self, placed: ad.AnnData) -> None:
-        if not self.session.model_fits:
-            self._refresh()
-            return
         self.session.placed = placed
+        self.session.unsaved = True
         model = self.session.model
         if self.session.gene is None and model is not None:
             # The panel is sorted: its first gene is the most spatial one.
@@ -107,7 +132,11 @@ class PlaceStep(Step):
         session = self.session
         self.place.setEnabled(self._ready)
         placed = session.placed
-        if placed is not None:
+        stale = session.placed_by
+        if placed is not None and stale is not None:
+            self.warn(f"The {placed.n_obs:,} cells on show are of {stale}: {AGAIN[stale]}")
+            self.unfolded = True
+        elif placed is not None:
             self._tell_placed(placed)
         elif session.query is None:
             self.tell("needs a query")
@@ -117,23 +146,24 @@ class PlaceStep(Step):
             self.tell("needs a model that was trained on this reference")
         else:
             self.tell("" if self.progress.running else "ready to place")
-        self.set_done(placed is not None)
+        self.set_done(placed is not None and stale is None)
 
     def _tell_placed(self, placed: ad.AnnData) -> None:
         notes = _notes(placed)
-        text = "\n".join([_summary(placed), *notes])
+        summary = _summary(placed, self.session.unit)
+        text = "\n".join([summary, *notes])
         (self.warn if notes else self.tell)(text)
-        self.summarise(_summary(placed))
+        self.summarise(summary)
 
 
-def _summary(placed: ad.AnnData) -> str:
+def _summary(placed: ad.AnnData, unit: str) -> str:
     """How many cells have which status, and how wide their regions are."""
     text = f"{placed.n_obs:,} cells placed"
     if STATUS in placed.obs:
         counts = placed.obs[STATUS].value_counts()
         text = " · ".join(f"{counts[s]:,} {WORDS[s]}" for s in STATUSES if counts.get(s))
     if _calibrated(placed):
-        text += f" · median radius {placed.obs[RADIUS].median():.4g} units"
+        text += f" · median radius {placed.obs[RADIUS].median():.4g} {unit}"
     return text
 
 
