@@ -89,7 +89,8 @@ def settled_places(cells: ad.AnnData) -> ad.AnnData:
         logger.warning("The coordinates are taken from %s.", where)
     known = np.isfinite(places).all(axis=1)
     if known.any() and not known.all():
-        logger.warning("%d spots have no place in %s and are left out.", (~known).sum(), where)
+        lost = int((~known).sum())
+        logger.warning("%s has no place for %d spots: they are left out.", where, lost)
         cells, places = cells[known].copy(), places[known]
     if places.shape[1] == 3 and known.any() and np.ptp(places[:, 2]) == 0:
         logger.warning("All spots have the same z in %s: they are taken as one plane.", where)

@@ -193,7 +193,9 @@ def read_gene_table(path: str | Path) -> dict[str, str]:
         When there is no such file, or it has not two columns.
     """
     try:
-        table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
+        with open(path, encoding="utf-8") as file:
+            separator = "\t" if "\t" in file.readline() else ","
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise DataError(f"Cannot read the gene table {path}: {error}.") from error
     if table.shape[1] < 2:

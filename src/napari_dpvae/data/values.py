@@ -27,6 +27,12 @@ HEAVY_TAIL = 5.0
 """The largest of many counts is more than this many times their mean."""
 EVEN = 1e-3
 """Coefficient of variation of row sums that were brought to one depth, with rounding."""
+FEW_VALUES, LARGEST_SMALLEST = 5, 100
+"""The smallest count of a row that is tried, where it has few values and where it has many."""
+FEW_ROWS = 30
+"""Rows whose values are compared with multiples."""
+ROUNDED = 1e4
+"""Larger multiples are not looked at."""
 NEAR = 0.02
 """How near a multiple must be to a whole number."""
 
@@ -157,16 +163,21 @@ def _are_even(rows: list[np.ndarray]) -> bool:
 
 def _are_multiples(rows: list[np.ndarray]) -> bool:
     """Whether the values of most rows are multiples of the smallest, or of a part of it."""
-    telling = [row / row.min() for row in rows if np.ptp(row) > 0 and row.min() > 0]
+    telling = [row / row.min() for row in rows[:FEW_ROWS] if np.ptp(row) > 0 and row.min() > 0]
     if not telling:
         return False
     return float(np.mean([_is_multiple(row) for row in telling])) > 0.8
 
 
 def _is_multiple(ratios: np.ndarray) -> bool:
-    """Whether all ratios to the smallest value are whole, or are halves, thirds or quarters.
+    """Whether all ratios to the smallest value are those of whole numbers to a small one.
 
-    Large ones are left out: their rounding is as wide as a unit.
+    The more values there are, the larger the smallest count may be without a fit by chance. Large
+    ratios are left out: their rounding is as wide as a unit.
     """
-    ratios = ratios[ratios < 1e3]
-    return any(np.abs(k * ratios - np.round(k * ratios)).max() < NEAR for k in (1, 2, 3, 4))
+    smallest = np.arange(1, FEW_VALUES if len(np.unique(ratios)) < FEW_VALUES else LARGEST_SMALLEST)
+    for count in smallest:
+        multiples = count * ratios[count * ratios < ROUNDED]
+        if np.abs(multiples - np.round(multiples)).max(initial=0) < NEAR:
+            return True
+    return False

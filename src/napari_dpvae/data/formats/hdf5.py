@@ -70,8 +70,10 @@ def _check_link(group: h5py.Group, name: str, path: Path) -> None:
             f"Cannot read {path}: {where} is a link to another file: copy what it names into "
             "this one."
         )
-    if isinstance(link, h5py.SoftLink) and name not in group:
-        raise DataError(f"Cannot read {path}: {where} is a link to nothing.")
+    try:
+        group[name]
+    except KeyError as error:
+        raise DataError(f"Cannot read {path}: {where} is a link to nothing.") from error
 
 
 def _checked_size(entry: h5py.Dataset, path: Path) -> int:

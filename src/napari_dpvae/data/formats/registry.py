@@ -168,7 +168,7 @@ FORMATS = (
     Format("loom", "h5py", _holds("matrix", "row_attrs", "col_attrs"), read_loom),
     Format("10x .h5", "h5py", _is_tenx_h5, read_tenx_h5),
     Format("10x matrix.mtx", "scipy", _is_matrix_market, read_tenx_mtx),
-    Format("Xenium, MERSCOPE, CosMx, Slide-seq, Stereo-seq", "spatialdata-io",
+    Format("Xenium, MERSCOPE, CosMx, Slide-seq, Stereo-seq", "h5py, pandas; spatialdata-io",
            lambda path: path.is_dir() and platform_of(path) is not None, read_platform),
     Format("Space Ranger outs", "h5py, pandas, Pillow",
            lambda path: path.is_dir() and is_space_ranger(path), read_space_ranger),
