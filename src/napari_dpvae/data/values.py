@@ -36,12 +36,13 @@ ROUNDED = 1e4
 NEAR = 0.02
 """How near a multiple must be to a whole number."""
 
-_INVERSES: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
+INVERSES: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
     "log1p": np.expm1,
     "log2": lambda x: np.exp2(x) - 1,
     "log10": lambda x: 10.0**x - 1,
     "square roots": np.square,
 }
+"""What undoes each kind; counts times one number for each cell are left."""
 
 
 def holds_counts(x: Matrix) -> bool:
@@ -135,7 +136,7 @@ def _kind_of_fractions(rows: list[np.ndarray], whole: float) -> Kind:
     if whole < MOSTLY and _are_even(rows):
         return "normalised"
     multiples = _are_multiples(rows)
-    for kind, inverse in _INVERSES.items():
+    for kind, inverse in INVERSES.items():
         # The squares of multiples are multiples as well.
         if largest < 2 * BEYOND_LOGARITHMS and not (multiples and kind == "square roots"):
             if _are_scaled_counts([inverse(row) for row in rows], whole):

@@ -64,6 +64,7 @@ class PanelExpression:
     def _raw(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
         raw = sparse.csr_matrix(self.x[rows], dtype=np.float64)
         raw.sum_duplicates()
+        raw.eliminate_zeros()
         return self.units.read(raw)
 
     def _depth(self, raw: sparse.csr_matrix) -> np.ndarray | None:
@@ -189,7 +190,6 @@ class AlignedQuery:
     def read(self, rows: slice | np.ndarray = slice(None)) -> Cells:
         """Some of its cells, standardised."""
         values = self.expression.read(rows)
-        values.eliminate_zeros()
         x = np.zeros((values.shape[0], len(self.present)), np.float32)
         mean, deviation = self.mean[self.present], self.deviation[self.present]
         x[:, self.present] = np.clip(-mean / deviation, -LIMIT, LIMIT)

@@ -1,8 +1,8 @@
-"""What unit expression is in: counts, logarithms that counts can be taken back from, or neither."""
+"""What unit expression is in: counts, values that counts can be taken back from, or neither."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,12 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.values import holds_counts
+from napari_dpvae.data.values import COUNTS, INVERSES, Kind, Matrix, expression_kind
 
-BASES = (math.e, 2.0, 10.0)
-"""Of logarithms that are tried."""
-ROWS_TRIED = 500
-LARGEST_LOGARITHM = 25.0
-"""Larger values are no logarithms of counts or of counts per million."""
+Undo = Callable[[np.ndarray], np.ndarray]
+
+SAMPLE = 500
+"""Rows that are looked at to see whether counts can be taken back."""
 FEW = 50
 """Counts up to this are told apart: beyond, single precision blurs neighbouring ones."""
 OFF = 0.05
@@ -33,27 +32,28 @@ class Units:
 
     Attributes
     ----------
-    name
-        In words.
+    kind
+        Of the values.
     counts
         Whether there are counts.
-    base
-        Of the logarithm of each cell's scaled counts; None where there is none to undo.
+    undo
+        What undoes a logarithm or the like, which leaves counts times one number for each cell;
+        None where there is nothing to undo.
     """
 
-    name: str
+    kind: Kind
     counts: bool
-    base: float | None = None
+    undo: Undo | None = None
 
     def read(self, x: sparse.csr_matrix) -> sparse.csr_matrix:
         """Rows as counts, where counts can be had; else as they are."""
-        return x if self.base is None else _counts(x, self.base)[0]
+        return x if self.undo is None else _counts(x, self.undo)[0]
 
 
 def units_of(x: Any) -> Units:
     """What unit a matrix is in.
 
-    ``log1p`` of counts per 10,000, ``log2(CPM + 1)`` and their like are a logarithm of counts times
+    ``log1p`` of counts per 10,000, ``log2(CPM + 1)`` and their like are a function of counts times
     one number for each cell. So the smallest value of a cell belongs to its smallest count, mostly
     1, and all others come out whole.
 
@@ -62,23 +62,22 @@ def units_of(x: Any) -> Units:
     x
         (n, g) cells by genes, in memory or backed by a file.
     """
-    if holds_counts(x):
-        return Units("counts", counts=True)
-    every = max(1, x.shape[0] // ROWS_TRIED)
+    every = max(1, x.shape[0] // SAMPLE)
+    kind = expression_kind(x if isinstance(x, Matrix) else x[::every])
+    if kind in COUNTS:
+        return Units(kind, counts=True)
+    undo = INVERSES.get(kind, np.positive)
     some = sparse.csr_matrix(x[::every], dtype=np.float64)
     some.eliminate_zeros()
-    if some.nnz and some.data.min() > 0 and some.data.max() <= LARGEST_LOGARITHM:
-        for base in BASES:
-            if _counts(some, base)[1] >= FITTING:
-                said = {math.e: "log1p", 2.0: "log2", 10.0: "log10"}[base]
-                return Units(f"{said} of scaled counts", counts=True, base=base)
-    return Units("values that are no counts", counts=False)
+    if kind != "scaled" and some.nnz and _counts(some, undo)[1] >= FITTING:
+        return Units(kind, counts=True, undo=undo)
+    return Units(kind, counts=False)
 
 
 def in_counts(cells: ad.AnnData) -> ad.AnnData:
     """The cells, with counts in ``X`` where they can be taken back from what is there."""
     units = units_of(cells.X)
-    if units.base is None:
+    if units.undo is None:
         return cells
     x = units.read(sparse.csr_matrix(cells.X, dtype=np.float64)).astype(np.float32)
     return ad.AnnData(
@@ -86,9 +85,9 @@ def in_counts(cells: ad.AnnData) -> ad.AnnData:
     )
 
 
-def _counts(x: sparse.csr_matrix, base: float) -> tuple[sparse.csr_matrix, float]:
-    """Counts of cells whose logarithms are given, and the share of cells that they fit."""
-    scaled = np.expm1(x.data * math.log(base))
+def _counts(x: sparse.csr_matrix, undo: Undo) -> tuple[sparse.csr_matrix, float]:
+    """Counts of cells, each times a number of its own once undone, and the share that they fit."""
+    scaled = undo(x.data)
     full = np.diff(x.indptr) > 0
     smallest = np.ones(x.shape[0])
     smallest[full] = np.minimum.reduceat(scaled, x.indptr[:-1][full])

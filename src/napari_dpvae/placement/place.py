@@ -191,7 +191,7 @@ def _provenance(
         "standardised_by": aligned.statistics,
         "calibrated_as": calibrated_as,
         "decoder_weight": read.decoder_weight,
-        "units": aligned.expression.units.name,
+        "expression": aligned.expression.units.kind,
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},
         "section_key": trained.section_key or "",
         "frame": trained.frame or "",

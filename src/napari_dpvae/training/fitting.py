@@ -156,7 +156,7 @@ def train_group(
     stage = runs[0].stage
     if len(runs) > 1:
         stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
-    epochs = origin.plan.settings.epochs
+    epochs = origin.plan.epochs_of(runs[0])
     for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
         progress.advance(stage, losses, len(runs))
         if epoch < epochs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -34,7 +35,8 @@ class Group:
     """
 
     def __init__(self, runs: Sequence[Run], plan: Plan, material: Material) -> None:
-        self._plan, self._settings = plan, plan.settings
+        self._plan = plan
+        self._settings = replace(plan.settings, epochs=plan.epochs_of(runs[0]))
         self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
         self._runs = runs
         self._networks = [self._network(run) for run in runs]
