@@ -44,7 +44,7 @@ def nearest_anchors(
 
 
 def place_anchored(
-    anchors: np.ndarray, distances: np.ndarray, iterations: int = 100, tolerance: float = 1e-4
+    anchors: np.ndarray, distances: np.ndarray, iterations: int = 100, tolerance: float = 1e-3
 ) -> np.ndarray:
     """Solve each cell on its own from its distances to fixed anchors.
 
@@ -72,37 +72,49 @@ def place_anchored(
     -----
     ``w_r = 1 / (d_r + the mean d_r of the cell)``: near anchors say more than far ones.
     """
-    mean_distance = distances.mean(axis=1, keepdims=True)
+    # Cells are the last axis of everything: sums over a few anchors are then quick.
+    axes = np.ascontiguousarray(anchors.transpose(2, 1, 0), dtype=float)
+    distances = np.ascontiguousarray(distances.T, dtype=float)
+    mean_distance = distances.mean(axis=0)
     # Every bound is the cell's own, so that its place does not depend on the other cells.
-    extent = np.ptp(anchors, axis=1).max(axis=1, keepdims=True)
+    extent = np.ptp(axes, axis=1).max(axis=0)
     floor = np.maximum(1e-6 * extent, 1e-100)
     weights = 1.0 / (distances + mean_distance + floor)
-    points = _weighted_mean(anchors, weights)
-    moving = np.arange(len(points))
+    points = (axes * weights).sum(axis=1) / weights.sum(axis=0)
+    moving = np.arange(points.shape[1])
+    parts: tuple[np.ndarray, ...] = (axes, distances, weights, mean_distance, extent, floor)
     for _ in range(iterations):
-        offsets = points[moving, None, :] - anchors
-        lengths = np.linalg.norm(offsets, axis=2)
-        # Below a hundredth of the cell's mean distance a residual counts as none (Huber-like):
-        # otherwise one fitted anchor would take all the weight.
-        residuals = np.abs(lengths - distances)
-        quadratic = weights / np.maximum(residuals, 0.01 * mean_distance + floor)
-        pulled = anchors + offsets * (distances / np.maximum(lengths, floor))[:, :, None]
-        moved = _weighted_mean(pulled, quadratic)
-        still = np.abs(moved - points[moving]).max(axis=1) > tolerance * extent[:, 0]
-        points[moving] = moved
+        before = points[:, moving]
+        moved = _majorised(before, *parts)
+        points[:, moving] = moved
+        still = np.abs(moved - before).max(axis=0) > tolerance * parts[4]
         if not still.any():
             break
-        moving, anchors, distances, weights, mean_distance, extent, floor = (
-            part[still]
-            for part in (moving, anchors, distances, weights, mean_distance, extent, floor)
-        )
-    return points
+        moving = moving[still]
+        parts = tuple(part[..., still] for part in parts)
+    return points.T.copy()
 
 
-def _weighted_mean(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean over axis 1 of points (n, m, d) with weights (n, m)."""
-    mean: np.ndarray = np.einsum("nmd,nm->nd", points, weights)
-    return mean / weights.sum(axis=1, keepdims=True)
+def _majorised(
+    points: np.ndarray,
+    axes: np.ndarray,
+    distances: np.ndarray,
+    weights: np.ndarray,
+    mean_distance: np.ndarray,
+    extent: np.ndarray,
+    floor: np.ndarray,
+) -> np.ndarray:
+    """The minimum of the quadratic that bounds the objective at points (d, n)."""
+    offsets = points[:, None] - axes
+    lengths = np.sqrt((offsets**2).sum(axis=0))
+    # Below a hundredth of the cell's mean distance a residual counts as none (Huber-like):
+    # otherwise one fitted anchor would take all the weight.
+    quadratic = weights / np.maximum(np.abs(lengths - distances), 0.01 * mean_distance + floor)
+    offsets *= distances / np.maximum(lengths, floor)
+    offsets += axes
+    offsets *= quadratic
+    moved: np.ndarray = offsets.sum(axis=1) / quadratic.sum(axis=0)
+    return moved
 
 
 def distance_ratio(latents: np.ndarray, coordinates: np.ndarray, most: int = 2000) -> float:

@@ -18,8 +18,11 @@ from napari_dpvae.network.training import NOISES
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.folds import BLOCKS, make_blocks, make_folds
 
-USUAL_STEPS = 150
-"""Steps that suffice where all spots are in one batch."""
+USUAL_EPOCHS = 150
+MANY_SPOTS = 1000
+"""A larger reference is passed over fewer times: it takes more steps, but not as many more."""
+SLOWER = 0.75
+"""Power of the size that passes fall with."""
 FEWEST_EPOCHS = 5
 PROBING = 0.5
 """Share of the epochs for networks that place no cells: they select, or hold out blocks."""
@@ -132,7 +135,7 @@ def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) 
     settings = replace(
         settings,
         latent_dim=settings.latent_dim or coordinates.shape[1],
-        epochs=settings.epochs or usual_epochs(reference.n_obs, settings.batch_size),
+        epochs=settings.epochs or usual_epochs(reference.n_obs),
     )
     asked, members = settings.regularisation, settings.members
     folds = make_folds(layout.sections, members, settings.seed)
@@ -208,10 +211,11 @@ def network_seed(settings: TrainingSettings, number: int) -> int:
     return int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0]) >> 1
 
 
-def usual_epochs(n_spots: int, batch_size: int) -> int:
-    """Passes over a reference: the steps grow as the square root of its batches.
+def usual_epochs(n_spots: int) -> int:
+    """Passes over a reference.
 
-    More spots take more steps to learn, but each step learns from other ones.
+    What a network needs is passes, in other noise each, while spots are few; and no more spots
+    than it has looked at, where they are many.
     """
-    batches = -(-n_spots // batch_size)
-    return max(FEWEST_EPOCHS, round(USUAL_STEPS * max(n_spots / batch_size, 1.0) ** 0.5 / batches))
+    fewer = min(1.0, (MANY_SPOTS / n_spots) ** SLOWER)
+    return max(FEWEST_EPOCHS, round(USUAL_EPOCHS * fewer))
