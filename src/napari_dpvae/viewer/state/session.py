@@ -122,6 +122,7 @@ class Session:
         self.section_key_changed.unblock()
         self.placed = None
         self.evaluation = None
+        self.colouring.let_go()
 
     def _on_placed(self) -> None:
         self.selection.cells = ()
