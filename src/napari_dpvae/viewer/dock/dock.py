@@ -43,7 +43,7 @@ class DpvaeDock(QScrollArea):
         self.unsaved = Unsaved(self.session, self.save.cells)
         self.data = DataStep(self.session, napari_viewer, self.unsaved)
         self.model = ModelStep(self.session)
-        self.place = PlaceStep(self.session, napari_viewer)
+        self.place = PlaceStep(self.session, napari_viewer, self.unsaved)
         self.explore = ExploreStep(self.session)
         self.evaluate = EvaluateStep(self.session, self.model.form, self.place.form)
         steps = (self.data, self.model, self.place, self.explore, self.evaluate, self.save)
