@@ -16,6 +16,7 @@ from napari_dpvae.data.checks import (
     check_reference,
     known_coordinates,
 )
+from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.errors import DataError
 from napari_dpvae.model.file import load_model, save_model
@@ -174,6 +175,8 @@ class DPVAE:
         """:meth:`fine_tune` as a generator of epochs that returns the new model."""
         layout = self._layout(reference, section_key)
         check_query(query)
+        query, match = match_genes(reference.var_names, query, reference_var=reference.var)
+        report_match(match)
         start = self.trained
         if len(start.members) < 2:
             raise DataError(

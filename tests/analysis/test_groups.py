@@ -44,6 +44,26 @@ def test_the_distance_of_groups(cells: ad.AnnData) -> None:
     assert found["by_chance"] == pytest.approx(found["nearest"], rel=0.2)
 
 
+def test_distances_are_medians_over_the_group() -> None:
+    placed = ad.AnnData(np.ones((6, 1)))
+    placed.obsm["spatial"] = np.array([[0, 0], [1, 0], [4, 0], [0, 3], [10, 4], [30, 4]], float)
+    placed.obs["kind"] = list("aaabbb")
+    found = group_distance(placed, "kind", "a", "b")
+    assert found["centres"] == np.hypot(9, 4)
+    # 3, sqrt(10) and 5 to the nearest of b; by chance the same, as there are no others.
+    assert found["nearest"] == pytest.approx(np.sqrt(10))
+    assert found["by_chance"] == pytest.approx(np.sqrt(10))
+    far = group_distance(placed, "kind", "b", "a")
+    assert far["nearest"] == pytest.approx(np.hypot(6, 4))
+
+
+def test_two_cells_can_be_compared(cells: ad.AnnData, refuses: Refuses) -> None:
+    cells.obs["few"] = ["x", "x", "y", *["z"] * 87]
+    assert len(group_genes(cells, "few", "x", "z")) == 5
+    with refuses("1 cells in 'y'"):
+        group_genes(cells, "few", "x", "y")
+
+
 def test_a_group_that_is_too_small_is_refused(cells: ad.AnnData, refuses: Refuses) -> None:
     with refuses("'d'"):
         group_genes(cells, "group", "d")

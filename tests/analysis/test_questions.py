@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import squidpy as sq
 from scipy import sparse
 from tests.conftest import Refuses
 
 from napari_dpvae.analysis.cells import Answer
+from napari_dpvae.analysis.contacts import nearest_pairs
 from napari_dpvae.analysis.genes import spatial_genes
 from napari_dpvae.analysis.questions import QUESTIONS
-from napari_dpvae.analysis.types import co_occurrence, neighbourhoods, signals
+from napari_dpvae.analysis.types import co_occurrence, neighbourhoods
 
 
 def answer(steps: Answer) -> pd.DataFrame:
@@ -59,15 +63,38 @@ def test_types_lie_beside_their_own(halves: ad.AnnData) -> None:
     assert first["a", "a"] > 1.5 > 0.5 > first["a", "b"]
 
 
-def test_signals_between_types(halves: ad.AnnData) -> None:
-    pairs = pd.DataFrame({"source": ["Left"], "target": ["Right"]})
-    found = answer(signals(halves, "type", pairs))
-    best = found.iloc[0]
-    assert (best["ligand"].lower(), best["receptor"].lower()) == ("left", "right")
-    assert (best["from"], best["to"]) == ("a", "b")
+def test_without_doubt_neighbours_are_those_of_squidpy(halves: ad.AnnData) -> None:
+    cells = halves[10:].copy()
+    found = answer(neighbourhoods(cells, "type")).set_index(["type", "beside"])
+    cells.obsp["spatial_connectivities"] = nearest_pairs(cells.obsm["spatial"])
+    z, count = sq.gr.nhood_enrichment(
+        cells, "type", n_perms=1000, seed=0, copy=True, n_jobs=1, show_progress_bar=False
+    )
+    for (i, one), (j, other) in product(enumerate("ab"), enumerate("ab")):
+        if (one, other) in found.index:
+            assert found.loc[(one, other), "pairs"] == count[i, j]
+            assert found.loc[(one, other), "z"] == pytest.approx(z[i, j], rel=0.15)
+    assert answer(neighbourhoods(cells, "type")).equals(found.reset_index())
 
 
-def test_what_cannot_be_asked_is_said(halves: ad.AnnData, refuses: Refuses) -> None:
+def test_neighbours_in_doubt_count_less(halves: ad.AnnData) -> None:
+    """Ten cells of b lie among those of a, by mistake."""
+    stray = np.flatnonzero(halves.obs["type"] == "b")[:30]
+    halves.obs["dpvae_radius"] = 1e-3
+
+    def beside() -> float:
+        found = answer(neighbourhoods(halves, "type")).set_index(["type", "beside"])
+        return found.loc[("a", "b"), "pairs"]
+
+    before = beside()
+    halves.obsm["spatial"][stray, 0] -= 50
+    mistaken = beside()
+    halves.obs.loc[halves.obs_names[stray], "dpvae_radius"] = 1000.0
+    halves.uns["dpvae"] = {"placement": {"probability": 0.9}}
+    assert mistaken > 2 * before > 0.5 * beside()
+
+
+def test_what_cannot_be_asked(halves: ad.AnnData, refuses: Refuses) -> None:
     with refuses("column"):
         answer(neighbourhoods(halves, None))
     halves.obs["type"] = "same"

@@ -57,10 +57,76 @@ def test_cells_in_doubt_say_less_and_cells_outside_nothing(noisy: ad.AnnData) ->
     assert abs(dpv.virtual_expression(wrong, ["Flat"], at=at).X - sure) < 1.0
 
 
+def test_cells_weigh_by_their_radius_and_the_reach() -> None:
+    cells = ad.AnnData(np.array([[1.5], [4.5], [100.5]]))
+    cells.var_names = ["Gene"]
+    cells.obsm["spatial"] = np.array([[0.0, 0.0], [4.0, 0.0], [50.0, 0.0]])
+    cells.obs["dpvae_radius"] = [0.0, 2.0, 0.0]
+    virtual = dpv.virtual_expression(cells, ["Gene"], at=np.array([[1.0, 0.0]]), neighbours=2)
+    # The reach is 3: they weigh 1/9 and 1/13.
+    share = np.array([13, 9]) / 22
+    mean = share @ [1.5, 4.5]
+    spread = share @ (np.array([1.5, 4.5]) - mean) ** 2
+    error = np.sqrt(spread / (1 / (share**2).sum() - 1))
+    assert virtual.obs["dpvae_reach"].tolist() == [3.0]
+    assert virtual.X[0, 0] == pytest.approx(mean)
+    assert virtual.layers["standard_error"][0, 0] == pytest.approx(error)
+    cells.obs["dpvae_radius"] = np.nan
+    virtual = dpv.virtual_expression(cells, ["Gene"], at=np.array([[1.0, 0.0]]), neighbours=2)
+    assert virtual.X[0, 0] == pytest.approx(3.0)
+
+
+def test_two_cells_that_belong_are_enough_and_one_is_not(
+    noisy: ad.AnnData, refuses: Refuses
+) -> None:
+    at = np.array([[50.0, 50.0]])
+    assert dpv.virtual_expression(noisy[:2], ["Flat"], at=at).X == pytest.approx(
+        noisy.X[:2].mean(), abs=1e-6
+    )
+    with refuses("Fewer than two"):
+        dpv.virtual_expression(noisy[:1], ["Flat"], at=at)
+
+
 def test_the_reach_tells_where_no_cell_was_placed(noisy: ad.AnnData) -> None:
     virtual = dpv.virtual_expression(noisy, ["Flat"], at=np.array([[50.0, 50.0], [500.0, 50.0]]))
     near, far = virtual.obs["dpvae_reach"]
     assert near < 10 < 390 < far
+
+
+@pytest.fixture
+def sections(noisy: ad.AnnData) -> ad.AnnData:
+    """Spots of A and B at the same places; the cells were placed in A."""
+    noisy.uns["dpvae"] = {"frame": "A", "section_key": "slice"}
+    spots = ad.AnnData(np.zeros((20, 1)), obs=pd.DataFrame({"slice": list("AB") * 10}))
+    spots.obs_names = [f"spot{i}" for i in range(20)]
+    spots.obsm["spatial"] = np.repeat(np.random.default_rng(2).uniform(0, 100, (10, 2)), 2, axis=0)
+    return spots
+
+
+@pytest.mark.parametrize("kind", [str, "category"])
+def test_no_cell_lies_in_another_section(
+    noisy: ad.AnnData, sections: ad.AnnData, kind: type | str
+) -> None:
+    sections.obs["slice"] = sections.obs["slice"].astype(kind)
+    virtual = dpv.virtual_expression(noisy, ["Flat"], at=sections)
+    here = (sections.obs["slice"] == "A").to_numpy()
+    alone = dpv.virtual_expression(noisy, ["Flat"], at=sections[here])
+    for values, known in (
+        (virtual.X, alone.X),
+        (virtual.layers["standard_error"], alone.layers["standard_error"]),
+        (virtual.obs["dpvae_reach"].to_numpy(), alone.obs["dpvae_reach"].to_numpy()),
+    ):
+        np.testing.assert_array_equal(values[here], known)
+        assert np.isfinite(known).all() and np.isnan(values[~here]).all()
+
+
+def test_places_that_name_no_section_are_taken_as_the_frame_s(
+    noisy: ad.AnnData, sections: ad.AnnData
+) -> None:
+    for at in (sections.obsm["spatial"], ad.AnnData(obsm={"spatial": sections.obsm["spatial"]})):
+        assert np.isfinite(dpv.virtual_expression(noisy, ["Flat"], at=at).X).all()
+    noisy.uns["dpvae"] = {"frame": "", "section_key": ""}
+    assert np.isfinite(dpv.virtual_expression(noisy, ["Flat"], at=sections).X).all()
 
 
 def test_an_unknown_gene_is_named(noisy: ad.AnnData, refuses: Refuses) -> None:

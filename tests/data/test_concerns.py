@@ -49,8 +49,9 @@ def test_names_that_differ_by_case_are_told_from_names_that_differ(
 ) -> None:
     reference, query = pair
     query.var_names = [name.upper() for name in query.var_names]
-    (said,) = concerns(reference, query)
-    assert "case" in said
+    matched, species = concerns(reference, query)
+    assert "300 of 300 genes are matched" in matched and "case" in matched
+    assert "orthologs" in species
     query.var_names = [f"ENSG{i}" for i in range(query.n_vars)]
     (said,) = concerns(reference, query)
     assert "Only 0 genes" in said and "Ensembl" in said

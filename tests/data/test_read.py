@@ -166,15 +166,12 @@ def test_a_damaged_file_is_named(
             read(path)
 
 
-def test_another_suffix_is_refused(tmp_path: Path, refuses: Refuses) -> None:
-    path = tmp_path / "cells.csv"
+def test_what_is_none_of_the_formats_is_refused(tmp_path: Path, refuses: Refuses) -> None:
+    path = tmp_path / "cells.docx"
     path.write_text("barcode,x,y\n")
-    with refuses("not an .h5ad file"):
-        read_reference(path)
-    with refuses("give a .h5ad file"):
-        read_query(path)
-    with refuses("not an .h5ad file"):
-        read_placed(path)
+    for read in (read_reference, read_query, read_placed):
+        with refuses("none of the formats that are read: give a .h5ad"):
+            read(path)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, refuses: Refuses) -> None:
@@ -190,7 +187,7 @@ def test_a_space_ranger_folder_that_lacks_a_part_is_refused(
 ) -> None:
     write_space_ranger(phantom.reference, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "spatial")
-    with refuses("Cannot read .*run"):
+    with refuses("no coordinates"):
         read_reference(tmp_path / "run")
 
 

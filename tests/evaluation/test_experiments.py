@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
 from napari_dpvae import DPVAE, TrainingSettings, evaluate, read_reference
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.experiments import EvaluationReport, evaluate_steps
-from napari_dpvae.evaluation.hold_out import SpotSplit, hold_out, split_spots
+from napari_dpvae.evaluation.hold_out import Split, SpotSplit, hold_out, split_spots
 from napari_dpvae.evaluation.metrics import measure, measure_regions
 from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.steps import drain
@@ -190,12 +192,122 @@ def test_a_section_that_is_not_there_is_refused(phantom: Phantom, refuses: Refus
         hold_out(phantom.reference, None, "section", 0, None, None)
 
 
+APART = 1e5
+
+
+@pytest.fixture
+def apart(phantom: Phantom) -> ad.AnnData:
+    """Sections in frames of their own: A, a little larger than B; C small; the three far apart."""
+    reference = phantom.reference.copy()
+    names = np.where(np.arange(reference.n_obs) % 19 < 10, "A", "B").astype(object)
+    names[::10] = "C"
+    reference.obs["slice"] = pd.Categorical(names)
+    reference.obsm["spatial"] += APART * reference.obs["slice"].cat.codes.to_numpy()[:, None]
+    return reference
+
+
+@pytest.mark.parametrize("split", ["random", "block", "none"])
+@pytest.mark.parametrize("frame", ["", "A", "B"])
+def test_errors_are_told_in_the_frame_alone(
+    apart: ad.AnnData, hasty: TrainingSettings, split: Split, frame: str
+) -> None:
+    settings = replace(hasty, frame=frame)
+    evaluation = drain(evaluate_steps(settings, apart, split=split, section_key="slice"))
+    assert evaluation.one_frame
+    section = apart[apart.obs["slice"] == (frame or "A")].obsm["spatial"]
+    for run in evaluation.held_out:
+        assert set(map(tuple, run.true)) <= set(map(tuple, section))
+        assert len(run.true) == (len(section) if split == "none" else round(len(section) / 5))
+    assert (evaluation.table["p90_error"] < APART / 2).all()
+
+
+def test_the_frame_stays_the_frame_when_a_part_of_it_is_held_out(
+    apart: ad.AnnData, hasty: TrainingSettings
+) -> None:
+    sizes = apart.obs["slice"].value_counts()
+    assert sizes["A"] > sizes["B"] > 0.8 * sizes["A"]
+    (run, _) = drain(evaluate_steps(hasty, apart, section_key="slice")).held_out
+    assert (run.placed < APART / 2).all()
+
+
+IN_ONE_FRAME = ["median_error", "median_error_percent", "p90_error", "p90_error_percent"]
+IN_ONE_FRAME += ["coverage", "wide_coverage"]
+
+
+@pytest.mark.parametrize("section", ["A", "B", None])
+def test_across_frames_no_error_and_no_coverage_is_told(
+    apart: ad.AnnData, hasty: TrainingSettings, section: str | None
+) -> None:
+    # The frame that is named cannot be one's own when it is held out.
+    settings = replace(hasty, frame="A")
+    steps = evaluate_steps(settings, apart, split="section", section_key="slice", section=section)
+    evaluation = drain(steps)
+    assert not evaluation.one_frame
+    table = evaluation.table.set_index("method")
+    assert table[IN_ONE_FRAME].isna().all(axis=None)
+    shape = ["procrustes", "stress1", "knn_overlap", "aligned_median_error", "median_radius"]
+    assert table[shape].notna().all(axis=None)
+
+
+def test_a_query_has_a_frame_of_its_own_unless_it_is_registered(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    apart = evaluate(hasty, phantom.reference, section(phantom))
+    assert apart[IN_ONE_FRAME].isna().all(axis=None)
+    laid_on = evaluate(hasty, phantom.reference, section(phantom), registered=True)
+    assert laid_on[IN_ONE_FRAME[:-1]].notna().all(axis=None)
+    shared = apart.columns.difference(IN_ONE_FRAME)
+    assert apart[shared].equals(laid_on[shared])
+
+
+def test_of_a_query_of_several_sections_one_is_compared(
+    phantom: Phantom, apart: ad.AnnData, hasty: TrainingSettings
+) -> None:
+    case = hold_out(phantom.reference, apart, "random", 0, "slice", None)
+    assert set(case.query.obs["slice"]) == {"A"}
+    np.testing.assert_array_equal(case.true, case.query.obsm["spatial"])
+    case = hold_out(phantom.reference, apart, "random", 0, "slice", "C")
+    assert set(case.query.obs["slice"]) == {"C"}
+
+
+@pytest.mark.parametrize("split", ["section", "random", "none"])
+def test_spots_of_no_known_section_are_not_held_out(apart: ad.AnnData, split: Split) -> None:
+    apart.obs.loc[apart.obs_names[:12], "slice"] = np.nan
+    assert apart.obs["slice"].value_counts()["C"] > 12
+    case = hold_out(apart, None, split, 0, "slice", None)
+    assert not case.query.obs["slice"].isna().any()
+    assert set(case.query.obs["slice"]) == {"C" if split == "section" else "A"}
+    assert set(hold_out(apart, apart, split, 0, "slice", None).query.obs["slice"]) == {"A"}
+
+
+def test_help_shows_what_an_evaluation_can_be_told() -> None:
+    shown = signature(evaluate).parameters
+    documented = str(evaluate.__doc__)
+    assert list(shown)[:4] == ["model", "reference", "query", "split"]
+    assert all(f"    {name}\n" in documented for name in shown)
+
+
+def test_a_query_too_small_to_be_measured_is_refused_before_training(
+    phantom: Phantom, refuses: Refuses
+) -> None:
+    with refuses("Only 3 cells"):
+        next(evaluate_steps(TrainingSettings(), phantom.reference, section(phantom)[:3]))
+
+
+def test_wide_regions_that_were_not_calibrated_have_no_coverage(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    table = evaluate(hasty, phantom.reference)
+    assert table["wide_coverage"].isna().all()
+    assert table["coverage"].notna().all()
+
+
 def test_the_placements_are_those_of_the_table(phantom: Phantom, hasty: TrainingSettings) -> None:
     evaluation = drain(evaluate_steps(hasty, phantom.reference, split="block"))
     assert evaluation.one_frame
-    for part, (_, row) in zip(evaluation.held_out, evaluation.table.iterrows(), strict=True):
-        assert part.method == row["method"]
-        assert measure(part.true, part.placed)["median_error"] == row["median_error"]
+    for run, (_, row) in zip(evaluation.held_out, evaluation.table.iterrows(), strict=True):
+        assert run.method == row["method"]
+        assert measure(run.true, run.placed)["median_error"] == row["median_error"]
 
 
 def test_in_sample_places_the_spots_that_were_trained_on(
@@ -217,7 +329,7 @@ def test_the_coverage_is_that_of_the_stated_regions(
     phantom: Phantom, quick: TrainingSettings
 ) -> None:
     evaluation = drain(evaluate_steps(quick, phantom.reference))
-    part, row = evaluation.held_out[0], evaluation.table.iloc[0]
-    inside = np.linalg.norm(part.true - part.placed, axis=1) <= part.radius
+    run, row = evaluation.held_out[0], evaluation.table.iloc[0]
+    inside = np.linalg.norm(run.true - run.placed, axis=1) <= run.radius
     assert row["coverage"] == inside.mean() > 0.6
-    assert row["median_radius"] == np.median(part.radius)
+    assert row["median_radius"] == np.median(run.radius)

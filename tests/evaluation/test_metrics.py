@@ -1,11 +1,15 @@
 """The measures, against known values and brute force."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group, spearmanr
+from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from napari_dpvae.evaluation import metrics
+from napari_dpvae.geometry.alignment import fit_similarity
 
 
 @pytest.fixture
@@ -100,6 +104,63 @@ def test_knn_overlap_is_that_of_its_definition(true: np.ndarray, noisy: np.ndarr
     assert metrics.knn_overlap(true, noisy, k) == pytest.approx(expected)
 
 
+def many(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many cells and where they were placed, some of them at one place."""
+    rng = np.random.default_rng(n)
+    true = rng.uniform(0, 1, (n, 2))
+    placed = true + rng.normal(0, 0.1, true.shape)
+    placed[: n // 10] = placed[0]
+    return true, placed
+
+
+def test_memory_does_not_grow_with_the_square_of_the_cells() -> None:
+    cells = many(2 * metrics.MOST_COMPARED)
+    tracemalloc.start()
+    metrics.measure(*cells)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * len(cells[0]) ** 2
+
+
+@pytest.mark.parametrize("block", [1, 1000, 123_456])
+def test_block_by_block_is_as_all_at_once(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    cells = many(150)
+    whole = metrics.measure(*cells)
+    monkeypatch.setattr(metrics, "BLOCK", block)
+    assert metrics.measure(*cells) == pytest.approx(whole, rel=1e-12)
+
+
+def test_very_many_cells_are_drawn_by_lot_and_tell_nearly_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = many(1500)
+    exact = metrics.measure(*cells)
+    monkeypatch.setattr(metrics, "MOST_COMPARED", 1499)
+    monkeypatch.setattr(metrics, "DRAWN_CELLS", 300)
+    monkeypatch.setattr(metrics, "DRAWN_PAIRS", 100_000)
+    drawn = metrics.measure(*cells)
+    sampled = {"stress1", "distance_spearman", "distance_spearman_per_cell"}
+    assert {name for name in exact if drawn[name] != exact[name]} == sampled
+    for name in sampled:
+        assert drawn[name] == pytest.approx(exact[name], abs=0.01), name
+    assert drawn == metrics.measure(*cells)
+
+
+def test_trustworthiness_is_that_of_scikit_learn() -> None:
+    true, placed = many(300)
+    moved = placed + np.random.default_rng(0).normal(0, 1e-6, placed.shape)
+    assert metrics.trustworthiness(true, moved, 12) == pytest.approx(
+        sklearn_trustworthiness(true, moved, n_neighbors=12), rel=1e-12
+    )
+
+
+def test_cells_at_one_place_keep_no_neighbours(true: np.ndarray) -> None:
+    alike = np.full_like(true, 50.0)
+    assert metrics.continuity(true, alike) == pytest.approx(0.5, abs=0.1)
+    lattice = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    assert metrics.continuity(lattice, lattice, 4) > 0.99
+
+
 def trustworthiness_by_hand(true: np.ndarray, placed: np.ndarray, k: int) -> float:
     """After Venna & Kaski 2001."""
     n = len(true)
@@ -130,6 +191,55 @@ def test_errors_are_distances_in_units_and_per_cent() -> None:
     assert found["median_error_percent"] == pytest.approx(10)
     assert found["p90_error_percent"] == pytest.approx(10)
     assert found["aligned_median_error"] == pytest.approx(0, abs=1e-9)
+
+
+def test_measures_of_a_known_placement() -> None:
+    """Eleven cells on a line of length 10, each a tenth farther off to the side than the last."""
+    true = np.column_stack([np.arange(11.0), np.zeros(11)])
+    placed = true + np.column_stack([np.zeros(11), 0.1 * np.arange(11)])
+    found = metrics.measure(true, placed, k=3)
+    assert found["median_error"] == pytest.approx(0.5)
+    assert found["median_error_percent"] == pytest.approx(5)
+    assert found["p90_error"] == pytest.approx(0.9)
+    assert found["p90_error_percent"] == pytest.approx(9)
+    assert found["knn_overlap_chance"] == 0.3
+    assert found["aligned_median_error"] == pytest.approx(0, abs=1e-9)
+    moved = placed.copy()
+    moved[0] = [0.0, 5.0]
+    aligned = fit_similarity(moved, true).apply(moved)
+    median = np.median(np.linalg.norm(aligned - true, axis=1))
+    found = metrics.measure(true, moved, k=3)
+    assert found["aligned_median_error"] == pytest.approx(median)
+    assert found["aligned_median_error_percent"] == pytest.approx(10 * median)
+
+
+def test_stress_and_correlations_of_three_distances() -> None:
+    true, placed = (np.array([[a, 0.0], [b, 0.0], [c, 0.0]]) for a, b, c in ((0, 1, 3), (0, 2, 3)))
+    # Distances 1, 3, 2 and 2, 3, 1.
+    scale = (1 * 2 + 3 * 3 + 2 * 1) / (4 + 9 + 1)
+    off = (1 - 2 * scale) ** 2 + (3 - 3 * scale) ** 2 + (2 - scale) ** 2
+    assert metrics.stress1(true, placed) == pytest.approx(np.sqrt(off / 14))
+    assert metrics.distance_spearman(true, placed) == pytest.approx(0.5)
+    # 1, 3 and 2, 3 agree; 1, 2 and 2, 1 do not; 3, 2 and 3, 1 agree.
+    assert metrics.distance_spearman_per_cell(true, placed) == pytest.approx(1 / 3)
+
+
+def test_the_patterns_of_left_out_genes_are_means_of_the_nearest_cells() -> None:
+    cells = np.array([[0.0, 0], [1, 0], [10, 0], [11, 0], [20, 0], [21, 0]])
+    spots = np.array([[0.5, 0.0], [10.5, 0], [20.5, 0]])
+    values = np.array([[1.0], [3], [5], [9], [4], [2]])
+    measured = np.array([[3.0], [5], [4]])
+    found = metrics.held_out_gene_correlation(values, cells, measured, spots, k=2)
+    assert found[0] == pytest.approx(np.corrcoef([2, 7, 3], [3, 5, 4])[0, 1])
+
+
+def test_regions_count_where_they_are_stated() -> None:
+    true = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0], [30.0, 40.0]])
+    placed = true + [3.0, 4.0]
+    found = metrics.measure_regions(true, placed, np.array([5.0, 4.9, 10.0, np.nan]))
+    assert found == {"coverage": 2 / 3, "median_radius": 5, "median_radius_percent": 10}
+    none = metrics.measure_regions(true, placed, np.full(4, np.nan))
+    assert none.keys() == found.keys() and np.isnan(list(none.values())).all()
 
 
 def test_more_noise_is_worse_by_every_measure(true: np.ndarray) -> None:

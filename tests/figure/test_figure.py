@@ -60,7 +60,7 @@ def test_categories_have_a_legend_and_can_be_left_out(phantom: Any, placed: ad.A
     shown = [n for n in placed.obs["cell_type"].cat.categories if n != hidden]
     assert [label for label in labels if label != "outside the reference"] == shown
     left = (placed.obs["cell_type"] != hidden) & (placed.obs["dpvae_status"] != "outside")
-    assert len(discs(figure)[1].get_offsets()) == left.sum()
+    assert len(discs(figure)[0].get_offsets()) == left.sum()
 
 
 def test_a_gene_that_the_reference_lacks_is_virtual(phantom: Any, placed: ad.AnnData) -> None:
@@ -69,6 +69,58 @@ def test_a_gene_that_the_reference_lacks_is_virtual(phantom: Any, placed: ad.Ann
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert any("virtual" in label for label in labels)
     assert any("log1p" in label for label in labels)
+
+
+def test_placed_cells_lie_left_and_the_reference_right_as_in_the_window(
+    phantom: Any, placed: ad.AnnData
+) -> None:
+    figure = dpv.draw_figure(placed, phantom.reference, gene="Gene001", side_by_side=True)
+    left, right = figure.axes[:2]
+    assert (left.get_title(), right.get_title()) == ("placed cells", "reference")
+    inside = (placed.obs["dpvae_status"] != "outside").sum()
+    drawn = [len(axes.collections[0].get_offsets()) for axes in (left, right)]
+    assert drawn == [inside, phantom.reference.n_obs]
+    assert left.get_position().x0 < right.get_position().x0
+    widths = [axes.collections[0].get_widths()[0] for axes in (left, right)]
+    assert widths[0] < widths[1]
+    np.testing.assert_array_equal(left.get_xlim(), right.get_xlim())
+
+
+def test_of_several_sections_the_one_with_the_cells_is_drawn(
+    phantom: Any, placed: ad.AnnData
+) -> None:
+    reference = phantom.reference.copy()
+    here = np.arange(reference.n_obs) % 3 == 0
+    reference.obs["slice"] = np.where(here, "A", "B")
+    reference.obsm["spatial"][~here] += 1e5
+    picture = {"images": {"hires": np.zeros((8, 8, 3))}, "scalefactors": {"tissue_hires_scalef": 1}}
+    other = {"images": {"hires": np.zeros((4, 4, 3))}, "scalefactors": {"tissue_hires_scalef": 1}}
+    reference.uns["spatial"] = {"B": other, "A": picture}
+    lying = placed.copy()
+    lying.uns["dpvae"] = placed.uns["dpvae"] | {"frame": "A", "section_key": "slice"}
+    figure = dpv.draw_figure(lying, reference, gene="Gene001")
+    assert len(discs(figure)[0].get_offsets()) == here.sum()
+    assert figure.axes[0].images[0].get_array().shape == (8, 8, 3)
+    assert figure.axes[0].get_xlim()[1] < 1e5
+
+
+def test_cells_without_a_value_are_grey(phantom: Any) -> None:
+    reference = phantom.reference.copy()
+    reference.obs["depth"] = np.where(np.arange(reference.n_obs) < 5, np.nan, 3.0)
+    colours = discs(dpv.draw_figure(reference=reference, column="depth"))[0].get_facecolors()
+    np.testing.assert_allclose(colours[:5], np.tile([0.6, 0.6, 0.6, 1], (5, 1)))
+    assert (colours[5:] != [0.6, 0.6, 0.6, 1]).any(axis=1).all()
+
+
+def test_what_is_nowhere_is_refused(phantom: Any, placed: ad.AnnData, refuses: Refuses) -> None:
+    for data in ((placed, phantom.reference), (None, phantom.reference), (placed, None)):
+        with refuses("the gene 'NOTAGENE'"):
+            dpv.draw_figure(*data, gene="NOTAGENE")
+        with refuses("the obs column 'nothing'"):
+            dpv.draw_figure(*data, column="nothing")
+    with refuses("the kind 'plcaed'"):
+        dpv.draw_figure(placed, statuses=["plcaed"])
+    assert dpv.draw_figure(placed[:, 1:], phantom.reference, gene=placed.var_names[0]).axes
 
 
 def test_what_cannot_be_drawn_is_said(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_dpvae.network.inputs import Inputs, inputs_in_turn, principal_axes
+from napari_dpvae.network.inputs import COMPONENTS, Inputs, inputs_in_turn, principal_axes
 
 
 def test_a_gene_that_hardly_varies_has_little_say() -> None:
@@ -14,7 +14,9 @@ def test_a_gene_that_hardly_varies_has_little_say() -> None:
 
 def test_fewer_spots_or_genes_than_components_are_read_as_well() -> None:
     x = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
-    assert principal_axes(x[:7], np.ones(40)).shape == (7, 40)
+    few = principal_axes(x[:7], np.ones(40))
+    assert few.shape == (COMPONENTS, 40)
+    assert few[:7].any(dim=1).sum() >= 6 and not few[7:].any()
     assert principal_axes(x[:, :5], np.ones(5)).shape == (5, 5)
 
 

@@ -64,6 +64,28 @@ def test_an_empty_mask_costs_nothing_and_teaches_nothing(sample: Sample) -> None
     assert not z.grad.any()
 
 
+def test_a_batch_without_pairs_poisons_nothing_whatever_the_weight(sample: Sample) -> None:
+    z, s, _ = (part.float().requires_grad_() for part in sample)
+    (1e5 * distance_preserving(z, s, torch.tensor(1.0), torch.zeros(12, 12))).backward()
+    assert z.grad is not None and torch.isfinite(z.grad).all()
+
+
+def test_no_mask_is_the_mask_of_all_pairs(sample: Sample) -> None:
+    z, s, _ = sample
+    scale = torch.tensor(0.7)
+    masked = distance_preserving(z, s, scale, torch.ones(12, 12))
+    torch.testing.assert_close(distance_preserving(z, s, scale, None), masked)
+
+
+def test_networks_that_are_stacked_have_the_mean_of_their_losses(sample: Sample) -> None:
+    z, s, pairs = sample
+    both_z, both_s = torch.stack([z, z.flip(0)]), torch.stack([s, 3 * s])
+    scales = torch.tensor([0.5, 2.0])
+    each = [distance_preserving(both_z[i], both_s[i], scales[i], pairs).item() for i in range(2)]
+    both = distance_preserving(both_z, both_s, scales, torch.stack([pairs, pairs]))
+    assert both.item() == pytest.approx(np.mean(each))
+
+
 def test_gradient_is_finite_where_latents_coincide(sample: Sample) -> None:
     _, s, pairs = sample
     z = torch.zeros(12, 3, dtype=torch.float64, requires_grad=True)
@@ -102,10 +124,10 @@ def test_reconstruction_is_the_mean_squared_error(sample: Sample) -> None:
     torch.testing.assert_close(reconstruction(x, decoded), torch.nn.functional.mse_loss(decoded, x))
 
 
-def test_genes_that_were_not_seen_do_not_count() -> None:
+def test_genes_that_were_not_measured_do_not_count() -> None:
     x, decoded = torch.zeros(4, 6), torch.ones(4, 6)
     decoded[:, 3:] = 100.0
-    seen = torch.ones(4, 6)
-    seen[:, 3:] = 0.0
-    assert reconstruction(x, decoded, seen).item() == 1.0
+    measured = torch.ones(4, 6)
+    measured[:, 3:] = 0.0
+    assert reconstruction(x, decoded, measured).item() == 1.0
     assert reconstruction(x, decoded).item() > 1000

@@ -9,7 +9,7 @@ import torch
 
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import SectionPairs
-from napari_dpvae.network.training import NOISES, Losses, Noise, find_device, train
+from napari_dpvae.network.training import NOISES, Batches, Losses, Noise, _Run, find_device, train
 from napari_dpvae.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(epochs=8, batch_size=32, device="cpu")
@@ -36,8 +36,12 @@ def epochs(
 ) -> tuple[Network, Iterator[Losses]]:
     x, own = spots()
     network = new_network(settings)
-    pairs = SectionPairs(np.zeros(N, int))
-    return network, train(network, x, own if s is None else s, pairs, settings, 0.1)
+    return network, train([network], x, [batches(settings, own if s is None else s)], settings)
+
+
+def batches(settings: TrainingSettings, s: torch.Tensor, n: int = N) -> Batches:
+    pairs = SectionPairs(np.zeros(n, int))
+    return Batches(np.arange(n), s[:n], pairs, Noise(0.1, 0.1), settings.seed)
 
 
 def trained_weights(settings: TrainingSettings, s: torch.Tensor | None = None) -> Weights:
@@ -130,6 +134,41 @@ def test_a_strong_distance_term_stays_finite() -> None:
 def test_one_spot_more_than_the_batches_hold_is_trained_on() -> None:
     losses = list(epochs(replace(SETTINGS, batch_size=N - 1))[1])
     assert np.isfinite(losses).all()
+
+
+def test_networks_that_are_trained_together_do_not_know_of_each_other() -> None:
+    """The first of two learns the same, whatever the other one sees of the spots."""
+    x, s = spots()
+    weights = []
+    for other in (s, s.flip(0)):
+        networks = [new_network(SETTINGS), new_network(SETTINGS)]
+        both = [batches(SETTINGS, s), batches(replace(SETTINGS, seed=5), other)]
+        list(train(networks, x, both, SETTINGS))
+        weights.append([network.state_dict() for network in networks])
+    assert same(weights[0][0], weights[1][0])
+    assert not same(weights[0][1], weights[1][1])
+    assert not same(weights[0][0], weights[0][1])
+
+
+def test_a_network_that_sees_fewer_spots_than_another_is_trained_on_them_alone() -> None:
+    x, s = spots()
+    x[70:] = torch.nan
+    networks = [new_network(SETTINGS), new_network(SETTINGS)]
+    list(train(networks, x, [batches(SETTINGS, s, 70), batches(SETTINGS, s, 60)], SETTINGS))
+    assert all(torch.isfinite(weight).all() for n in networks for weight in n.parameters())
+
+
+def test_components_are_read_with_the_noise_that_genes_would_give_them() -> None:
+    """Without spots' own expression, what is read is the noise: its covariance is A A'."""
+    axes = torch.randn(3, GENES, generator=torch.Generator().manual_seed(0))
+    network = Network(GENES, 2, hidden=16, axes=axes)
+    many = Batches(
+        np.arange(4000), torch.zeros(4000, 2), SectionPairs(np.zeros(4000, int)), Noise(0.5, 0), 0
+    )
+    run = _Run([network], torch.zeros(4000, GENES), [many], SETTINGS, None)
+    read = run._noisy(torch.arange(4000)[None], torch.zeros(1, 4000, GENES))[0]
+    expected = 0.25 * axes @ axes.T
+    assert torch.allclose(torch.cov(read.T), expected, atol=0.06 * expected.abs().max())
 
 
 @pytest.mark.parametrize("noises", NOISES.values(), ids=NOISES)

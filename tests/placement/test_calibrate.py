@@ -86,7 +86,7 @@ def test_the_same_regions_twice(phantom: Phantom, model: DPVAE) -> None:
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("change", [np.log1p, lambda x: x * 0.5])
+@pytest.mark.parametrize("change", [lambda x: x.power(0.3), lambda x: np.log1p(np.log1p(x))])
 def test_values_that_are_no_counts_tell_no_noise(
     phantom: Phantom, model: DPVAE, change: Callable[[sparse.csr_matrix], sparse.csr_matrix]
 ) -> None:
@@ -102,8 +102,8 @@ def test_cells_of_the_same_platform_are_calibrated_as_the_reference(
     assert model.place(phantom.reference).uns["dpvae"]["calibrated_as"] == "reference"
 
 
-@pytest.mark.parametrize("change", [np.log1p, lambda x: x * 123.4])
-def test_a_reference_of_logarithms_or_intensities_imitates_a_query_of_counts(
+@pytest.mark.parametrize("change", [np.log1p, lambda x: x.power(0.3)])
+def test_a_reference_of_logarithms_or_of_values_imitates_a_query_of_counts(
     phantom: Phantom,
     hasty: TrainingSettings,
     change: Callable[[sparse.csr_matrix], sparse.csr_matrix],

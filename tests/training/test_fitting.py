@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from napari_dpvae import DPVAE, EpochReport, TrainingSettings
+from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model.trained import Trained
@@ -18,7 +19,9 @@ from napari_dpvae.network.training import NOISES
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.training.folds import make_folds
-from napari_dpvae.training.plan import usual_epochs
+from napari_dpvae.training.group import Group
+from napari_dpvae.training.plan import groups, plan_fit, usual_epochs
+from napari_dpvae.training.spots import Material
 from napari_dpvae.uncertainty.conformal import PREFERENCE
 
 TRIED = list(NOISES["genes"])
@@ -60,15 +63,14 @@ def with_sections(reference: ad.AnnData, column: object) -> ad.AnnData:
     return cells
 
 
-def test_reports_count_all_epochs_and_name_the_stage(
+def test_reports_count_the_epochs_of_all_networks_and_name_the_stage(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
     reports = list(started(phantom.reference, hasty).epochs())
     assert [report.epoch for report in reports] == [0, 1, 2, 3, 4]
     assert {report.epochs for report in reports} == {4}
     assert reports[0] == EpochReport("choosing genes", 0, 4)
-    stages = [f"network {i} of 2" for i in (1, 1, 2, 2)]
-    assert [report.stage for report in reports[1:]] == stages
+    assert [report.stage for report in reports[1:]] == ["training"] * 4
     assert all(report.losses is not None for report in reports[1:])
     assert [report.held_out_error is None for report in reports] == [True, True, False, True, False]
 
@@ -79,23 +81,45 @@ def test_every_regularisation_of_each_form_is_tried_before_the_ensemble_is_train
     settings = replace(hasty, regularisation="auto", members=3, checks=1)
     reports = list(started(phantom.reference, settings).epochs())
     assert list(dict.fromkeys(report.stage for report in reports))[1:] == [
-        *(f"trying {form}, {name} regularisation" for form in FORMS for name in TRIED),
-        *(f"network {i} of 3" for i in (1, 2, 3)),
+        *(f"trying regularisations: 3 networks that read {form}" for form in FORMS),
+        "training: 2 networks that read genes",
+        "training",
     ]
-    assert [report.epoch for report in reports] == list(range(2 * (6 + 3) + 1))
+    assert [report.epoch for report in reports] == [0, 3, 6, 9, 12, 14, 16, 17, 18]
     assert {report.epochs for report in reports} == {2 * (6 + 3)}
+
+
+@pytest.mark.parametrize("silent", [0, 100])
+def test_the_epochs_announced_are_those_done_though_genes_are_silent(
+    phantom: Phantom, hasty: TrainingSettings, silent: int
+) -> None:
+    reference = phantom.reference.copy()
+    counts = reference.X.toarray()
+    counts[:, counts.shape[1] - silent :] = 0
+    reference.X = counts
+    settings = replace(hasty, genes=250, wide_genes=280, members=4, checks=2, blocks=2)
+    reports = list(started(reference, settings).epochs())
+    assert {report.epochs for report in reports} == {reports[-1].epoch}
 
 
 def test_auto_keeps_what_places_the_spots_held_out_first_best(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
-    fitting = started(phantom.reference, replace(hasty, regularisation="auto", checks=1))
-    errors = {
-        report.stage: report.held_out_error for report in fitting.epochs() if report.held_out_error
-    }
-    for form, chosen in fitting.snapshot().card["regularisation"].items():
-        tried = {name: errors[f"trying {form}, {name} regularisation"] for name in TRIED}
-        assert chosen == min(TRIED, key=lambda name: tried[name])
+    settings = replace(hasty, regularisation="auto", checks=1)
+    plan = plan_fit(phantom.reference, Layout.read(phantom.reference), settings)
+    material = Material.read(
+        phantom.reference, Layout.read(phantom.reference), plan.settings, plan.selection[0].held_out
+    )
+    errors: dict[str, dict[str, float]] = {form: {} for form in FORMS}
+    for numbers in groups(plan.selection):
+        group = Group([plan.selection[number] for number in numbers], plan, material)
+        list(group.epochs())
+        for number, network in zip(numbers, group.fitted(), strict=True):
+            run = plan.selection[number]
+            errors[run.inputs.form][run.regularisation or ""] = float(network.errors.mean())
+    chosen = fit(phantom.reference, settings).snapshot().card["regularisation"]
+    for form, tried in errors.items():
+        assert chosen[form] == min(TRIED, key=lambda name: tried[name])
 
 
 def test_networks_that_read_in_the_better_form_weigh_more(
@@ -119,7 +143,7 @@ def test_stopped_before_the_ensemble_is_begun_the_networks_tried_are_the_model(
     fitting = started(phantom.reference, replace(hasty, checks=1))
     reports = fitting.epochs()
     for report in reports:
-        if report.stage == "network 1 of 2":
+        if report.stage.startswith("training"):
             break
     stopped = fitting.snapshot()
     assert len(stopped.members) == len(FORMS)

@@ -7,15 +7,11 @@ from collections.abc import Generator
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from sklearn.neighbors import kneighbors_graph
 
-from napari_dpvae.data.keys import SPATIAL, STATUS
+from napari_dpvae.analysis.contacts import NEIGHBOURS, place_deviation
+from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.uncertainty.status import OUTSIDE
-
-NEIGHBOURS = 6
-"""Of each cell, over which it is asked what lies beside what."""
 
 Answer = Generator[float, None, pd.DataFrame]
 """Yields the share that is done; returns a table whose ``attrs["note"]`` says what was left out."""
@@ -40,8 +36,33 @@ def belonging(placed: ad.AnnData) -> tuple[ad.AnnData, str]:
     return placed[~outside], note
 
 
+def in_frame(spots: ad.AnnData, placed: ad.AnnData) -> np.ndarray:
+    """Which spots of a reference lie in the section that cells were placed in.
+
+    Parameters
+    ----------
+    spots
+        Of one section or of several.
+    placed
+        Whose ``uns["dpvae"]`` names the section, ``frame``, and the column of ``obs`` that holds
+        the section of each spot, ``section_key``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) bool; all true where either is not named.
+    """
+    said = placed.uns.get(DPVAE, {})
+    frame, column = said.get("frame"), said.get("section_key")
+    if not frame or not column or column not in spots.obs:
+        return np.ones(spots.n_obs, bool)
+    return (spots.obs[column].astype(str) == str(frame)).to_numpy()
+
+
 def typed(placed: ad.AnnData, column: str | None) -> tuple[ad.AnnData, str, np.ndarray]:
-    """Cells that have a type, in a column ``type``; a note; and the names of the types.
+    """Cells that have a type, a note, and the names of the types.
+
+    The cells have a column ``type``, and ``deviation``, how unsure their places are.
 
     Raises
     ------
@@ -59,17 +80,16 @@ def typed(placed: ad.AnnData, column: str | None) -> tuple[ad.AnnData, str, np.n
         note += f" {(~known).sum():,} cells have no type."
     bare = ad.AnnData(
         cells.X[known],
-        obs=pd.DataFrame({"type": types[known].astype(str).astype("category")}),
+        obs=pd.DataFrame(
+            {
+                "type": types[known].astype(str).astype("category"),
+                "deviation": place_deviation(cells)[known],
+            }
+        ),
         var=pd.DataFrame(index=cells.var_names),
         obsm={SPATIAL: np.asarray(cells.obsm[SPATIAL], float)[known]},
     )
     return bare, note.strip(), bare.obs["type"].cat.categories.to_numpy()
-
-
-def neighbours(cells: ad.AnnData) -> sparse.csr_matrix:
-    """(n, n) 1 where one of two cells is among the nearest of the other."""
-    graph = kneighbors_graph(np.asarray(cells.obsm[SPATIAL], float), NEIGHBOURS)
-    return sparse.csr_matrix(graph.maximum(graph.T))
 
 
 def answer_table(note: str, **columns: object) -> pd.DataFrame:

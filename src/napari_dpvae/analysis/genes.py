@@ -6,7 +6,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from napari_dpvae.analysis.cells import Answer, answer_table, belonging, neighbours
+from napari_dpvae.analysis.cells import Answer, answer_table, belonging
+from napari_dpvae.analysis.contacts import nearest_pairs
+from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.normalise import log_expression
 
@@ -40,7 +42,7 @@ def spatial_genes(placed: ad.AnnData, column: str | None = None) -> Answer:
     cells, note = belonging(placed)
     x = log_expression(cells).tocsc()
     seen = np.flatnonzero(np.diff(x.indptr) >= max(2, 0.01 * cells.n_obs))
-    graph = neighbours(cells)
+    graph = nearest_pairs(np.asarray(cells.obsm[SPATIAL], float))
     parts = []
     for start in range(0, len(seen), BLOCK):
         yield start / len(seen)

@@ -31,7 +31,8 @@ QUESTIONS = (
     ),
     Question(
         "Which types are neighbours?",
-        "Neighbourhood enrichment: how often types lie beside each other, against shuffled types.",
+        "Neighbourhood enrichment: how often types lie beside each other, against shuffled types. "
+        "Cells whose place is in doubt count less.",
         neighbourhoods,
         True,
     ),
@@ -43,7 +44,8 @@ QUESTIONS = (
     ),
     Question(
         "Which types signal to each other?",
-        "Ligand-receptor pairs of OmniPath (fetched from the internet), against shuffled types.",
+        "Well-known ligand-receptor pairs between neighbouring cells, against shuffled places. "
+        "Cells that are near, and whose place is sure, count more.",
         signals,
         True,
     ),

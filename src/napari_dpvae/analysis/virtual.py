@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
+from napari_dpvae.analysis.cells import in_frame
 from napari_dpvae.data.keys import RADIUS, REACH, SPATIAL, STANDARD_ERROR, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.normalise import log_expression
@@ -33,7 +34,8 @@ def virtual_expression(
     Each target takes the weighted mean of its nearest placed cells. A cell weighs
     ``1 / (h^2 + r^2)``, where ``r`` is the radius of its region and ``h`` the distance of the
     farthest cell taken: cells whose place is in doubt say less. Cells outside the reference say
-    nothing.
+    nothing. No cell lies in a section other than the one that cells were placed in: its targets
+    get NaN.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def virtual_expression(
         Targets by genes. ``X`` is the mean of log-normalised expression (of values as they are
         if the cells do not hold counts); ``layers["standard_error"]`` its standard error, from the
         spread among the cells; ``obs["dpvae_reach"]`` the distance to the farthest cell taken,
-        in coordinate units, which is large where no cell was placed.
+        in coordinate units, which is large where no cell was placed. All three are NaN in other
+        sections.
 
     Raises
     ------
@@ -85,6 +88,10 @@ def virtual_expression(
     error = np.sqrt(variance / np.maximum(effective - 1.0, 1e-12))
     virtual.layers[STANDARD_ERROR] = error.astype(np.float32)
     virtual.obsm[SPATIAL] = targets
+    if isinstance(at, ad.AnnData):
+        elsewhere = ~in_frame(at, placed)
+        virtual.X[elsewhere] = virtual.layers[STANDARD_ERROR][elsewhere] = np.nan
+        virtual.obs.loc[elsewhere, REACH] = np.nan
     return virtual
 
 

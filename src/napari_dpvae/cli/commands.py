@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dpvae.cli.options import read_settings
-from napari_dpvae.errors import DataError
+from napari_dpvae.cli.saying import say
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 if TYPE_CHECKING:
@@ -33,25 +33,58 @@ MEASURES = (
 """Those that are printed; the report holds all."""
 
 
+def check(options: Any) -> int:
+    """Say what is in a reference and a query, and whether they can be used; 0, 1 or 2."""
+    from napari_dpvae.data.report import examine
+
+    report = examine(
+        options.reference,
+        options.query,
+        layer=options.layer,
+        section_key=options.section_key,
+        coordinates=options.coordinates,
+    )
+    say(json.dumps(report.as_json(), indent=1) if options.json else report.text())
+    return report.code
+
+
 def train(options: Any) -> None:
     """Train a model on a reference, and write it."""
-    from napari_dpvae.data.read import read_reference
+    from napari_dpvae.data.write import check_output
 
-    _check_folder(options.output)
+    check_output(options.output, (".safetensors",))
     settings = read_settings(options, TrainingSettings)
-    reference = read_reference(
-        options.reference, layer=options.layer, section_key=options.section_key
-    )
-    print(f"Reference {options.reference}: {reference.n_obs} spots, {reference.n_vars} genes.")
+    reference = _read_reference(options)
+    say(f"Reference {options.reference}: {reference.n_obs} spots, {reference.n_vars} genes.")
+    _show_concerns(reference, options.section_key)
     model = _fit(settings, reference, options.section_key)
     if options.fine_tune:
         model = _fine_tune(model, reference, options)
     model.save(options.output)
     error = model.card["held_out_error"]
-    print(
+    say(
         f"Trained on {len(model.genes)} genes; held-out spots are placed with a mean error of "
         f"{error:.4g} coordinate units. Wrote {options.output}."
     )
+
+
+def _read_reference(options: Any) -> ad.AnnData:
+    from napari_dpvae.data.read import read_reference
+
+    return read_reference(
+        options.reference,
+        layer=options.layer,
+        section_key=options.section_key,
+        coordinates=options.coordinates,
+    )
+
+
+def _show_concerns(reference: ad.AnnData, section_key: str | None) -> None:
+    """What the Data step of the dock shows."""
+    from napari_dpvae.data.concerns import concerns
+
+    for concern in concerns(reference, section_key=section_key):
+        say(f"Look twice: {concern}", sys.stderr)
 
 
 def _fit(settings: TrainingSettings, reference: ad.AnnData, section_key: str | None) -> DPVAE:
@@ -68,7 +101,7 @@ def _fine_tune(model: DPVAE, reference: ad.AnnData, options: Any) -> DPVAE:
     """Go on training with a query, behind a progress bar."""
     from napari_dpvae.data.read import read_query
 
-    query = read_query(options.fine_tune)
+    query = read_query(options.fine_tune, layer=options.layer)
     with _bar() as show:
         return model.fine_tune(
             reference,
@@ -95,20 +128,30 @@ def _bar() -> Iterator[Callable[[EpochReport], None]]:
 
 
 def place(options: Any) -> None:
-    """Place a query's cells, and write them."""
+    """Place a query's cells, write them, and say what is uncertain and why."""
+    from napari_dpvae.cli.outcome import outcome
+    from napari_dpvae.data.concerns import concerns_of_query
+    from napari_dpvae.data.gene_names import match_genes, read_gene_table, report_match
     from napari_dpvae.data.read import read_query
-    from napari_dpvae.data.write import write_placed
+    from napari_dpvae.data.write import SUFFIXES, check_output, write_placed
     from napari_dpvae.dpvae import DPVAE
 
-    _check_folder(options.output)
+    check_output(options.output, SUFFIXES)
     settings = read_settings(options, PlacementSettings)
     model = DPVAE.load(options.model)
     query = read_query(options.query, layer=options.layer)
+    if options.gene_table:
+        table = read_gene_table(options.gene_table)
+        panel = model.trained.panel
+        query, match = match_genes([*panel.genes, *panel.depth_genes], query, table=table)
+        report_match(match)
+    for concern in concerns_of_query(query):
+        say(f"Look twice: {concern}", sys.stderr)
     placed = model.place(query, settings, known_key=options.known_key)
     write_placed(placed, options.output)
-    counts = placed.obs["dpvae_status"].value_counts()
-    said = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
-    print(f"{placed.n_obs} cells: {said}. Wrote {options.output}.")
+    for line in outcome(placed):
+        say(line)
+    say(f"Wrote {options.output}.")
 
 
 def evaluate(options: Any) -> None:
@@ -116,15 +159,13 @@ def evaluate(options: Any) -> None:
     import pandas as pd
 
     from napari_dpvae.data.read import read_reference
-    from napari_dpvae.data.write import replacing
+    from napari_dpvae.data.write import check_output, replacing
     from napari_dpvae.evaluation.experiments import evaluate
 
     if options.output:
-        _check_folder(options.output)
+        check_output(options.output, (".csv",))
     training = read_settings(options, TrainingSettings)
-    reference = read_reference(
-        options.reference, layer=options.layer, section_key=options.section_key
-    )
+    reference = _read_reference(options)
     query = read_reference(options.query, layer=options.layer) if options.query else None
     table = evaluate(
         training,
@@ -138,17 +179,18 @@ def evaluate(options: Any) -> None:
         fine_tune=options.fine_tune,
     )
     with pd.option_context("display.width", 160, "display.max_columns", None):
-        print(table[["method", "seed", *MEASURES]].to_string(index=False, float_format="%.4f"))
+        say(table[["method", "seed", *MEASURES]].to_string(index=False, float_format="%.4f"))
     if options.output:
         with replacing(options.output) as scratch:
             table.to_csv(scratch, index=False)
-        print(f"Wrote {options.output}.")
+        say(f"Wrote {options.output}.")
 
 
 def view(options: Any) -> None:
     """Show placed cells in napari."""
     from napari_dpvae.data.read import read_placed, read_reference
 
+    _check_screenshot(options.screenshot)
     placed = read_placed(options.placed)
     reference = read_reference(options.reference) if options.reference else None
     _check_display()
@@ -162,17 +204,18 @@ def demo(options: Any) -> None:
     from napari_dpvae.data.phantom import read_phantom
     from napari_dpvae.evaluation.metrics import measure
 
+    _check_screenshot(options.screenshot)
     phantom = read_phantom()
-    print(
+    say(
         f"Phantom: {phantom.reference.n_obs} spots, {phantom.reference.n_vars} genes, "
         f"{phantom.query.n_obs} dissociated cells."
     )
     model = _fit(TrainingSettings(), phantom.reference, None)
     placed = model.place(phantom.query)
     true = phantom.truth.loc[placed.obs_names, ["x", "y"]].to_numpy()
-    print("Placed cells against the known truth:")
+    say("Placed cells against the known truth:")
     for name, value in measure(true, placed.obsm["spatial"]).items():
-        print(f"  {name:30s} {value:10.4f}")
+        say(f"  {name:30s} {value:10.4f}")
     _check_display()
     from napari_dpvae.viewer.dock.dock import DpvaeDock
     from napari_dpvae.viewer.open import view
@@ -197,7 +240,7 @@ def _show(viewer: Viewer, screenshot: str | None) -> None:
     viewer.window.resize(1500, 900)
     write_picture(viewer, screenshot)
     viewer.close()
-    print(f"Wrote {screenshot}.")
+    say(f"Wrote {screenshot}.")
 
 
 def _check_display() -> None:
@@ -215,10 +258,9 @@ def _check_display() -> None:
         )
 
 
-def _check_folder(output: str) -> None:
-    """Before minutes of work: is there a place to write the result."""
-    folder = Path(output).parent
-    if not folder.is_dir():
-        raise DataError(f"Cannot write {output}: the folder {folder} does not exist.")
-    if Path(output).is_dir():
-        raise DataError(f"Cannot write {output}: it is a folder; name a file in it.")
+def _check_screenshot(path: str | None) -> None:
+    """Before a window is opened: can its picture be written."""
+    from napari_dpvae.data.write import check_output
+
+    if path is not None:
+        check_output(path, (".png",))

@@ -11,9 +11,15 @@ from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 def add_reading(parser: argparse.ArgumentParser, *, sections: bool) -> None:
     """Options for how a file is read."""
-    parser.add_argument("--layer", help="layer with the raw counts (X if not given)")
+    parser.add_argument(
+        "--layer",
+        help="layer with the raw counts, raw for .raw, X for X (else where counts are)",
+    )
     if sections:
         parser.add_argument("--section-key", help="obs column with the section of each spot")
+        parser.add_argument(
+            "--coordinates", metavar="TABLE", help="coordinates of spots whose counts are a CSV"
+        )
 
 
 def add_screenshot(parser: argparse.ArgumentParser) -> None:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
+from napari_dpvae.data.coordinates import place_hint
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.structure import check_structure
+from napari_dpvae.data.values import stored_values
 from napari_dpvae.errors import DataError
 
 FEWEST_SPOTS = 10
+MOST_SECTIONS_SHARE = 0.5
+"""Share of spots that are sections of their own in a column that names no sections."""
+LARGEST_COUNT = 1e9
+"""No cell has so many molecules of a gene: a value beyond is wrong."""
+SMALLEST_EXTENT, LARGEST_COORDINATE = 1e-6, 1e12
+"""Beyond these, squares of coordinates lose their digits."""
+MOSTLY_WHOLE = 0.99
+"""Values of which as many are whole are counts; a negative one among them is wrong."""
 
 
 def check_reference(reference: ad.AnnData, section_key: str | None = None) -> None:
@@ -29,11 +41,13 @@ def check_reference(reference: ad.AnnData, section_key: str | None = None) -> No
         With what is wrong, where, and what to do.
     """
     what = "The reference"
+    _check_is_anndata(reference, what)
+    if reference.n_obs == 0:
+        raise DataError(f"{what} has 0 spots: check how it was filtered.")
     if SPATIAL not in reference.obsm:
-        hint = ""
-        if SPATIAL in reference.varm:
-            hint = " (varm has them: it looks transposed, save reference.T instead)"
-        raise DataError(f"{what} has no coordinates: put them in obsm['{SPATIAL}']{hint}.")
+        raise DataError(
+            f"{what} has no coordinates: put them in obsm['{SPATIAL}']{place_hint(reference)}."
+        )
     _check_coordinates(np.asarray(reference.obsm[SPATIAL]), what)
     if reference.n_obs < FEWEST_SPOTS:
         raise DataError(
@@ -41,9 +55,41 @@ def check_reference(reference: ad.AnnData, section_key: str | None = None) -> No
             "spots must be rows and genes columns."
         )
     check_expression(reference, what)
-    if section_key is not None and section_key not in reference.obs:
-        columns = ", ".join(reference.obs.columns) or "none"
+    if section_key is not None:
+        check_sections(reference, section_key)
+
+
+def check_sections(reference: ad.AnnData, section_key: str) -> None:
+    """Refuse a column that does not name the section of each spot.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    what = "The reference"
+    if section_key not in reference.obs:
+        columns = ", ".join(map(str, reference.obs.columns)) or "none"
         raise DataError(f"{what} has no obs column '{section_key}': it has {columns}.")
+    column = reference.obs[section_key]
+    lacking = int(column.isna().sum())
+    if lacking:
+        raise DataError(
+            f"{what} has {lacking} spots without a section in the obs column '{section_key}': "
+            "name their section, or drop them."
+        )
+    sizes = column.value_counts()
+    sizes = sizes[sizes > 0]
+    if len(sizes) > MOST_SECTIONS_SHARE * reference.n_obs:
+        raise DataError(
+            f"{what}'s obs column '{section_key}' names no sections: it has {len(sizes)} values "
+            f"for {reference.n_obs} spots; name a column with a few."
+        )
+    if sizes.max() < FEWEST_SPOTS:
+        raise DataError(
+            f"{what}'s largest section in the obs column '{section_key}' has {sizes.max()} spots "
+            f"and at least {FEWEST_SPOTS} are needed."
+        )
 
 
 def check_query(query: ad.AnnData) -> None:
@@ -54,6 +100,7 @@ def check_query(query: ad.AnnData) -> None:
     DataError
         With what is wrong, where, and what to do.
     """
+    _check_is_anndata(query, "The query")
     if query.n_obs == 0:
         raise DataError("The query has no cells.")
     check_expression(query, "The query")
@@ -106,14 +153,51 @@ def check_expression(cells: ad.AnnData, what: str) -> None:
                 f"{what} has the {kind} name '{twice}' more than once: call {fix} on it first."
             )
     _check_gene_names(cells.var_names, what)
-    values = cells.X.data if sparse.issparse(cells.X) else np.asarray(cells.X)
-    if not np.issubdtype(values.dtype, np.number):
-        raise DataError(f"{what} has values in X that are not numbers.")
-    bad = np.count_nonzero(~np.isfinite(values))
+    check_structure(cells.X, what)
+    _check_values(cells.X, what)
+
+
+def _check_is_anndata(cells: Any, what: str) -> None:
+    if not isinstance(cells, ad.AnnData):
+        raise DataError(
+            f"{what} must be an AnnData and is of the type {type(cells).__name__}: read a file "
+            "with read_reference or read_query first."
+        )
+
+
+def _check_values(x: Any, what: str) -> None:
+    """Refuse values that are no expression, in chunks."""
+    dtype = np.dtype(x.dtype)
+    if dtype.kind == "b":
+        raise DataError(f"{what} has true and false in X, not numbers: give the counts.")
+    if dtype.kind not in "iuf":
+        which = "complex numbers" if dtype.kind == "c" else "values"
+        raise DataError(f"{what} has {which} in X that are not numbers of molecules: give counts.")
+    bad = negative = whole = stored = 0
+    largest = 0.0
+    for values in stored_values(x):
+        finite = np.isfinite(values)
+        bad += int(values.size - np.count_nonzero(finite))
+        stored += int(np.count_nonzero(values))
+        if bad or not values.size:
+            continue
+        negative += int(np.count_nonzero(values < 0))
+        whole += int(np.count_nonzero((values == np.floor(values)) & (values != 0)))
+        largest = max(largest, float(np.abs(values).max()))
     if bad:
         raise DataError(f"{what} has {bad} values in X that are not finite: replace or drop them.")
-    if not values.any():
+    if not stored:
         raise DataError(f"{what} has only zeros in X: name the layer that holds the counts.")
+    if negative and whole > MOSTLY_WHOLE * stored:
+        raise DataError(
+            f"{what} has {negative} negative values among the counts in X, which counts cannot "
+            "be: correct or drop them."
+        )
+    if largest > LARGEST_COUNT:
+        raise DataError(
+            f"{what} has a value of {largest:.3g} in X, which is more than a count can be: "
+            "correct it, or drop that cell."
+        )
 
 
 def _check_gene_names(names: pd.Index, what: str) -> None:
@@ -129,12 +213,20 @@ def _check_coordinates(coordinates: np.ndarray, what: str) -> None:
         raise DataError(
             f"{what} has {where} of shape {coordinates.shape}: it must have 2 or 3 columns."
         )
-    if not np.issubdtype(coordinates.dtype, np.number):
+    if coordinates.dtype.kind not in "iuf":
         raise DataError(f"{what} has coordinates in {where} that are not numbers.")
+    coordinates = coordinates.astype(float)
     bad = int((~np.isfinite(coordinates)).any(axis=1).sum())
     if bad:
         raise DataError(
             f"{what} has {bad} spots whose coordinates in {where} are not finite: drop those spots."
         )
-    if np.ptp(coordinates, axis=0).max() == 0:
+    extent = float(np.ptp(coordinates, axis=0).max())
+    if extent == 0:
         raise DataError(f"{what} has all spots at the same coordinates in {where}.")
+    largest = float(np.abs(coordinates).max())
+    if largest > LARGEST_COORDINATE or extent < SMALLEST_EXTENT or extent < 1e-9 * largest:
+        raise DataError(
+            f"{what} has coordinates in {where} that reach {largest:.3g} and span {extent:.3g}: "
+            "give them in pixels or µm, from near 0."
+        )

@@ -8,72 +8,191 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from napari_dpvae.data.counts import counts_elsewhere
+from napari_dpvae.data.gene_names import AS_THEY_ARE, match_genes
+from napari_dpvae.data.image_fit import about_image
+from napari_dpvae.data.images import best_image, libraries
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.data.values import holds_counts
+from napari_dpvae.data.sections import section_columns
+from napari_dpvae.data.values import COUNTS, Kind, expression_kind
 
 FEW_SPOTS = 100
 FEW_GENES = 50
 SMALL_SHARE = 0.1
 SHALLOW = 0.1
+SAME_PLACE = 0.2
+"""Share of spots that have the place of another, in slides that lie on one another."""
+OVERLAP = 0.5
+"""Share of spots within the box of another section, where sections lie over each other."""
+FAR = 20.0
+"""Spots are far that lie so many interquartile ranges from the others."""
+WORDS: dict[Kind, str] = {
+    "log1p": "logarithms (log1p)",
+    "log2": "binary logarithms (log2)",
+    "log10": "decimal logarithms (log10)",
+    "square roots": "square roots",
+    "scaled": "scaled values (some are negative)",
+    "normalised": "normalised values",
+    "counts with fractions": "counts with fractions",
+    "counts": "counts",
+}
 
 
-def concerns(reference: ad.AnnData, query: ad.AnnData | None = None) -> list[str]:
+def concerns(
+    reference: ad.AnnData, query: ad.AnnData | None = None, *, section_key: str | None = None
+) -> list[str]:
     """One sentence for each thing about the data that may make the placement worse.
 
     Parameters
     ----------
     reference, query
         Checked: see :mod:`napari_dpvae.data.checks`.
+    section_key
+        Column of ``obs`` with the section of each spot, where it was named.
     """
-    found = [*_about_spots(reference), *_about_values(reference, query)]
+    found = [
+        *_about_spots(reference),
+        *_about_sections(reference, section_key),
+        *about_image(reference),
+        *_about_values(reference, query),
+    ]
     return found if query is None else [*found, *_about_genes(reference, query)]
+
+
+def concerns_of_query(query: ad.AnnData) -> list[str]:
+    """The same of a query alone, where only a model of its reference is at hand."""
+    kind = expression_kind(query.X)
+    if kind in COUNTS:
+        return list(_about_fractions(kind, "The query"))
+    return [f"The query holds no counts but {WORDS[kind]}.{_elsewhere(query)}"]
 
 
 def _about_spots(reference: ad.AnnData) -> Iterator[str]:
     if reference.n_obs < FEW_SPOTS:
         yield f"Only {reference.n_obs} spots: expect coarse places."
-    flat = np.asarray(reference.obsm[SPATIAL]).shape[1] == 2
-    libraries = reference.uns.get(SPATIAL, {}).values()
-    if flat and not any(entry.get("images") for entry in libraries):
+    places = np.asarray(reference.obsm[SPATIAL], float)
+    flat = places.shape[1] == 2
+    if not flat and np.ptp(places[:, 2]) == 0:
+        yield "All spots lie in one plane: leave out z, so that the slice can be drawn as one."
+    if flat and not any(best_image(entry) for entry in libraries(reference).values()):
         yield "The reference has no image: cells are shown on its spots alone."
+    middle, spread = (
+        np.median(places, axis=0),
+        np.subtract(*np.quantile(places, [0.75, 0.25], axis=0)),
+    )
+    far = (np.abs(places - middle) > FAR * np.maximum(spread, 1e-9)).any(axis=1).sum()
+    if far:
+        yield f"{far} spots lie far from all others: check their coordinates."
+
+
+def _about_sections(reference: ad.AnnData, section_key: str | None) -> Iterator[str]:
+    """Slides that lie on one another are told by places that are taken more than once."""
+    if section_key is not None:
+        return
+    places = pd.DataFrame(np.asarray(reference.obsm[SPATIAL], float))
+    twice = int(places.duplicated(keep=False).sum())
+    columns = [*section_columns(reference)]
+    columns += [str(name) for name in reference.obs if str(name).lower() in ("fov", "fov_id")]
+    named = " or ".join(f"'{name}'" for name in columns[:3])
+    if twice > SAME_PLACE * reference.n_obs:
+        advice = (
+            f"name the obs column that says which section each is of (--section-key; it may be "
+            f"{named})"
+            if columns
+            else "are they of several sections, or in coordinates of each field of view"
+        )
+        yield f"{twice} of {reference.n_obs} spots have the same coordinates as another: {advice}."
+    elif columns and _overlap(places, reference.obs[columns[0]]):
+        yield (
+            f"The obs column {named} may name sections, and those lie over one another: name it "
+            "as the section key (--section-key) if so."
+        )
+
+
+def _overlap(places: pd.DataFrame, column: pd.Series) -> bool:
+    """Whether most spots of the groups of a column lie among those of another group."""
+    names = column.astype(str).to_numpy()
+    groups = [places[names == name].to_numpy() for name in pd.unique(names)]
+    inside = 0
+    for i, group in enumerate(groups):
+        others = [other for j, other in enumerate(groups) if j != i]
+        within = [
+            ((group >= other.min(axis=0)) & (group <= other.max(axis=0))).all(axis=1)
+            for other in others
+        ]
+        inside += int(np.any(within, axis=0).sum()) if within else 0
+    return inside > OVERLAP * len(places)
 
 
 def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
+    _, match = match_genes(reference.var_names, query, reference_var=reference.var)
     shared = len(reference.var_names.intersection(query.var_names))
+    if match.renamed:
+        yield f"Genes are named differently: {match.sentence}"
+        if "case" in match.rule:
+            yield (
+                "Gene names differ by upper and lower case: if the two are of different species, "
+                "a table of orthologs is safer (--gene-table)."
+            )
+        shared = match.matched
     n = min(reference.n_vars, query.n_vars)
     if shared >= max(FEW_GENES, SMALL_SHARE * n) or shared == n:
         return
-    upper = reference.var_names.str.upper().unique()
-    if len(upper.intersection(query.var_names.str.upper())) > 2 * shared:
-        yield (
-            f"Only {shared:,} genes are shared, but more would be if upper and lower case were "
-            "alike: are both of the same species?"
-        )
-    else:
-        yield (
-            f"Only {shared:,} genes are shared: are both named alike (symbols or Ensembl "
-            "identifiers), and of the same species?"
-        )
+    yield (
+        f"Only {shared:,} genes are shared: are both named alike (symbols or Ensembl "
+        f"identifiers), and of the same species? Best were {match.rule or AS_THEY_ARE}; a table "
+        "of names can be given (--gene-table)."
+    )
 
 
 def _about_values(reference: ad.AnnData, query: ad.AnnData | None) -> Iterator[str]:
-    counts = holds_counts(reference.X)
-    if query is not None and holds_counts(query.X) != counts:
+    kind = expression_kind(reference.X)
+    counts = kind in COUNTS
+    yield from _about_fractions(kind, "The reference")
+    if not counts:
+        elsewhere = _elsewhere(reference)
+        if query is None or expression_kind(query.X) not in COUNTS:
+            yield (
+                f"The reference holds no counts but {WORDS[kind]}: its values are taken as "
+                f"normalised already.{elsewhere}"
+            )
+    if query is None:
+        return
+    own = expression_kind(query.X)
+    if (own in COUNTS) != counts:
         kinds = ("counts", "normalised values")
         has, other = kinds if counts else kinds[::-1]
         yield (
             f"The reference holds {has} and the query {other}: they are compared by the genes' "
             "own spread, and raw counts of both would be better."
         )
-    elif not counts:
-        yield "The reference holds no counts: its values are taken as normalised already."
-    elif query is not None:
+        return
+    yield from _about_fractions(own, "The query")
+    if not counts and own != kind:
+        yield (
+            f"The reference holds {WORDS[kind]} and the query {WORDS[own]}: bring both to counts, "
+            "or to the same unit."
+        )
+    elif counts:
         yield from _about_depth(reference, query)
 
 
+def _about_fractions(kind: Kind, what: str) -> Iterator[str]:
+    if kind == "counts with fractions":
+        yield f"{what} holds counts with fractions, which are taken as counts."
+
+
+def _elsewhere(cells: ad.AnnData) -> str:
+    where = counts_elsewhere(cells)
+    return "" if where is None else f" Its counts are in '{where}': name that as the layer."
+
+
 def _about_depth(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
-    genes = reference.var_names.intersection(query.var_names)
-    depths = [_median_depth(cells, genes) for cells in (reference, query)]
+    matched, _ = match_genes(reference.var_names, query, reference_var=reference.var)
+    genes = reference.var_names.intersection(matched.var_names)
+    if not len(genes):
+        return
+    depths = [_median_depth(cells, genes) for cells in (reference, matched)]
     if depths[1] < SHALLOW * depths[0]:
         yield (
             f"The query is shallow: {depths[1]:,.0f} counts in its median cell where the "
@@ -84,4 +203,4 @@ def _about_depth(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
 def _median_depth(cells: ad.AnnData, genes: pd.Index) -> float:
     """Counts of the median cell in these genes."""
     columns = cells.var_names.get_indexer(genes)
-    return float(np.median(np.asarray(cells.X[:, columns].sum(axis=1))))
+    return float(np.median(np.asarray(cells.X[:, columns].sum(axis=1, dtype=np.float64))))

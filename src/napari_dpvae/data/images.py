@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import anndata as ad
@@ -12,33 +13,110 @@ from napari_dpvae.geometry.spacing import spot_distance
 
 MOST_MEASURED = 50_000
 """Neighbours of more spots take seconds to find: they are taken to lie evenly."""
+MOST_CHANNELS = 16
+"""A first axis that is longer is no axis of channels."""
 
 
-def best_image(entry: dict[str, Any]) -> tuple[np.ndarray, float] | None:
+def libraries(cells: ad.AnnData) -> dict[str, Mapping[str, Any]]:
+    """The libraries of ``uns["spatial"]``, without what else programs put there.
+
+    Parameters
+    ----------
+    cells
+        Spots, or placed cells.
+    """
+    entries = cells.uns.get(SPATIAL, {})
+    if not isinstance(entries, Mapping):
+        return {}
+    return {str(name): entry for name, entry in entries.items() if isinstance(entry, Mapping)}
+
+
+def scale_factor(entry: Mapping[str, Any], name: str) -> float | None:
+    """A scale factor of a library, as a number or as an array of one; None without it."""
+    factors = entry.get("scalefactors")
+    value = factors.get(name) if isinstance(factors, Mapping) else None
+    try:
+        factor = float(np.ravel(np.asarray(value, float))[0])
+    except (TypeError, ValueError, IndexError):
+        return None
+    return factor if np.isfinite(factor) and factor > 0 else None
+
+
+def best_image(entry: Any) -> tuple[np.ndarray, float] | None:
     """The finest image of a library that has a scale factor, with its pixels' size.
 
     Parameters
     ----------
     entry
         Of ``uns["spatial"]``.
+
+    Returns
+    -------
+    image, size
+        (rows, columns) or (rows, columns, 3 or 4), of 8 bits or floats up to 1 where it is in
+        colour, and the side of a pixel in coordinate units. None without one.
     """
-    for resolution in ("hires", "lowres"):
-        image = entry.get("images", {}).get(resolution)
-        factor = entry.get("scalefactors", {}).get(f"tissue_{resolution}_scalef")
-        if image is None or not factor:
-            continue
-        image = np.asarray(image)
-        if image.ndim == 3 and image.shape[2] not in (3, 4):
-            image = image[..., 0]
-        if np.issubdtype(image.dtype, np.floating) and image.max() > 1:
-            image = image / 255.0
-        return image, 1.0 / float(factor)
+    images = entry.get("images") if isinstance(entry, Mapping) else None
+    if not isinstance(images, Mapping):
+        return None
+    for resolution in ("hires", "lowres", "fullres"):
+        factor = scale_factor(entry, f"tissue_{resolution}_scalef")
+        if factor is None and resolution == "fullres":
+            factor = 1.0
+        image = _drawable(images.get(resolution))
+        if image is not None and factor is not None:
+            return image, 1.0 / factor
     return None
+
+
+def _drawable(image: Any) -> np.ndarray | None:
+    """Pixels as napari and matplotlib take them; None for what is no image."""
+    if image is None or isinstance(image, str | bytes | Mapping):
+        return None
+    pixels = np.asarray(image)
+    if pixels.dtype.kind not in "uifb" or pixels.size == 0:
+        return None
+    pixels = _channels_last(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or min(pixels.shape[:2]) < 2:
+        return None
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * 255
+    return pixels if pixels.dtype == np.uint8 else _in_range(pixels)
+
+
+def _channels_last(pixels: np.ndarray) -> np.ndarray:
+    """(rows, columns, channels): some programs put the channels first, or an axis of one plane."""
+    while pixels.ndim > 3 and 1 in pixels.shape:
+        pixels = pixels.squeeze(axis=pixels.shape.index(1))
+    if pixels.ndim != 3:
+        return pixels
+    first, last = pixels.shape[0], pixels.shape[2]
+    if first <= MOST_CHANNELS and first < min(pixels.shape[1:]) and last not in (3, 4):
+        return np.moveaxis(pixels, 0, 2)
+    return pixels
+
+
+def _in_range(pixels: np.ndarray) -> np.ndarray:
+    """8 bits from 12 or 16, and floats up to 1 from up to 255; grey ones keep their own range."""
+    if pixels.ndim == 2 and pixels.dtype.kind != "f":
+        return pixels
+    values = np.nan_to_num(pixels.astype(np.float32), posinf=0.0, neginf=0.0)
+    largest = float(values.max(initial=0.0))
+    if pixels.dtype.kind == "f" and largest <= 1:
+        return np.clip(values, 0, 1).astype(pixels.dtype)
+    top = next((top for top in (255.0, 4095.0, 65535.0) if largest <= top), largest)
+    values = np.clip(values / top, 0, 1)
+    if pixels.dtype.kind == "f":
+        return values
+    whole: np.ndarray = np.round(values * 255).astype(np.uint8)
+    return whole
 
 
 def image_sizes(reference: ad.AnnData) -> dict[str, np.ndarray]:
     """(2,) width and height of each library's image, in the reference's coordinates."""
-    found = {name: best_image(entry) for name, entry in reference.uns.get(SPATIAL, {}).items()}
+    found = {name: best_image(entry) for name, entry in libraries(reference).items()}
     return {
         name: np.array(image[0].shape[1::-1]) * image[1]
         for name, image in found.items()
@@ -48,10 +126,10 @@ def image_sizes(reference: ad.AnnData) -> dict[str, np.ndarray]:
 
 def spot_size(cells: ad.AnnData) -> float:
     """Diameter of a spot in coordinate units: as stated, else a share of the spot distance."""
-    for entry in cells.uns.get(SPATIAL, {}).values():
-        diameter = entry.get("scalefactors", {}).get("spot_diameter_fullres")
-        if diameter:
-            return float(diameter)
+    for entry in libraries(cells).values():
+        diameter = scale_factor(entry, "spot_diameter_fullres")
+        if diameter is not None:
+            return diameter
     coordinates = np.asarray(cells.obsm[SPATIAL], float)
     if len(coordinates) > MOST_MEASURED:
         extent = np.ptp(coordinates, axis=0)

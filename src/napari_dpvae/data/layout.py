@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,8 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.checks import FEWEST_SPOTS
+from napari_dpvae.data.images import libraries
 from napari_dpvae.errors import DataError
 
 
@@ -76,6 +76,12 @@ class Layout:
         chosen = names[np.bincount(codes[codes >= 0]).argmax()] if frame is None else str(frame)
         if chosen not in names:
             raise DataError(f"The reference has no section '{chosen}': it has {', '.join(names)}.")
+        spots = int((codes == names.get_loc(chosen)).sum())
+        if spots < FEWEST_SPOTS:
+            raise DataError(
+                f"The frame '{chosen}' has {spots} spots and at least {FEWEST_SPOTS} are needed: "
+                "choose a larger section."
+            )
         # A spot whose section is not known has a distance to none, nor to others like it.
         codes = np.where(codes < 0, -1 - np.arange(len(codes)), codes)
         image = _image(reference, chosen)
@@ -96,8 +102,7 @@ def _given_pairs(reference: ad.AnnData, key: str) -> sparse.csr_array:
 
 
 def _image(reference: ad.AnnData, section: str | None) -> dict[str, Any]:
-    entries = reference.uns.get(SPATIAL, {})
-    libraries = {name: entry for name, entry in entries.items() if isinstance(entry, Mapping)}
-    if len(libraries) > 1 and section is not None:
-        libraries = {section: libraries[section]} if section in libraries else {}
-    return libraries
+    found: dict[str, Any] = dict(libraries(reference))
+    if len(found) > 1 and section is not None:
+        return {section: found[section]} if section in found else {}
+    return found

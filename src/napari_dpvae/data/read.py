@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
+from scipy import sparse
 
 from napari_dpvae.data.checks import check_expression, check_query, check_reference
+from napari_dpvae.data.coordinates import settled_places
+from napari_dpvae.data.counts import with_expression
+from napari_dpvae.data.formats.registry import recognise
+from napari_dpvae.data.formats.spatialdata_store import read_spatialdata
+from napari_dpvae.data.formats.tables import read_table
+from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import DPVAE, SPATIAL
+from napari_dpvae.data.structure import check_matrices
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
 
 
 def read_reference(
-    path: str | Path, *, layer: str | None = None, section_key: str | None = None
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    section_key: str | None = None,
+    coordinates: str | Path | None = None,
 ) -> ad.AnnData:
     """Open and check a reference.
 
     Parameters
     ----------
     path
-        An ``.h5ad`` file, or a Space Ranger folder (its ``outs``).
+        A file or folder of any format in :data:`napari_dpvae.data.formats.registry.FORMATS`.
     layer
-        Layer with the raw counts; ``X`` by default.
+        Layer with the raw counts, ``raw`` for those of ``.raw``, ``X`` for X as it is. If not
+        given, X where it holds counts, else counts that are elsewhere.
     section_key
         Column of ``obs`` with the section of each spot, when there are several.
+    coordinates
+        For counts as CSV or TSV: the table with the coordinates of each spot. Looked for beside
+        the counts if not given.
 
     Returns
     -------
@@ -39,9 +57,10 @@ def read_reference(
     DataError
         With what is wrong, where, and what to do.
     """
-    path = _existing(path)
-    reference = _open(path, _read_space_ranger if path.is_dir() else _read_h5ad)
-    reference = _with_layer(reference, layer)
+    reference = settled_places(_read(path, layer, coordinates))
+    if SPATIAL in reference.uns:
+        reference.uns[SPATIAL] = dict(libraries(reference))
+    _check_has_places(reference, path)
     check_reference(reference, section_key)
     return reference
 
@@ -51,10 +70,8 @@ def read_query(path: str | Path, *, layer: str | None = None) -> ad.AnnData:
 
     Parameters
     ----------
-    path
-        An ``.h5ad`` file, a 10x ``.h5`` file, or a folder with a 10x ``matrix.mtx``.
-    layer
-        Layer with the raw counts; ``X`` by default.
+    path, layer
+        As for :func:`read_reference`.
 
     Returns
     -------
@@ -66,39 +83,57 @@ def read_query(path: str | Path, *, layer: str | None = None) -> ad.AnnData:
     DataError
         With what is wrong, where, and what to do.
     """
-    path = _existing(path)
-    if path.name.startswith("matrix.mtx"):
-        path = path.parent
-    readers: dict[str, Callable[[Path], ad.AnnData]] = {".h5ad": _read_h5ad, ".h5": _read_10x_h5}
-    if path.is_dir():
-        reader: Callable[[Path], ad.AnnData] | None = _read_10x_mtx
-    else:
-        reader = readers.get(path.suffix)
-    if reader is None:
-        raise DataError(f"Cannot read {path}: give a .h5ad file, a 10x .h5 file or a 10x folder.")
-    query = _with_layer(_open(path, reader), layer)
+    query = _read(path, layer)
     check_query(query)
     return query
 
 
 def read_placed(path: str | Path) -> ad.AnnData:
-    """Open cells that were placed before.
+    """Open cells that were placed before, from ``.h5ad`` or ``.zarr``.
 
     Raises
     ------
     DataError
         When the file is not there or holds no placed cells.
     """
-    placed = _open(_existing(path), _read_h5ad)
+    found = _existing(path)
+
+    def read(file: Path) -> ad.AnnData:
+        chosen = recognise(file)
+        if chosen.read is read_spatialdata:
+            return read_spatialdata(file, placed=True)
+        return chosen.read(file)
+
+    placed = _open(found, read)
     if DPVAE not in placed.uns or SPATIAL not in placed.obsm:
         raise DataError(f"{path} holds no placed cells: make it with place.")
+    check_matrices(placed, str(path))
     check_expression(placed, str(path))
     return placed
 
 
+def _read(path: str | Path, layer: str | None, coordinates: str | Path | None = None) -> ad.AnnData:
+    """Any file, with the expression that is asked for in X."""
+    found = _existing(path)
+
+    def read(file: Path) -> ad.AnnData:
+        if coordinates is not None:
+            return read_table(file, _existing(coordinates))
+        return recognise(file).read(file)
+
+    cells = _unique_genes(_open(found, read))
+    cells.X = _in_rows(cells.X)
+    check_matrices(cells, str(path))
+    return with_expression(cells, layer)
+
+
 def _existing(path: str | Path) -> Path:
     found = Path(path).expanduser()
-    if not found.exists():
+    try:
+        there = found.exists()
+    except (OSError, ValueError) as error:
+        raise DataError(f"Cannot read {path}: {error}.") from error
+    if not there:
         raise DataError(f"There is no file or folder {path}.")
     return found
 
@@ -106,63 +141,53 @@ def _existing(path: str | Path) -> Path:
 def _open(path: Path, reader: Callable[[Path], ad.AnnData]) -> ad.AnnData:
     try:
         return reader(path)
-    except DataError:
+    except (DataError, MemoryError):
         raise
-    except MemoryError:
-        raise
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"Cannot read {path}: it ends too early: copy it again.") from error
     except Exception as error:
         # Readers fail in many ways on a damaged file; a person needs the file and the reason.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"Cannot read {path}: {reason}") from error
+        raise DataError(f"Cannot read {path}: {reason[:300]}") from error
 
 
-def _read_h5ad(path: Path) -> ad.AnnData:
-    if path.suffix != ".h5ad":
-        raise DataError(f"Cannot read {path}: it is not an .h5ad file.")
-    return ad.read_h5ad(path)
-
-
-def _read_space_ranger(path: Path) -> ad.AnnData:
-    import squidpy as sq
-
-    outs = path / "outs"
-    folder = outs if outs.is_dir() else path
-    if not list(folder.glob("*feature_bc_matrix.h5")):
+def _check_has_places(reference: ad.AnnData, path: str | Path) -> None:
+    """Say how formats that have no ``obsm`` are given their coordinates."""
+    if SPATIAL in reference.obsm:
+        return
+    format_name = recognise(Path(path).expanduser()).name
+    if format_name.startswith("10x"):
         raise DataError(
-            f"{path} is not a Space Ranger folder: it has no filtered_feature_bc_matrix.h5."
+            f"The reference {path} has no coordinates: put Space Ranger's folder 'spatial', with "
+            "the positions of spots, beside its counts."
         )
-    reference = sq.read.visium(folder)
-    return _unique_genes(reference)
-
-
-def _read_10x_h5(path: Path) -> ad.AnnData:
-    import scanpy as sc
-
-    return _unique_genes(sc.read_10x_h5(path))
-
-
-def _read_10x_mtx(path: Path) -> ad.AnnData:
-    import scanpy as sc
-
-    return _unique_genes(sc.read_10x_mtx(path))
+    if "CSV" in format_name:
+        raise DataError(
+            f"The reference {path} has no coordinates: give a table with the columns barcode, x "
+            "and y beside it, called like it with _coordinates.csv, or put them in "
+            f"obsm['{SPATIAL}'] of an .h5ad."
+        )
 
 
 def _unique_genes(cells: ad.AnnData) -> ad.AnnData:
-    """10x files name some genes twice (one symbol, two identifiers): number the later ones."""
+    """Some genes share a name (one symbol, two identifiers): number the later ones."""
     if not cells.var_names.is_unique:
         logger.warning(
             "%d genes share a name with another and were numbered.",
             int(cells.var_names.duplicated().sum()),
         )
         cells.var_names_make_unique()
+    if not cells.obs_names.is_unique:
+        logger.warning(
+            "%d cells share a name with another and were numbered.",
+            int(cells.obs_names.duplicated().sum()),
+        )
+        cells.obs_names_make_unique()
     return cells
 
 
-def _with_layer(cells: ad.AnnData, layer: str | None) -> ad.AnnData:
-    if layer is None:
-        return cells
-    if layer not in cells.layers:
-        layers = ", ".join(cells.layers) or "none"
-        raise DataError(f"There is no layer '{layer}': the layers are {layers}.")
-    cells.X = cells.layers[layer].copy()
-    return cells
+def _in_rows(x: Any) -> Any:
+    """Sparse matrices as rows or columns; other kinds cannot be cut."""
+    if sparse.issparse(x) and x.format not in ("csr", "csc"):
+        return x.tocsr()
+    return x

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
 import numpy as np
 
+from napari_dpvae.data.images import best_image, libraries, scale_factor
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.errors import DataError
+from napari_dpvae.data.writable import writable
+from napari_dpvae.data.write import replacing_store
 
 if TYPE_CHECKING:
     from spatialdata import SpatialData
@@ -58,26 +56,8 @@ def write_spatialdata(
     DataError
         When there is something else at the path, or the folder cannot be written.
     """
-    with _replacing_store(Path(path)) as scratch:
+    with replacing_store(path) as scratch:
         to_spatialdata(placed, reference).write(scratch)
-
-
-@contextmanager
-def _replacing_store(target: Path) -> Iterator[Path]:
-    """A path to write a store to; it takes the place of ``target`` on success."""
-    if target.exists() and not any((target / name).exists() for name in ("zarr.json", ".zgroup")):
-        raise DataError(f"Cannot write {target}: it exists and is no zarr store.")
-    try:
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.stem}-"))
-    except OSError as error:
-        raise DataError(f"Cannot write {target}: {error.strerror}.") from error
-    try:
-        yield scratch / "new"
-        if target.exists():
-            target.rename(scratch / "old")
-        (scratch / "new").rename(target)
-    finally:
-        shutil.rmtree(scratch)
 
 
 def _images(cells: ad.AnnData) -> dict[str, Any]:
@@ -86,16 +66,17 @@ def _images(cells: ad.AnnData) -> dict[str, Any]:
     from spatialdata.transformations import Scale
 
     images = {}
-    for library, entry in cells.uns.get(SPATIAL, {}).items():
-        for resolution, image in entry.get("images", {}).items():
-            factor = entry.get("scalefactors", {}).get(f"tissue_{resolution}_scalef")
-            if not factor:
+    for library, entry in libraries(cells).items():
+        for resolution in entry.get("images") or ():
+            factor = scale_factor(entry, f"tissue_{resolution}_scalef")
+            found = best_image({**entry, "images": {resolution: entry["images"][resolution]}})
+            if factor is None or found is None:
                 continue
-            pixels = np.atleast_3d(np.asarray(image))
+            pixels = np.atleast_3d(found[0])
             images[f"{library}_{resolution}_image"] = Image2DModel.parse(
                 np.moveaxis(pixels, 2, 0),
                 dims=("c", "y", "x"),
-                transformations={FRAME: Scale([1 / float(factor)] * 2, axes=("x", "y"))},
+                transformations={FRAME: Scale([1 / factor] * 2, axes=("x", "y"))},
             )
     return images
 
@@ -112,8 +93,9 @@ def _table(cells: ad.AnnData, name: str) -> ad.AnnData:
     """The cells as the table of the points of that name."""
     from spatialdata.models import TableModel
 
-    table = cells.copy()
+    table = writable(cells)
     table.uns.pop(SPATIAL, None)
+    table.uns.pop("spatialdata_attrs", None)
     table.obs[REGION] = name
     table.obs[REGION] = table.obs[REGION].astype("category")
     table.obs[INSTANCE] = np.arange(table.n_obs)

@@ -2,26 +2,183 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
 Matrix: TypeAlias = np.ndarray | sparse.spmatrix
+Kind: TypeAlias = Literal[
+    "counts", "counts with fractions", "log1p", "log2", "log10", "square roots", "normalised",
+    "scaled",
+]  # fmt: skip
+
+COUNTS = ("counts", "counts with fractions")
+SAMPLE = 100
+"""Rows that are looked at to tell one kind of fractions from another."""
+CHUNK = 4_000_000
+"""Values looked at at once: bounds memory."""
+MOSTLY = 0.5
+"""Counts with fractions may be whole in this share, whatever their size."""
+BEYOND_LOGARITHMS = 30.0
+"""No logarithm of a count is larger: the binary one of a thousand million is 30."""
+HEAVY_TAIL = 5.0
+"""The largest of many counts is more than this many times their mean."""
+EVEN = 1e-3
+"""Coefficient of variation of row sums that were brought to one depth, with rounding."""
+FEW_VALUES, LARGEST_SMALLEST = 5, 100
+"""The smallest count of a row that is tried, where it has few values and where it has many."""
+FEW_ROWS = 30
+"""Rows whose values are compared with multiples."""
+ROUNDED = 1e4
+"""Larger multiples are not looked at."""
+NEAR = 0.02
+"""How near a multiple must be to a whole number."""
+
+INVERSES: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
+    "log1p": np.expm1,
+    "log2": lambda x: np.exp2(x) - 1,
+    "log10": lambda x: 10.0**x - 1,
+    "square roots": np.square,
+}
+"""What undoes each kind; counts times one number for each cell are left."""
 
 
 def holds_counts(x: Matrix) -> bool:
-    """Whether a matrix holds raw counts: no value is negative or has a fraction."""
-    values = np.asarray(x.data if sparse.issparse(x) else x)
-    return bool(np.all(values >= 0) and np.all(values == np.floor(values)))
+    """Whether a matrix holds counts: whole, or with fractions after removal of ambient RNA."""
+    return expression_kind(x) in COUNTS
+
+
+def expression_kind(x: Matrix) -> Kind:
+    """What kind of expression a matrix holds.
+
+    Counts have no negative value and no fractions. With fractions they are told from normalised
+    values by their rows: those that were brought to one depth have one sum, or are multiples of
+    their smallest value, as they are or once a logarithm is undone; counts with fractions are
+    neither, and reach further than logarithms do.
+
+    Parameters
+    ----------
+    x
+        (n, g) numbers, sparse (CSR or CSC) or dense; parts of a value that is stored twice are
+        summed.
+    """
+    x = canonical(x)
+    whole = stored = 0
+    for values in stored_values(x):
+        if values.size and values.min() < 0:
+            return "scaled"
+        nonzero = int(np.count_nonzero(values))
+        stored += nonzero
+        whole += int(np.count_nonzero(values == np.floor(values))) - (values.size - nonzero)
+    if whole == stored:
+        return "counts"
+    return _kind_of_fractions(_sample(x), whole / stored)
+
+
+def canonical(x: Matrix) -> Matrix:
+    """The same matrix with each value stored once; itself where that is so."""
+    if isinstance(x, np.ndarray):
+        return x
+    if x.format not in ("csr", "csc"):
+        return x.tocsr()
+    if x.has_canonical_format:
+        return x
+    x = x.copy()
+    x.sum_duplicates()
+    return x
 
 
 def depths(x: Matrix) -> np.ndarray:
-    """(n,) sum of each row."""
-    return np.asarray(x.sum(axis=1), float).ravel()
+    """(n,) sum of each row, float64 whatever the type of the values."""
+    return np.asarray(x.sum(axis=1, dtype=np.float64), float).ravel()
 
 
 def dense(x: Matrix) -> np.ndarray:
     """The matrix as a float64 array."""
-    full: Any = x.toarray() if isinstance(x, sparse.spmatrix | sparse.sparray) else x
+    full: Any = x if isinstance(x, np.ndarray) else x.toarray()
     return np.asarray(full, dtype=np.float64)
+
+
+def stored_values(x: Matrix) -> Iterator[np.ndarray]:
+    """Stored values in chunks."""
+    if isinstance(x, np.ndarray):
+        rows = max(CHUNK // max(x.shape[1], 1), 1)
+        for start in range(0, x.shape[0], rows):
+            yield np.asarray(x[start : start + rows])
+        return
+    for start in range(0, len(x.data), CHUNK):
+        yield x.data[start : start + CHUNK]
+
+
+def _sample(x: Matrix) -> list[np.ndarray]:
+    """The nonzero values of some rows that have fractions, spread evenly."""
+    found: list[np.ndarray] = []
+    rows = np.unique(np.linspace(0, x.shape[0] - 1, min(10 * SAMPLE, x.shape[0])).astype(int))
+    part = x[rows] if x.shape[0] > len(rows) else x
+    part = sparse.csr_matrix(part) if sparse.issparse(part) else np.asarray(part)
+    for row in range(part.shape[0]):
+        values = part[[row]].data if sparse.issparse(part) else part[row]
+        values = np.asarray(values[values != 0], np.float64)
+        if (values != np.floor(values)).any():
+            found.append(values)
+        if len(found) == SAMPLE:
+            break
+    return found
+
+
+def _kind_of_fractions(rows: list[np.ndarray], whole: float) -> Kind:
+    if not rows:
+        # Fractions so rare that no row of the sample has one.
+        return "counts with fractions"
+    largest = max(row.max() for row in rows)
+    if whole < MOSTLY and _are_even(rows):
+        return "normalised"
+    multiples = _are_multiples(rows)
+    for kind, inverse in INVERSES.items():
+        # The squares of multiples are multiples as well.
+        if largest < 2 * BEYOND_LOGARITHMS and not (multiples and kind == "square roots"):
+            if _are_scaled_counts([inverse(row) for row in rows], whole):
+                return kind
+    if whole >= MOSTLY:
+        return "counts with fractions"
+    if multiples:
+        return "normalised"
+    mean = float(np.mean(np.concatenate(rows)))
+    if largest >= BEYOND_LOGARITHMS and largest > HEAVY_TAIL * mean:
+        return "counts with fractions"
+    return "normalised"
+
+
+def _are_scaled_counts(rows: list[np.ndarray], whole: float) -> bool:
+    """Whether rows look like counts, each times a number of its own."""
+    return _are_multiples(rows) or (whole < MOSTLY and _are_even(rows))
+
+
+def _are_even(rows: list[np.ndarray]) -> bool:
+    """Whether all rows have one sum."""
+    sums = np.array([row.sum() for row in rows])
+    return len(rows) > 1 and bool(sums.std() < EVEN * sums.mean())
+
+
+def _are_multiples(rows: list[np.ndarray]) -> bool:
+    """Whether the values of most rows are multiples of the smallest, or of a part of it."""
+    telling = [row / row.min() for row in rows[:FEW_ROWS] if np.ptp(row) > 0 and row.min() > 0]
+    if not telling:
+        return False
+    return float(np.mean([_is_multiple(row) for row in telling])) > 0.8
+
+
+def _is_multiple(ratios: np.ndarray) -> bool:
+    """Whether all ratios to the smallest value are those of whole numbers to a small one.
+
+    The more values there are, the larger the smallest count may be without a fit by chance. Large
+    ratios are left out: their rounding is as wide as a unit.
+    """
+    smallest = np.arange(1, FEW_VALUES if len(np.unique(ratios)) < FEW_VALUES else LARGEST_SMALLEST)
+    for count in smallest:
+        multiples = count * ratios[count * ratios < ROUNDED]
+        if np.abs(multiples - np.round(multiples)).max(initial=0) < NEAR:
+            return True
+    return False

@@ -2,72 +2,270 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
+import socket
+import stat
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 
-from napari_dpvae.data.keys import LIKENESS, RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
+from napari_dpvae.data.writable import writable
 from napari_dpvae.errors import DataError
+
+SUFFIXES = (".h5ad", ".zarr", ".csv", ".geojson")
+"""What placed cells are written as."""
+STALE_SECONDS = 24 * 3600
+"""Scratch of a process that cannot be asked for is left over after so long."""
+COLOURS = {"placed": [38, 115, 178], "uncertain": [217, 152, 33], "outside": [128, 128, 128]}
+"""Red, green and blue of each status in QuPath."""
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A scratch path beside ``path`` to write to; it takes the name of ``path`` on success.
 
+    A symbolic link stays: the file that it names is replaced.
+
     Raises
     ------
     DataError
-        When the folder is not there or cannot be written.
+        When the folder is not there or cannot be written, or the disk is full.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise DataError(f"Cannot write {target}: the folder {target.parent} does not exist.")
-    try:
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix
-        )
-    except OSError as error:
-        raise DataError(f"Cannot write {target}: {error.strerror}.") from error
-    os.close(handle)
-    scratch = Path(name)
+    target = _target(path)
+    scratch = _scratch(target)
     try:
         yield scratch
-        # mkstemp makes files private; give the result the permissions any new file has.
+        _keep(scratch)
+        # Scratch files are private; give the result the permissions any new file has.
         umask = os.umask(0)
         os.umask(umask)
         scratch.chmod(0o666 & ~umask)
         scratch.replace(target)
+        _keep(target.parent)
+    except OSError as error:
+        raise DataError(f"Cannot write {target}: {_reason(error)}.") from error
     finally:
         scratch.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_store(path: str | Path) -> Iterator[Path]:
+    """As :func:`replacing` for a zarr store, which is a folder.
+
+    Raises
+    ------
+    DataError
+        When there is something else at the path, or the folder cannot be written.
+    """
+    target = _target(path, store=True)
+    scratch = _scratch(target, folder=True)
+    try:
+        yield scratch / "new"
+        if target.exists():
+            target.rename(scratch / "old")
+        (scratch / "new").rename(target)
+        _keep(target.parent)
+    except OSError as error:
+        raise DataError(f"Cannot write {target}: {_reason(error)}.") from error
+    finally:
+        if (scratch / "old").exists() and not target.exists():
+            (scratch / "old").rename(target)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_output(path: str | Path, suffixes: Sequence[str] = ()) -> None:
+    """Before minutes of work: can the result be written there.
+
+    Parameters
+    ----------
+    path
+        Of the file, or of the ``.zarr`` folder.
+    suffixes
+        One of which it must have; any if there are none.
+
+    Raises
+    ------
+    DataError
+        With what to do.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffixes and suffix not in suffixes:
+        raise DataError(f"Cannot write {path}: give it the suffix {' or '.join(suffixes)}.")
+    store = suffix == ".zarr"
+    scratch = _scratch(_target(path, store=store), folder=store)
+    shutil.rmtree(scratch) if store else scratch.unlink()
+
+
 def write_placed(placed: ad.AnnData, path: str | Path) -> None:
-    """Write placed cells as ``.h5ad``, or as ``.csv`` with one row a barcode.
+    """Write placed cells: whole, or not at all.
+
+    Parameters
+    ----------
+    placed
+        From :meth:`napari_dpvae.DPVAE.place`. What a file cannot hold is written as text or left
+        out, with a warning that names it.
+    path
+        Its suffix says the format: ``.h5ad``; ``.zarr``, a SpatialData store with the image;
+        ``.csv``, one row a barcode; ``.geojson``, which QuPath opens.
 
     Raises
     ------
     DataError
         For another suffix, or a folder that cannot be written.
     """
-    suffix = Path(path).suffix
-    if suffix not in (".h5ad", ".csv"):
-        raise DataError(f"Cannot write {path}: give it the suffix .h5ad or .csv.")
-    with replacing(path) as scratch:
-        if suffix == ".csv":
-            placement_table(placed).to_csv(scratch)
-        else:
-            placed.write_h5ad(scratch, compression="gzip")
+    check_output(path, SUFFIXES)
+    suffix = Path(path).suffix.lower()
+    try:
+        if suffix == ".zarr":
+            from napari_dpvae.data.spatial_data import write_spatialdata
+
+            write_spatialdata(placed, path)
+            return
+        with replacing(path) as scratch:
+            if suffix == ".csv":
+                placement_table(placed).to_csv(scratch)
+            elif suffix == ".geojson":
+                scratch.write_text(json.dumps(placement_features(placed)), encoding="utf-8")
+            else:
+                writable(placed).write_h5ad(scratch, compression="gzip")
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:
+        # anndata and its libraries fail in many ways; a person needs the file and the reason.
+        raise DataError(f"Cannot write {path}: {_reason(error)}.") from error
 
 
 def placement_table(placed: ad.AnnData) -> pd.DataFrame:
-    """Coordinates, radius and status of every placed cell, indexed by barcode."""
+    """Coordinates, radii and status of every placed cell, indexed by barcode."""
     coordinates = placed.obsm[SPATIAL]
     axes = ["x", "y", "z"][: coordinates.shape[1]]
-    table = pd.DataFrame(coordinates, index=placed.obs_names, columns=axes)
+    table = pd.DataFrame(np.asarray(coordinates), index=placed.obs_names, columns=axes)
     table.index.name = "barcode"
-    return table.join(placed.obs[[RADIUS, LIKENESS, STATUS]])
+    known = [key for key in (RADIUS, RADIUS_WIDE, LIKENESS, STATUS) if key in placed.obs]
+    return table.join(placed.obs[known])
+
+
+def placement_features(placed: ad.AnnData) -> dict[str, object]:
+    """Placed cells as GeoJSON points that QuPath takes for detections.
+
+    Raises
+    ------
+    DataError
+        For a volume, which QuPath has none of.
+    """
+    table = placement_table(placed)
+    if "z" in table:
+        raise DataError("GeoJSON is of a slice, and these cells lie in a volume: write a .csv.")
+    numbers = [key for key in (RADIUS, RADIUS_WIDE, LIKENESS) if key in table]
+    features = []
+    for name, row in zip(table.index, table.to_dict("records"), strict=True):
+        status = str(row.get(STATUS, "placed"))
+        measured = {key: float(row[key]) for key in numbers if np.isfinite(row[key])}
+        properties = {
+            "objectType": "detection",
+            "name": str(name),
+            "classification": {"name": status, "color": COLOURS.get(status, [0, 0, 0])},
+            "measurements": measured,
+        }
+        point = {"type": "Point", "coordinates": [float(row["x"]), float(row["y"])]}
+        features.append({"type": "Feature", "geometry": point, "properties": properties})
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _target(path: str | Path, *, store: bool = False) -> Path:
+    """Where a file goes, links followed, if it can go there."""
+    target = Path(path).expanduser()
+    if target.is_symlink():
+        target = target.resolve()
+    if not target.parent.is_dir():
+        raise DataError(f"Cannot write {path}: the folder {target.parent} does not exist.")
+    if not target.exists():
+        return target
+    mode = target.stat().st_mode
+    if store:
+        known = any((target / name).exists() for name in ("zarr.json", ".zgroup"))
+        if not known and not (stat.S_ISDIR(mode) and not any(target.iterdir())):
+            raise DataError(f"Cannot write {path}: it exists and is no zarr store.")
+    elif stat.S_ISDIR(mode):
+        raise DataError(f"Cannot write {path}: it is a folder; name a file in it.")
+    elif not stat.S_ISREG(mode):
+        raise DataError(f"Cannot write {path}: it is no file; name one.")
+    return target
+
+
+def _scratch(target: Path, *, folder: bool = False) -> Path:
+    """A new file or folder beside the target; those of processes that were killed go."""
+    # The name says whose it is, so that what is left over can be told from what is in use.
+    prefix = f".{target.stem[:80]}-{_host()}-"
+    _remove_stale(target.parent, prefix)
+    try:
+        if folder:
+            return Path(tempfile.mkdtemp(dir=target.parent, prefix=f"{prefix}{os.getpid()}-"))
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f"{prefix}{os.getpid()}-", suffix=target.suffix
+        )
+    except OSError as error:
+        raise DataError(f"Cannot write {target}: {_reason(error)}.") from error
+    os.close(handle)
+    return Path(name)
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _remove_stale(parent: Path, prefix: str) -> None:
+    """Remove scratch of this target that no process of this machine writes any more."""
+    with suppress(OSError):
+        for left in parent.iterdir():
+            match = re.match(re.escape(prefix) + r"(\d+)-", left.name)
+            if match is None or not _is_stale(left, int(match[1])):
+                continue
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _is_stale(scratch: Path, process: int) -> bool:
+    if sys.platform == "win32":
+        # Asking after a process would end it there.
+        return time.time() - scratch.stat().st_mtime > STALE_SECONDS
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _keep(path: Path) -> None:
+    """Have the disk keep what was written, before a name is given to it."""
+    if path.is_dir() and sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            # Some file systems cannot, and say so.
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: Exception) -> str:
+    """A library's words, as the end of a sentence."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).strip().splitlines()[0][:300].rstrip(".")

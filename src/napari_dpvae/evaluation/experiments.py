@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -18,6 +19,16 @@ from napari_dpvae.evaluation.metrics import measure, measure_regions
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
 from napari_dpvae.training.report import EpochReport
+
+IN_ONE_FRAME = (
+    "median_error",
+    "median_error_percent",
+    "p90_error",
+    "p90_error_percent",
+    "coverage",
+    "wide_coverage",
+)
+"""Measures that compare true and placed coordinates as they are."""
 
 
 class EvaluationReport(NamedTuple):
@@ -56,10 +67,10 @@ class Evaluation(NamedTuple):
     @property
     def one_frame(self) -> bool:
         """Whether true and placed coordinates can be compared as they are."""
-        return all(part.one_frame for part in self.held_out)
+        return all(run.one_frame for run in self.held_out)
 
 
-def evaluate(
+def evaluate_steps(
     model: DPVAE | TrainingSettings,
     reference: ad.AnnData,
     query: ad.AnnData | None = None,
@@ -70,7 +81,43 @@ def evaluate(
     seeds: int = 1,
     placement: PlacementSettings | None = None,
     fine_tune: bool = False,
-    progress: Callable[[EvaluationReport], None] | None = None,
+    registered: bool = False,
+) -> Generator[EvaluationReport, None, Evaluation]:
+    """:func:`evaluate` as a generator of reports that returns the table and the placements."""
+    if seeds < 1:
+        raise ValueError(f"seeds is {seeds}: at least one run is needed.")
+    check_reference(reference, section_key)
+    settings = model.settings if isinstance(model, DPVAE) else model
+    methods = {"dp-VAE": settings, "vanilla VAE": dataclasses.replace(settings, alpha2=0.0)}
+    if settings.alpha2 == 0:
+        methods.pop("dp-VAE")
+    runs = [
+        (name, seed) for seed in range(settings.seed, settings.seed + seeds) for name in methods
+    ]
+    one_frame = registered or (query is None and split != "section")
+    held_out = []
+    for i, (name, seed) in enumerate(runs):
+        case = hold_out(reference, query, split, seed, section_key, section, settings.frame)
+        # What is held out may leave another section the largest: the frame stays what it was.
+        fresh = DPVAE(dataclasses.replace(methods[name], seed=seed, frame=case.frame))
+        for report in fresh.fit_epochs(case.reference, section_key=section_key):
+            share = report.epoch / report.epochs
+            yield EvaluationReport(f"{name}, seed {seed}: {report.stage}", (i + share) / len(runs))
+        models = {name: fresh}
+        if fine_tune and name == "dp-VAE":
+            tuning = fresh.fine_tune_epochs(case.reference, case.query, section_key=section_key)
+            models[f"{name}, fine-tuned"] = yield from _tuned(tuning, (i + 1) / len(runs))
+        for method, trained in models.items():
+            placed = trained.place(case.query, placement)
+            radius, wide = placed.obs[[RADIUS, RADIUS_WIDE]].to_numpy(float).T
+            places = placed.obsm[SPATIAL]
+            held_out.append(HeldOut(method, seed, case.true, places, radius, wide, one_frame))
+    return Evaluation(pd.DataFrame(map(_row, held_out)), held_out)
+
+
+@wraps(evaluate_steps, assigned=())
+def evaluate(
+    *what: Any, progress: Callable[[EvaluationReport], None] | None = None, **how: Any
 ) -> pd.DataFrame:
     """The paper's measures for the dp-VAE and, beside it, the vanilla VAE (``alpha2 = 0``).
 
@@ -85,13 +132,14 @@ def evaluate(
         held out if not given.
     split
         How to hold out: ``random`` or ``block``, see
-        :func:`napari_dpvae.evaluation.hold_out.split_spots`, of the largest section;
-        a whole ``section``, whose coordinates need not be registered; or ``none``, in-sample: the
-        spots are placed by the model that was trained on them.
+        :func:`napari_dpvae.evaluation.hold_out.split_spots`, of the section that cells are placed
+        in (``frame`` in the settings, the largest if not given); a whole ``section``; or ``none``,
+        in-sample: that section's spots are placed by the model that was trained on them.
     section_key
         Column of ``obs`` with the section of each spot, when there are several.
     section
-        Which one to hold out; the smallest if not given.
+        Which one to hold out, the smallest if not given; or, of a query that has several, which
+        to compare, the largest if not given.
     seeds
         So many runs, each with another seed for the split and the training.
     placement
@@ -99,76 +147,25 @@ def evaluate(
     fine_tune
         Whether to fine-tune each dp-VAE on what is held out, without its coordinates, and to
         measure that too, as ``dp-VAE, fine-tuned``.
+    registered
+        Whether the query's coordinates, or those of the section that is held out, are in the
+        reference's frame, so that errors and coverage can be told.
     progress
-        Called with every report.
+        Called with every :class:`EvaluationReport`.
 
     Returns
     -------
     pandas.DataFrame
         A row for each method and seed; columns are those of
         :func:`napari_dpvae.evaluation.metrics.measure` and ``measure_regions``. Across sections
-        that are not registered, only measures that need no shared frame mean anything.
+        that are not registered, those that need one frame (``IN_ONE_FRAME``) are NaN.
 
     Raises
     ------
     DataError
         When reference or query cannot be used, with what to do about it.
     """
-    steps = evaluate_steps(
-        model,
-        reference,
-        query,
-        split=split,
-        section_key=section_key,
-        section=section,
-        seeds=seeds,
-        placement=placement,
-        fine_tune=fine_tune,
-    )
-    return drain(steps, progress).table
-
-
-def evaluate_steps(
-    model: DPVAE | TrainingSettings,
-    reference: ad.AnnData,
-    query: ad.AnnData | None = None,
-    *,
-    split: Split = "random",
-    section_key: str | None = None,
-    section: str | None = None,
-    seeds: int = 1,
-    placement: PlacementSettings | None = None,
-    fine_tune: bool = False,
-) -> Generator[EvaluationReport, None, Evaluation]:
-    """:func:`evaluate` as a generator of reports that returns the table and the placements."""
-    if seeds < 1:
-        raise ValueError(f"seeds is {seeds}: at least one run is needed.")
-    check_reference(reference, section_key)
-    settings = model.settings if isinstance(model, DPVAE) else model
-    methods = {"dp-VAE": settings, "vanilla VAE": dataclasses.replace(settings, alpha2=0.0)}
-    if settings.alpha2 == 0:
-        methods.pop("dp-VAE")
-    runs = [
-        (name, seed) for seed in range(settings.seed, settings.seed + seeds) for name in methods
-    ]
-    one_frame = query is None and split != "section"
-    held_out = []
-    for i, (name, seed) in enumerate(runs):
-        case = hold_out(reference, query, split, seed, section_key, section)
-        fresh = DPVAE(dataclasses.replace(methods[name], seed=seed))
-        for report in fresh.fit_epochs(case.reference, section_key=section_key):
-            share = report.epoch / report.epochs
-            yield EvaluationReport(f"{name}, seed {seed}: {report.stage}", (i + share) / len(runs))
-        models = {name: fresh}
-        if fine_tune and name == "dp-VAE":
-            tuning = fresh.fine_tune_epochs(case.reference, case.query, section_key=section_key)
-            models[f"{name}, fine-tuned"] = yield from _tuned(tuning, (i + 1) / len(runs))
-        for method, trained in models.items():
-            placed = trained.place(case.query, placement)
-            radius, wide = placed.obs[[RADIUS, RADIUS_WIDE]].to_numpy(float).T
-            part = HeldOut(method, seed, case.true, placed.obsm[SPATIAL], radius, wide, one_frame)
-            held_out.append(part)
-    return Evaluation(pd.DataFrame(map(_row, held_out)), held_out)
+    return drain(evaluate_steps(*what, **how), progress).table
 
 
 def _tuned(
@@ -184,14 +181,14 @@ def _tuned(
         yield EvaluationReport(f"fine-tuning: {report.stage}", done)
 
 
-def _row(part: HeldOut) -> dict[str, object]:
+def _row(run: HeldOut) -> dict[str, object]:
     """What the table says of a placement."""
-    regions = measure_regions(part.true, part.placed, part.radius)
-    wide = measure_regions(part.true, part.placed, part.wide)
-    return {
-        "method": part.method,
-        "seed": part.seed,
-        **measure(part.true, part.placed),
-        **regions,
+    wide = measure_regions(run.true, run.placed, run.wide)
+    row = {
+        "method": run.method,
+        "seed": run.seed,
+        **measure(run.true, run.placed),
+        **measure_regions(run.true, run.placed, run.radius),
         **{f"wide_{name}": value for name, value in wide.items()},
     }
+    return row if run.one_frame else row | dict.fromkeys(IN_ONE_FRAME, np.nan)

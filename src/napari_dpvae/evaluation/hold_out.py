@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.layout import Layout
 from napari_dpvae.errors import DataError
 
 SpotSplit = Literal["random", "block"]
@@ -16,6 +17,8 @@ Split = Literal["random", "block", "section", "none"]
 
 HELD_OUT = 0.2
 """Share of the spots held out by a split."""
+FEWEST = 4
+"""Cells that can be measured."""
 
 
 class Case(NamedTuple):
@@ -24,6 +27,9 @@ class Case(NamedTuple):
     reference: ad.AnnData
     query: ad.AnnData
     true: np.ndarray
+    """(n, d) coordinates of the query, all of one section."""
+    frame: str
+    """The section of the reference that cells are placed in; empty for its largest."""
 
 
 def split_spots(coordinates: np.ndarray, split: SpotSplit, seed: int = 0) -> np.ndarray:
@@ -52,7 +58,7 @@ def split_spots(coordinates: np.ndarray, split: SpotSplit, seed: int = 0) -> np.
     if split == "block":
         order = np.argsort(np.linalg.norm(coordinates - coordinates[order[0]], axis=1))
     held_out = np.zeros(n, bool)
-    held_out[order[: max(4, round(HELD_OUT * n))]] = True
+    held_out[order[: max(FEWEST, round(HELD_OUT * n))]] = True
     return held_out
 
 
@@ -63,49 +69,97 @@ def hold_out(
     seed: int,
     section_key: str | None,
     section: str | None,
+    frame: str = "",
 ) -> Case:
     """What to train on and what to place; parameters as for :func:`evaluate`.
+
+    Sections may have frames of their own, so what is placed is always of one section: of the one
+    that cells are placed in, unless a whole section or another query is.
+
+    Parameters
+    ----------
+    frame
+        The section that cells are placed in; the largest if empty.
 
     Raises
     ------
     DataError
-        When there is no such section, or the query has no coordinates to compare with.
+        When there is no such section, too little is held out to be measured, or the query has no
+        coordinates to compare with.
     """
     if query is not None:
-        return Case(reference, query, _true_coordinates(query, reference))
+        query = _one_section(query, section_key, section)
+        return _measurable(Case(reference, query, _true_coordinates(query, reference), frame))
     coordinates = np.asarray(reference.obsm[SPATIAL], float)
-    if split == "none":
-        return Case(reference, reference, coordinates)
-    sections = _sections(reference, section_key)
     held_out = np.zeros(reference.n_obs, bool)
     if split == "section":
-        held_out = _section_spots(sections, section)
+        sections = _sections(reference, section_key)
+        name = _section_to_hold_out(sections, section)
+        held_out = (sections == name).to_numpy()
+        frame = "" if frame == name else frame
     else:
-        frame = sections == sections.value_counts().idxmax()
-        held_out[frame] = split_spots(coordinates[frame], split, seed)
-    return Case(reference[~held_out].copy(), reference[held_out].copy(), coordinates[held_out])
+        in_frame, frame = _frame(reference, section_key, frame)
+        if split == "none":
+            return _measurable(Case(reference, reference[in_frame], coordinates[in_frame], frame))
+        held_out[in_frame] = split_spots(coordinates[in_frame], split, seed)
+    kept = reference[~held_out].copy()
+    return _measurable(Case(kept, reference[held_out].copy(), coordinates[held_out], frame))
 
 
-def _sections(reference: ad.AnnData, section_key: str | None) -> pd.Series:
-    """(n,) the name of each spot's section."""
+def _measurable(case: Case) -> Case:
+    """The case, if enough of it is placed to be measured."""
+    if len(case.true) < FEWEST:
+        raise DataError(
+            f"Only {len(case.true)} cells would be placed and measured: at least {FEWEST} are "
+            "needed, so choose a larger section or query."
+        )
+    return case
+
+
+def _frame(reference: ad.AnnData, section_key: str | None, frame: str) -> tuple[np.ndarray, str]:
+    """(n,) bool, true for the spots of the section that cells are placed in; and its name."""
+    layout = Layout.read(reference, section_key, frame or None)
+    in_frame = layout.sections == layout.frame
+    return in_frame, frame if section_key is None else str(
+        reference.obs[section_key][in_frame].iloc[0]
+    )
+
+
+def _sections(cells: ad.AnnData, section_key: str | None) -> pd.Series:
+    """(n,) the name of each cell's section; NaN where it is not known."""
     if section_key is None:
-        return pd.Series("", index=reference.obs_names)
-    return reference.obs[section_key].astype(str)
+        return pd.Series("", index=cells.obs_names)
+    column = cells.obs[section_key].astype(object)
+    return column.astype(str).where(column.notna())
 
 
-def _section_spots(sections: pd.Series, section: str | None) -> np.ndarray:
-    """(n,) bool, true for the spots of one section."""
+def _one_section(query: ad.AnnData, section_key: str | None, section: str | None) -> ad.AnnData:
+    """The cells of one section of a query, the largest if none is named; all if it has no more."""
+    if section_key not in query.obs:
+        return query
+    sections = _sections(query, section_key)
+    name = sections.value_counts().index[0] if section is None else section
+    _check_section(name, sections)
+    return query[(sections == name).to_numpy()]
+
+
+def _section_to_hold_out(sections: pd.Series, section: str | None) -> str:
+    """The section that is named, or the smallest."""
     names = sections.value_counts().index
     if len(names) < 2:
         raise DataError(
             "The reference has one section only, so none can be held out: hold out a block, or "
             "name the column of obs with the sections."
         )
-    name = names[-1] if section is None else section
+    name = str(names[-1]) if section is None else section
+    _check_section(name, sections)
+    return name
+
+
+def _check_section(name: str, sections: pd.Series) -> None:
+    names = sorted(sections.dropna().unique())
     if name not in names:
-        raise DataError(f"There is no section '{name}': there are {', '.join(sorted(names))}.")
-    mask: np.ndarray = (sections == name).to_numpy()
-    return mask
+        raise DataError(f"There is no section '{name}': there are {', '.join(names)}.")
 
 
 def _true_coordinates(query: ad.AnnData, reference: ad.AnnData) -> np.ndarray:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.spatial import procrustes
-from scipy.spatial.distance import pdist, squareform
-from scipy.stats import rankdata, spearmanr
-from sklearn.manifold import trustworthiness as sklearn_trustworthiness
+from scipy.spatial.distance import cdist, pdist
+from scipy.stats import rankdata
 from sklearn.neighbors import NearestNeighbors
 
+from napari_dpvae.evaluation.tissue import (
+    contact_f1,
+    nearest,
+    neighbour_type_divergence,
+    sliced_wasserstein,
+)
 from napari_dpvae.geometry.alignment import fit_similarity
 from napari_dpvae.geometry.spacing import diagonal
+
+MOST_COMPARED = 3000
+"""Cells whose distances are compared all with all; of more, a sample is, always the same."""
+DRAWN_PAIRS = 2_000_000
+DRAWN_CELLS = 1000
+BLOCK = 1_000_000
+"""Distances held at once."""
 
 
 def procrustes_disparity(true: np.ndarray, placed: np.ndarray) -> float:
@@ -26,41 +40,73 @@ def procrustes_disparity(true: np.ndarray, placed: np.ndarray) -> float:
     return float(procrustes(true, placed)[2])
 
 
+def _pair_distances(true: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of pairs of cells in truth and as placed: all i < j, or pairs drawn by lot."""
+    n = len(true)
+    if n <= MOST_COMPARED:
+        return pdist(true), pdist(placed)
+    rng = np.random.default_rng(0)
+    first = rng.integers(n, size=DRAWN_PAIRS)
+    second = (first + rng.integers(1, n, size=DRAWN_PAIRS)) % n
+    d, d_hat = (np.linalg.norm(x[first] - x[second], axis=1) for x in (true, placed))
+    return d, d_hat
+
+
+def _blocks(rows: np.ndarray, n: int) -> Iterator[np.ndarray]:
+    """The rows in parts, so that the distances of a part to n cells fit into memory."""
+    size = max(1, BLOCK // n)
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
 def stress1(true: np.ndarray, placed: np.ndarray) -> float:
     """Kruskal's stress-1 of the pairwise distances, after the best scale.
 
-    ``sqrt(sum (D - a Dhat)^2 / sum D^2)``, ``a = sum(D Dhat) / sum(Dhat^2)``, over i < j.
+    ``sqrt(sum (D - a Dhat)^2 / sum D^2)``, ``a = sum(D Dhat) / sum(Dhat^2)``, over i < j; of more
+    than MOST_COMPARED cells over pairs drawn by lot.
 
     Parameters
     ----------
     true, placed
         (n, d) coordinates of the same cells.
     """
-    d, d_hat = pdist(true), pdist(placed)
+    d, d_hat = _pair_distances(true, placed)
     scale = (d @ d_hat) / max(d_hat @ d_hat, np.finfo(float).tiny)
     return float(np.sqrt(((d - scale * d_hat) ** 2).sum() / (d @ d)))
 
 
 def distance_spearman(true: np.ndarray, placed: np.ndarray) -> float:
-    """Spearman correlation of all pairwise distances, over i < j; 0 for places all alike."""
+    """Spearman correlation of all pairwise distances, over i < j; 0 for places all alike.
+
+    Of more than MOST_COMPARED cells over pairs drawn by lot.
+    """
     if np.ptp(placed, axis=0).max() == 0:
         return 0.0
-    return float(spearmanr(pdist(true), pdist(placed)).statistic)
+    d, d_hat = _pair_distances(true, placed)
+    return float(np.corrcoef(rankdata(d), rankdata(d_hat))[0, 1])
 
 
 def distance_spearman_per_cell(true: np.ndarray, placed: np.ndarray) -> float:
-    """Spearman correlation of each cell's distances to the others, as the mean over cells."""
+    """Spearman correlation of each cell's distances to the others, as the mean over cells.
+
+    Of more than MOST_COMPARED cells the mean is over DRAWN_CELLS of them, drawn by lot.
+    """
     n = len(true)
-    others = ~np.eye(n, dtype=bool)
+    rows = np.arange(n)
+    if n > MOST_COMPARED:
+        rows = np.random.default_rng(0).choice(n, DRAWN_CELLS, replace=False)
+    total = sum((_ranks(true, some) * _ranks(placed, some)).sum() for some in _blocks(rows, n))
+    return float(total / len(rows))
 
-    def ranks(points: np.ndarray) -> np.ndarray:
-        rows = rankdata(squareform(pdist(points))[others].reshape(n, n - 1), axis=1)
-        rows -= rows.mean(axis=1, keepdims=True)
-        norm = np.linalg.norm(rows, axis=1, keepdims=True)
-        scaled: np.ndarray = rows / np.maximum(norm, np.finfo(float).tiny)
-        return scaled
 
-    return float((ranks(true) * ranks(placed)).sum(axis=1).mean())
+def _ranks(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(r, n - 1) of some cells' distances to the others, with mean 0 and norm 1 in each row."""
+    others = np.arange(len(points)) != rows[:, None]
+    distances = cdist(points[rows], points)[others].reshape(len(rows), -1)
+    ranks = rankdata(distances, axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(ranks, axis=1, keepdims=True)
+    scaled: np.ndarray = ranks / np.maximum(norm, np.finfo(float).tiny)
+    return scaled
 
 
 def knn_overlap(true: np.ndarray, placed: np.ndarray, k: int = 10) -> float:
@@ -69,18 +115,29 @@ def knn_overlap(true: np.ndarray, placed: np.ndarray, k: int = 10) -> float:
     Chance is ``k / (n - 1)``. ``k`` is cut to ``n - 1``.
     """
     k = min(k, len(true) - 1)
-    first, second = (
-        NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
-        for points in (true, placed)
-    )
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(first, second, strict=True)]
-    return float(np.mean(shared) / k)
+    pairs = zip(nearest(true, k), nearest(placed, k), strict=True)
+    return float(np.mean([len(np.intersect1d(a, b)) for a, b in pairs]) / k)
 
 
 def trustworthiness(true: np.ndarray, placed: np.ndarray, k: int = 10) -> float:
-    """How far the placed neighbours are neighbours in truth (Venna & Kaski 2001); 1 is best."""
-    k = min(k, (len(true) - 1) // 2)
-    return float(sklearn_trustworthiness(true, placed, n_neighbors=k))
+    """How far the placed neighbours are neighbours in truth (Venna & Kaski 2001); 1 is best.
+
+    That of :func:`sklearn.manifold.trustworthiness`, in memory that grows with n and not with its
+    square. Cells that are equally far share their mean rank.
+    """
+    n = len(true)
+    k = min(k, (n - 1) // 2)
+    near = nearest(placed, k)
+    penalty = 0.0
+    for rows in _blocks(np.arange(n), n):
+        distances = cdist(true[rows], true)
+        distances[np.arange(len(rows)), rows] = np.inf
+        for reach in np.take_along_axis(distances, near[rows], axis=1).T[:, :, None]:
+            nearer = np.count_nonzero(distances < reach, axis=1)
+            not_farther = np.count_nonzero(distances <= reach, axis=1)
+            rank = (nearer + 1 + not_farther) / 2
+            penalty += np.maximum(rank - k, 0).sum()
+    return float(1 - penalty * 2 / (n * k * (2 * n - 3 * k - 1)))
 
 
 def continuity(true: np.ndarray, placed: np.ndarray, k: int = 10) -> float:
@@ -94,8 +151,14 @@ def localisation_errors(true: np.ndarray, placed: np.ndarray) -> np.ndarray:
     return errors
 
 
-def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, float]:
+def measure(
+    true: np.ndarray, placed: np.ndarray, k: int = 10, types: np.ndarray | None = None
+) -> dict[str, float]:
     """All measures by name.
+
+    Of more than MOST_COMPARED (3,000) cells, ``stress1`` and the rank correlations of distances are
+    those of a sample, always the same: memory grows with n, not with its square. All others are
+    exact.
 
     Parameters
     ----------
@@ -103,6 +166,10 @@ def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, floa
         (n, d) coordinates of the same cells, in the same frame.
     k
         Neighbours for overlap, trustworthiness and continuity.
+    types
+        (n,) of the cells, to measure the tissue that they make up as well:
+        :func:`~napari_dpvae.evaluation.tissue.sliced_wasserstein`, ``contact_f1`` and
+        ``neighbour_type_divergence``.
 
     Returns
     -------
@@ -124,7 +191,7 @@ def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, floa
     spread = np.ptp(placed, axis=0).max() > 0
     aligned = fit_similarity(placed, true).apply(placed) if spread else placed
     aligned_median = float(np.median(localisation_errors(true, aligned)))
-    return {
+    measures = {
         "procrustes": procrustes_disparity(true, placed),
         "stress1": stress1(true, placed),
         "distance_spearman": distance_spearman(true, placed),
@@ -140,6 +207,13 @@ def measure(true: np.ndarray, placed: np.ndarray, k: int = 10) -> dict[str, floa
         "aligned_median_error": aligned_median,
         "aligned_median_error_percent": 100 * aligned_median / extent,
     }
+    if types is not None:
+        measures |= {
+            "sliced_wasserstein": sliced_wasserstein(true, placed),
+            "contact_f1": contact_f1(true, placed, types),
+            "neighbour_type_divergence": neighbour_type_divergence(true, placed, types, k),
+        }
+    return measures
 
 
 def measure_regions(true: np.ndarray, placed: np.ndarray, radius: np.ndarray) -> dict[str, float]:
@@ -150,17 +224,21 @@ def measure_regions(true: np.ndarray, placed: np.ndarray, radius: np.ndarray) ->
     true, placed
         (n, d) coordinates in one frame.
     radius
-        (n,) of each cell's region.
+        (n,) of each cell's region; NaN where none is stated: such cells do not count.
 
     Returns
     -------
     dict
         ``coverage``, the share of cells inside their region, and the regions' median radius in
-        coordinate units and in per cent of the diagonal.
+        coordinate units and in per cent of the diagonal; NaN when no region is stated.
     """
-    median = float(np.median(radius))
+    stated = ~np.isnan(radius)
+    if not stated.any():
+        return dict.fromkeys(("coverage", "median_radius", "median_radius_percent"), np.nan)
+    inside = localisation_errors(true, placed)[stated] <= radius[stated]
+    median = float(np.median(radius[stated]))
     return {
-        "coverage": float((localisation_errors(true, placed) <= radius).mean()),
+        "coverage": float(inside.mean()),
         "median_radius": median,
         "median_radius_percent": 100 * median / diagonal(true),
     }

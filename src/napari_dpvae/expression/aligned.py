@@ -13,6 +13,7 @@ from scipy import sparse
 
 from napari_dpvae.expression.normalise import LIMIT, Moments, log_normalise_rows
 from napari_dpvae.expression.platform import PlatformGap
+from napari_dpvae.expression.units import Units
 
 CHUNK = 4096
 """Cells read at once: bounds memory."""
@@ -26,6 +27,8 @@ class PanelExpression:
     ----------
     x
         (n, G) cells by genes, in memory or backed by a file: rows can be taken from it.
+    units
+        Of x.
     columns
         (p,) of the query, one for each gene of the panel that it has.
     depth_columns
@@ -35,6 +38,7 @@ class PanelExpression:
     """
 
     x: Any
+    units: Units
     columns: np.ndarray
     depth_columns: np.ndarray | None
     depth_share: float
@@ -60,7 +64,8 @@ class PanelExpression:
     def _raw(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
         raw = sparse.csr_matrix(self.x[rows], dtype=np.float64)
         raw.sum_duplicates()
-        return raw
+        raw.eliminate_zeros()
+        return self.units.read(raw)
 
     def _depth(self, raw: sparse.csr_matrix) -> np.ndarray | None:
         if self.depth_columns is None:
@@ -185,7 +190,6 @@ class AlignedQuery:
     def read(self, rows: slice | np.ndarray = slice(None)) -> Cells:
         """Some of its cells, standardised."""
         values = self.expression.read(rows)
-        values.eliminate_zeros()
         x = np.zeros((values.shape[0], len(self.present)), np.float32)
         mean, deviation = self.mean[self.present], self.deviation[self.present]
         x[:, self.present] = np.clip(-mean / deviation, -LIMIT, LIMIT)

@@ -21,6 +21,7 @@ from napari_dpvae.expression.aligned import (
 from napari_dpvae.expression.genes import choose_genes
 from napari_dpvae.expression.normalise import log_expression, statistics
 from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap
+from napari_dpvae.expression.units import in_counts, units_of
 from napari_dpvae.settings import GeneChoice
 
 AXES = 5
@@ -91,6 +92,7 @@ class GenePanel:
         """
         if sections is None:
             sections = np.zeros(reference.n_obs, int)
+        reference = in_counts(reference)
         counts = holds_counts(reference.X)
         shares = _mean_share(reference.X) if counts else np.empty(0)
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
@@ -112,7 +114,7 @@ class GenePanel:
 
     def standardised(self, reference: ad.AnnData) -> np.ndarray:
         """(n, n_genes) float32 of the reference, by its own mean and deviation."""
-        expression, present, _ = self._expression(reference)
+        expression, present = self._expression(reference)
         return self._aligned(expression, present).x
 
     def align(self, cells: ad.AnnData, measured: np.ndarray | None = None) -> AlignedQuery:
@@ -132,10 +134,10 @@ class GenePanel:
         DataError
             When too few panel genes are there, with what to do about it.
         """
-        expression, present, counts = self._expression(cells)
+        expression, present = self._expression(cells)
         totals = gather(expression, measured)
         aligned = self._aligned(expression, present, totals)
-        other_units = counts != self.counts
+        other_units = expression.units.counts != self.counts
         n_measured = cells.n_obs if measured is None else int(measured.sum())
         if not other_units and n_measured >= FEWEST_CELLS:
             aligned = replace(aligned, gap=self._measure_gap(present, totals, measured))
@@ -143,15 +145,17 @@ class GenePanel:
             return aligned.by_statistics(totals.mean, totals.deviation)
         return aligned
 
-    def _expression(self, cells: ad.AnnData) -> tuple[PanelExpression, np.ndarray, bool]:
-        """The panel's genes in cells, which of them are there, and whether these hold counts."""
+    def _expression(self, cells: ad.AnnData) -> tuple[PanelExpression, np.ndarray]:
+        """The panel's genes in cells, and which of them are there."""
         present = _known(self.genes, cells.var_names)
         self._check_shared(cells, present)
         x = rows_of(cells)
-        counts = holds_counts(x)
+        units = units_of(x)
         columns = cells.var_names.get_indexer(self.genes[present])
-        depth_columns, share = self._depth_columns(cells.var_names) if counts else (None, 1.0)
-        return PanelExpression(x, columns, depth_columns, share), present, counts
+        depth_columns, share = None, 1.0
+        if units.counts:
+            depth_columns, share = self._depth_columns(cells.var_names)
+        return PanelExpression(x, units, columns, depth_columns, share), present
 
     def _depth_columns(self, names: pd.Index) -> tuple[np.ndarray, float]:
         """Columns that a cell's depth is summed over, and their share of a reference's counts."""

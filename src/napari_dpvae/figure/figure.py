@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from napari_dpvae.analysis.cells import in_frame
 from napari_dpvae.analysis.virtual import VIRTUAL, virtual_expression
 from napari_dpvae.colours.categories import category_codes, category_colours, is_numeric
 from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
 from napari_dpvae.data.images import spot_size
-from napari_dpvae.data.keys import SPATIAL, STATUS
+from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
 from napari_dpvae.data.write import replacing
 from napari_dpvae.errors import DataError
 from napari_dpvae.figure.panel import Part, draw_cells, draw_image, finish, view_box
@@ -50,7 +51,7 @@ def draw_figure(
     Parameters
     ----------
     placed, reference
-        Either, or both.
+        Either, or both. Of a reference of several sections, that which the cells were placed in.
     gene, column
         What colours them: a gene, or a column of ``obs`` with numbers or categories.
     limits, colormap
@@ -60,7 +61,7 @@ def draw_figure(
     hidden
         Categories that are not.
     side_by_side
-        Placed cells and reference in a panel each.
+        Placed cells to the left, the reference to the right.
     title
         What colours the cells if not given.
     microns_per_unit
@@ -74,14 +75,14 @@ def draw_figure(
     Raises
     ------
     DataError
-        For a volume, or when there is nothing to draw.
+        For a volume, when there is nothing to draw, or when what colours it is nowhere.
     """
+    if reference is not None and placed is not None:
+        reference = _section_of(reference, placed)
     data = [cells for cells in (reference, placed) if cells is not None]
-    if not data:
-        raise DataError("There is nothing to draw: give placed cells, or a reference.")
-    if any(cells.obsm[SPATIAL].shape[1] != 2 for cells in data):
-        raise DataError("A figure is drawn of a slice only: take a screenshot of a volume.")
-    together = [data] if not side_by_side else [[cells] for cells in data]
+    _check(data, gene, column, statuses)
+    # Placed cells to the left, as in the window.
+    together = [data] if not side_by_side else [[cells] for cells in reversed(data)]
     width, height = np.ptp(view_box(data[0]), axis=0)
     size = (INCHES * len(together) + 1, INCHES * height / width + 1)
     figure = Figure(figsize=size, layout="compressed")
@@ -102,6 +103,42 @@ def draw_figure(
         figure.colorbar(bar, ax=list(panels), label=unit, shrink=0.8, aspect=30)
     _add_legend(figure, {n: c for n, c in legend.items() if n not in hidden}, column, placed)
     return figure
+
+
+def _check(
+    data: list[ad.AnnData], gene: str | None, column: str | None, statuses: Collection[str]
+) -> None:
+    """Refuse what cannot be drawn."""
+    if not data:
+        raise DataError("There is nothing to draw: give placed cells, or a reference.")
+    if any(cells.obsm[SPATIAL].shape[1] != 2 for cells in data):
+        raise DataError("A figure is drawn of a slice only: take a screenshot of a volume.")
+    nowhere = ""
+    if gene is not None and not any(gene in cells.var_names for cells in data):
+        nowhere = f"gene '{gene}'"
+    elif column is not None and not any(column in cells.obs for cells in data):
+        nowhere = f"obs column '{column}'"
+    if nowhere:
+        raise DataError(
+            f"Neither the reference nor the placed cells have the {nowhere}: check its spelling."
+        )
+    for status in statuses:
+        if status not in STATUSES:
+            raise DataError(
+                f"Placed cells are not of the kind '{status}': choose from {', '.join(STATUSES)}."
+            )
+
+
+def _section_of(reference: ad.AnnData, placed: ad.AnnData) -> ad.AnnData:
+    """The section of a reference that cells were placed in, with its image alone."""
+    here = in_frame(reference, placed)
+    if here.all() or not here.any():
+        return reference
+    section, frame = reference[here].copy(), placed.uns[DPVAE]["frame"]
+    libraries = section.uns.get(SPATIAL, {})
+    if frame in libraries:
+        section.uns[SPATIAL] = {frame: libraries[frame]}
+    return section
 
 
 def _add_legend(
@@ -168,10 +205,16 @@ def _coloured(
     colours = [
         np.tile(GREY, (cells.n_obs, 1))
         if own is None
-        else ScalarMappable(Normalize(*scales[own[0]]), colormap).to_rgba(own[1])
+        else _shades(own[1], scales[own[0]], colormap)
         for cells, own in zip(data, values, strict=True)
     ]
     return colours, scales, {}
+
+
+def _shades(values: np.ndarray, ends: tuple[float, float], colormap: str) -> np.ndarray:
+    """(n, 4) colours on a scale; grey where there is no value."""
+    shades = ScalarMappable(Normalize(*ends), colormap).to_rgba(values)
+    return np.where(np.isfinite(values)[:, None], shades, GREY)
 
 
 def _numbers(

@@ -15,6 +15,8 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 COMPONENTS = 30
 """Principal components read; all where there are fewer."""
+EXACT = 300
+"""Spots or genes up to which principal axes are exact."""
 
 
 class Inputs(NamedTuple):
@@ -23,6 +25,11 @@ class Inputs(NamedTuple):
     form: Form
     n_genes: int
     """So many of the panel's first genes."""
+
+    @property
+    def width(self) -> int:
+        """Numbers that a network reads."""
+        return self.n_genes if self.form == "genes" else min(COMPONENTS, self.n_genes)
 
 
 def inputs_in_turn(n_core: int, n_genes: int) -> list[Inputs]:
@@ -53,10 +60,12 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray) -> Tensor:
     Returns
     -------
     Tensor
-        (k, n_genes) float32.
+        (k, n_genes) float32; of fewer spots than components, the last ones are 0.
     """
-    # Of more genes than spots the covariances are many, and slow to decompose.
-    solver = "full" if len(x) < x.shape[1] else "covariance_eigh"
-    pca = PCA(n_components=min(COMPONENTS, *x.shape), svd_solver=solver).fit(x * deviation)
+    # Exact where that is quick: of many spots and genes it takes seconds for each network.
+    solver = "full" if min(x.shape) <= EXACT else "randomized"
+    pca = PCA(min(COMPONENTS, *x.shape), svd_solver=solver, random_state=0).fit(x * deviation)
     first = max(float(pca.explained_variance_[0]), 1e-12) ** 0.5
-    return torch.from_numpy((pca.components_ * deviation / first).astype(np.float32))
+    axes = np.zeros((min(COMPONENTS, x.shape[1]), x.shape[1]), np.float32)
+    axes[: len(pca.components_)] = pca.components_ * deviation / first
+    return torch.from_numpy(axes)

@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+LOG_VARIANCE = (-10.0, 10.0)
+"""Bounds: one extreme cell cannot overflow exp() and poison the batch."""
+
 
 def _trunk(n_in: int, hidden: int, dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = []
@@ -73,8 +76,7 @@ class Network(nn.Module):
         """Mean and log-variance of ``q(z|x)``, each (n, latent_dim), from x (n, n_read or more)."""
         read = x[:, : self.n_read]
         h = self.encoder(read if self.axes is None else read @ self.axes.T)
-        # Bounded so that one extreme cell cannot overflow exp() and poison the batch.
-        return self.to_mean(h), self.to_log_variance(h).clamp(-10.0, 10.0)
+        return self.to_mean(h), self.to_log_variance(h).clamp(*LOG_VARIANCE)
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean of ``p(x|z)``, (n, n_genes), from z (n, latent_dim)."""

@@ -7,18 +7,29 @@ from typing import Protocol
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 from napari_dpvae.geometry.neighbours import neighbour_graph, radius_graph
 from napari_dpvae.geometry.spacing import spot_distance
 from napari_dpvae.settings import TrainingSettings
 
+CLUMP = 32
+"""Spots that come into a batch together, where only near ones have pairs."""
+
 
 class Pairs(Protocol):
     """A mask over all spots that gives the block of any batch."""
 
-    def block(self, batch: np.ndarray) -> Tensor:
-        """The (b, b) float32, symmetric weights of the spots whose indices are in batch (b,)."""
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        """(n,) the spots as an epoch goes through them: batches of these hold pairs."""
+        ...
+
+    def block(self, batch: np.ndarray) -> Tensor | None:
+        """The (b, b) float32, symmetric weights of the spots whose indices are in batch (b,).
+
+        None where all pairs count alike.
+        """
         ...
 
 
@@ -33,9 +44,16 @@ class SectionPairs:
 
     def __init__(self, sections: np.ndarray) -> None:
         self._sections = torch.as_tensor(sections)
+        self._one = len(np.unique(sections)) == 1
 
-    def block(self, batch: np.ndarray) -> Tensor:
+    def order(self, rng: np.random.Generator) -> np.ndarray:
         """See :class:`Pairs`."""
+        return rng.permutation(len(self._sections))
+
+    def block(self, batch: np.ndarray) -> Tensor | None:
+        """See :class:`Pairs`."""
+        if self._one:
+            return None
         codes = self._sections[torch.as_tensor(batch)]
         return (codes[:, None] == codes[None, :]).float()
 
@@ -53,6 +71,24 @@ class SparsePairs:
     def __init__(self, graph: sparse.spmatrix | sparse.sparray) -> None:
         rows = sparse.csr_array(graph).astype(np.float32)
         self._graph = rows.maximum(rows.T).tocsr()
+
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        """See :class:`Pairs`; clumps of neighbours about random spots.
+
+        Of many spots, batches drawn at random would hold next to no neighbours.
+        """
+        n = self._graph.shape[0]
+        centres = rng.permutation(n)[: -(-n // CLUMP)]
+        *_, nearest = dijkstra(
+            self._graph, indices=centres, unweighted=True, return_predecessors=True, min_only=True
+        )
+        # Spots that are connected to no centre have no pairs to keep: they come in anywhere.
+        clump = rng.permutation(n).astype(float)
+        connected = nearest >= 0
+        place = np.empty(n)
+        place[centres] = rng.permutation(n)[: len(centres)]
+        clump[connected] = place[nearest[connected]]
+        return np.lexsort((rng.random(n), clump))
 
     def block(self, batch: np.ndarray) -> Tensor:
         """See :class:`Pairs`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.objective import distance_preserving, kl_divergence, reconstruction
 from napari_dpvae.network.pairs import Pairs
+from napari_dpvae.network.stack import Stack
 from napari_dpvae.settings import TrainingSettings
 
 
@@ -70,83 +71,156 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class Batches(NamedTuple):
+    """What one network is trained on, and in what noise.
+
+    Its spots are rows of the tensors that all networks of a stack share.
+    """
+
+    rows: np.ndarray
+    """(n,) of the shared tensors."""
+    s: Tensor
+    """(n, 2 or 3) coordinates, scaled by one number for all axes."""
+    pairs: Pairs
+    """Mask G over the n spots."""
+    noise: Noise
+    seed: int
+
+
 def train(
-    network: Network,
+    networks: Sequence[Network],
     x: Tensor,
-    s: Tensor,
-    pairs: Pairs,
+    batches: Sequence[Batches],
     settings: TrainingSettings,
-    input_noise: float,
-    seen: Tensor | None = None,
+    measured: Tensor | None = None,
 ) -> Iterator[Losses]:
-    """Fit the network in place; it is usable, in evaluation mode, after every epoch.
+    """Fit networks of one shape together, in place; they are usable after every epoch.
 
     Parameters
     ----------
-    network
-        A new network, or a trained one to go on with.
+    networks
+        New networks, or trained ones to go on with.
     x
-        Standardised expression, (n, n_read or more): what the network reads, and decodes a part of.
-    s
-        Coordinates, (n, 2) or (n, 3), scaled by one number for all axes.
-    pairs
-        Mask G over the n spots.
+        Standardised expression, (N, n_read or more): what networks read, and decode a part of.
+    batches
+        For each network, what it is trained on.
     settings
-        Weights, schedule and seed.
-    input_noise
-        Standard deviation of the Gaussian noise added to x.
-    seen
+        Weights and schedule.
+    measured
         Like x: 1 where a gene was measured, else 0; measured everywhere if not given.
 
     Yields
     ------
     Losses
-        Of each epoch.
+        Of each epoch, the mean over the networks.
     """
-    device = find_device(settings.device)
-    network.to(device)
-    x, s = x[:, : network.n_read].to(device), s.to(device)
-    decoded = slice(network.n_genes)
-    seen = None if seen is None else seen[:, decoded].to(device)
-    rng = np.random.default_rng(settings.seed)
-    noise_source = torch.Generator(device).manual_seed(settings.seed)
-    n_batches = -(-len(x) // settings.batch_size)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=max(settings.epochs * n_batches, 2)
-    )
+    run = _Run(networks, x, batches, settings, measured)
+    for _ in range(settings.epochs):
+        with one_thread():
+            losses = run.epoch()
+        yield losses
 
-    def step(batch: np.ndarray) -> Tensor:
-        """One optimiser step; returns its three losses, (3,)."""
-        clean = x[batch]
-        noise = torch.randn(clean.shape, generator=noise_source, device=device)
-        mean, log_variance = network.encode(clean + input_noise * noise)
-        draw = torch.randn(mean.shape, generator=noise_source, device=device)
-        z = mean + draw * (0.5 * log_variance).exp()
+
+class _Run:
+    """Tensors on the device, optimiser and schedule of one training."""
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        x: Tensor,
+        batches: Sequence[Batches],
+        settings: TrainingSettings,
+        measured: Tensor | None,
+    ) -> None:
+        device = find_device(settings.device)
+        self._settings, self._n_genes = settings, networks[0].n_genes
+        self._stack, self._device = Stack(networks, device), device
+        self._batches = batches
+        self._rows = [torch.from_numpy(each.rows).to(device) for each in batches]
+        self._s = [each.s.to(device) for each in batches]
+        core = slice(self._n_genes)
+        self._core = x[:, core].to(device)
+        self._measured = None if measured is None else measured[:, core].to(device)
+        self._read, self._mix = self._inputs(networks, x)
+        self._rngs = [np.random.default_rng(each.seed) for each in batches]
+        self._source = torch.Generator(device).manual_seed(batches[0].seed)
+        most = max(len(each.rows) for each in batches)
+        self._n_spots, self._n_batches = most, -(-most // settings.batch_size)
+        self._optimiser = torch.optim.AdamW(
+            self._stack.learned, lr=settings.learning_rate, fused=True
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser,
+            settings.learning_rate,
+            total_steps=max(settings.epochs * self._n_batches, 2),
+        )
+
+    def _inputs(self, networks: Sequence[Network], x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """What each network reads of all spots, (N, n_in), and what makes noise on it.
+
+        Networks that read genes share them. Noise on the genes is a Gaussian on their components,
+        with covariance ``A A'`` where ``A`` are the axes: it is drawn there, where there are fewer.
+        (M, n_in, n_in) for components, (M, 1, 1) for genes.
+        """
+        sizes = torch.tensor([each.noise.inputs for each in self._batches])[:, None, None]
+        all_axes = [network.axes.cpu() for network in networks if network.axes is not None]
+        if not all_axes:
+            return [], sizes.to(self._device)
+        read = [(x[:, : axes.shape[1]] @ axes.T).to(self._device) for axes in all_axes]
+        squares = torch.stack([axes @ axes.T for axes in all_axes]).double()
+        nudge = 1e-9 * torch.eye(squares.shape[1], dtype=torch.double)
+        mix = torch.linalg.cholesky(squares + nudge).float()
+        return read, (sizes * mix).to(self._device)
+
+    def epoch(self) -> Losses:
+        """Go through all spots once."""
+        orders = [
+            np.resize(each.pairs.order(rng), self._n_spots)
+            for each, rng in zip(self._batches, self._rngs, strict=True)
+        ]
+        totals = torch.zeros(3, device=self._device)
+        for chosen in np.array_split(np.stack(orders), self._n_batches, axis=1):
+            totals += self._step(chosen) * (chosen.shape[1] / self._n_spots)
+        return Losses(*totals.tolist())
+
+    def _step(self, chosen: np.ndarray) -> Tensor:
+        """One step of the optimiser by spots (M, b) of each network; the losses' means, (3,)."""
+        settings, stack = self._settings, self._stack
+        index = torch.from_numpy(chosen).to(self._device)
+        rows = torch.stack([own[i] for own, i in zip(self._rows, index, strict=True)])
+        s = torch.stack([own[i] for own, i in zip(self._s, index, strict=True)])
+        blocks = [each.pairs.block(i) for each, i in zip(self._batches, chosen, strict=True)]
+        weighted = [block for block in blocks if block is not None]
+        pairs = torch.stack(weighted).to(self._device) if weighted else None
+        clean = self._core[rows]
+        mean, log_variance = stack.encode(self._noisy(rows, clean), self._source)
+        draw = self._randn(mean.shape[1:])
+        decoded = stack.decode(mean + draw * (0.5 * log_variance).exp(), self._source)
+        measured = None if self._measured is None else self._measured[rows]
         losses = torch.stack(
             [
-                reconstruction(
-                    clean[:, decoded], network.decode(z), None if seen is None else seen[batch]
-                ),
-                kl_divergence(mean, log_variance, network.n_genes),
-                distance_preserving(mean, s[batch], network.scale, pairs.block(batch).to(device)),
+                reconstruction(clean, decoded, measured),
+                kl_divergence(mean, log_variance, self._n_genes),
+                distance_preserving(mean, s, stack.scale, pairs),
             ]
         )
-        vae = losses[0] + settings.beta * losses[1]
-        optimiser.zero_grad()
-        (settings.alpha1 * vae + settings.alpha2 * losses[2]).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
-        optimiser.step()
-        schedule.step()
+        weights = losses.new_tensor(
+            [settings.alpha1, settings.alpha1 * settings.beta, settings.alpha2]
+        )
+        self._optimiser.zero_grad()
+        # The mean over networks that have no weight in common: each learns from its own loss.
+        (len(self._batches) * (weights @ losses)).backward()
+        stack.clip_gradients(10.0)
+        self._optimiser.step()
+        self._schedule.step()
         return losses.detach()
 
-    for _ in range(settings.epochs):
-        network.train()
-        totals = torch.zeros(3, device=device)
-        with one_thread(), torch.random.fork_rng(enabled=True):
-            # Dropout draws from the global generator: seeded here, and given back as it was.
-            torch.manual_seed(int(rng.integers(2**31)))
-            for batch in np.array_split(rng.permutation(len(x)), n_batches):
-                totals += step(batch) * (len(batch) / len(x))
-        network.eval()
-        yield Losses(*totals.tolist())
+    def _noisy(self, rows: Tensor, clean: Tensor) -> Tensor:
+        """What networks read of spots (M, b), with noise that is drawn once for all of them."""
+        if not self._read:
+            return clean + self._mix * self._randn(clean.shape[1:])
+        read = torch.stack([own[i] for own, i in zip(self._read, rows, strict=True)])
+        return read + self._randn(read.shape[1:]) @ self._mix.transpose(1, 2)
+
+    def _randn(self, shape: torch.Size) -> Tensor:
+        return torch.randn(shape, generator=self._source, device=self._device)

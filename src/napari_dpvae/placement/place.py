@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.checks import check_query, known_coordinates
+from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.aligned import AlignedQuery
@@ -46,6 +47,9 @@ def place_steps(
     Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
     check_query(query)
+    panel = trained.panel
+    query, match = match_genes(np.union1d(panel.genes, panel.depth_genes), query)
+    report_match(match)
     _check_mode(query, settings, known_key)
     known = known_coordinates(query, known_key, trained.coordinates.shape[1])
     domain = make_domain(settings.domain, trained.coordinates, outlines)
@@ -187,6 +191,7 @@ def _provenance(
         "standardised_by": aligned.statistics,
         "calibrated_as": calibrated_as,
         "decoder_weight": read.decoder_weight,
+        "expression": aligned.expression.units.kind,
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},
         "section_key": trained.section_key or "",
         "frame": trained.frame or "",

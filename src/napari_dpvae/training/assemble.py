@@ -7,12 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import anndata as ad
 import numpy as np
 
-from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
-from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Statistics, Trained
 from napari_dpvae.network.training import Losses
@@ -20,65 +17,25 @@ from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.ensemble import Ensemble
 from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import EpochReport
-from napari_dpvae.training.spots import Spots
+from napari_dpvae.training.spots import Material
 
 
 @dataclass
 class Progress:
-    """How far a training is: the one thing that changes while it goes on."""
+    """How far a training is, in epochs of all networks: the one thing that changes meanwhile."""
 
     epochs: int
     done: int = 0
     stage: str = "choosing genes"
     losses: Losses | None = None
 
-    def advance(self, stage: str, losses: Losses) -> None:
-        """One epoch more is done."""
-        self.done, self.stage, self.losses = self.done + 1, stage, losses
+    def advance(self, stage: str, losses: Losses, networks: int) -> None:
+        """So many networks have done one epoch more."""
+        self.done, self.stage, self.losses = self.done + networks, stage, losses
 
     def report(self, held_out_error: float | None = None) -> EpochReport:
         """As whoever drains the training hears it."""
         return EpochReport(self.stage, self.done, self.epochs, self.losses, held_out_error)
-
-
-@dataclass(frozen=True)
-class Material:
-    """A reference as networks read it: a panel, and all spots by it.
-
-    Attributes
-    ----------
-    panel
-        With the reference's statistics.
-    spots
-        All spots, and cells of a query behind them.
-    frame
-        (n,) bool: the anchors.
-    """
-
-    panel: GenePanel
-    spots: Spots
-    frame: np.ndarray
-
-    @classmethod
-    def read(
-        cls,
-        reference: ad.AnnData,
-        layout: Layout,
-        settings: TrainingSettings,
-        held_out: np.ndarray | None = None,
-    ) -> Material:
-        """Choose the panel, without spots of a boolean mask if given, and read all spots by it."""
-        kept = slice(None) if held_out is None else ~held_out
-        panel = GenePanel.choose(
-            reference if held_out is None else reference[kept],
-            settings.genes,
-            settings.gene_choice,
-            layout.sections[kept],
-            n_wide=settings.wide_genes,
-        )
-        coordinates = np.asarray(reference.obsm[SPATIAL], float)
-        spots = Spots(panel.standardised(reference), coordinates, layout.sections)
-        return cls(panel, spots, layout.sections == layout.frame)
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from napari_dpvae.model.trained import Statistics, Trained
 from napari_dpvae.network.inputs import FORMS, Inputs
 from napari_dpvae.network.network import Network
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.assemble import Material, Origin, Progress, calibrated
+from napari_dpvae.training.assemble import Origin, Progress, calibrated
 from napari_dpvae.training.ensemble import Ensemble
 from napari_dpvae.training.fitted import FittedNetwork
-from napari_dpvae.training.fitting import train_network
-from napari_dpvae.training.plan import Plan, Run, network_seed
+from napari_dpvae.training.fitting import train_group
+from napari_dpvae.training.plan import Plan, Run, groups, network_seed
 from napari_dpvae.training.report import Step
-from napari_dpvae.training.spots import Spots
+from napari_dpvae.training.spots import Material, Spots
 
 
 def fine_tune(
@@ -68,15 +68,18 @@ def fine_tune(
     origin = Origin(plan, start.asked, replace(layout, pairs=pairs), reference.n_obs, tuned_to)
     progress, model = Progress(plan.epochs), None
     yield Step(progress.report(), None)
-    fitted: list[FittedNetwork] = []
-    for run in plan.ensemble:
-        fitted.append((yield from train_network(run, origin, material, progress, model, measured)))
-        weights = start.weights[: len(fitted)]
+    fitted: dict[int, FittedNetwork] = {}
+    for numbers in groups(plan.ensemble):
+        runs = [plan.ensemble[number] for number in numbers]
+        done = yield from train_group(runs, origin, material, progress, model, measured)
+        fitted |= dict(zip(numbers, done, strict=True))
+        weights = start.weights[sorted(fitted)]
+        networks = tuple(fitted[number] for number in sorted(fitted))
         model = partial(
             calibrated,
             origin,
             material,
-            Ensemble(tuple(fitted), weights / weights.sum()),
+            Ensemble(networks, weights / weights.sum()),
             progress,
             # As they were: no part is held out from the choice of genes any more, and by now all
             # networks have seen all blocks.
@@ -95,7 +98,7 @@ def _plan(start: Trained, anchors: np.ndarray, n: int, settings: TrainingSetting
         held_out[anchors] = ~member.trained_on
         runs.append(
             Run(
-                f"network {number + 1} of {len(start.members)}",
+                "adapting to the query",
                 _inputs(member.network),
                 held_out,
                 network_seed(settings, number),

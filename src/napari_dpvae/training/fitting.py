@@ -13,14 +13,17 @@ from napari_dpvae.data.layout import Layout
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.assemble import Material, Origin, Progress, calibrated, uncalibrated
+from napari_dpvae.training.assemble import Origin, Progress, calibrated, uncalibrated
 from napari_dpvae.training.ensemble import Ensemble
 from napari_dpvae.training.fitted import FittedNetwork
-from napari_dpvae.training.network_run import NetworkRun
-from napari_dpvae.training.plan import Plan, Run, plan_fit
+from napari_dpvae.training.group import Group
+from napari_dpvae.training.plan import Plan, Run, groups, plan_fit
 from napari_dpvae.training.report import Step
+from napari_dpvae.training.spots import Material
 
 Model = Callable[[], Trained]
+Fitted = dict[int, FittedNetwork]
+"""Networks by their number in the plan."""
 
 
 def fit(
@@ -57,16 +60,16 @@ def fit(
         origin, selected, model = yield from _select(origin, material, progress)
         plan = origin.plan
     material = read()
-    fitted: list[FittedNetwork] = []
-    for run in plan.ensemble:
-        fitted.append((yield from train_network(run, origin, material, progress, model)))
-        ensemble = Ensemble(tuple(fitted), _weights(plan, selected, len(fitted)))
-        scale = _scale(plan, selected, ensemble)
+    fitted: Fitted = {}
+    for numbers in groups(plan.ensemble):
+        runs = [plan.ensemble[number] for number in numbers]
+        done = yield from train_group(runs, origin, material, progress, model)
+        fitted |= dict(zip(numbers, done, strict=True))
+        ensemble, scale = _ensemble(plan, selected, fitted)
         model = partial(calibrated, origin, material, ensemble, progress, scale=scale)
     blocks: list[FittedNetwork] = []
     for run in plan.blocks:
-        without = read(run.held_out)
-        blocks.append((yield from train_network(run, origin, without, progress, model)))
+        blocks += yield from train_group([run], origin, read(run.held_out), progress, model)
         scores = ensemble.scores(blocks)
         model = partial(
             calibrated, origin, material, ensemble, progress, scale=scale, block_scores=scores
@@ -83,19 +86,32 @@ def _select(
     By spots that had no say in the choice of genes: among thousands of genes some fit any two
     hundred spots by chance, and a network that reads those looks better on them than on others.
     """
-    plan, fitted, model = origin.plan, [], None
-    for run in plan.selection:
-        fitted.append((yield from train_network(run, origin, material, progress, model)))
-        tried = Ensemble.by_own_errors(tuple(fitted))
+    plan, model = origin.plan, None
+    fitted: Fitted = {}
+    for numbers in groups(plan.selection):
+        runs = [plan.selection[number] for number in numbers]
+        done = yield from train_group(runs, origin, material, progress, model)
+        fitted |= dict(zip(numbers, done, strict=True))
+        tried = Ensemble.by_own_errors(_in_order(fitted))
         model = partial(calibrated, origin, material, tried, progress)
-    plan = plan.with_selected(plan.regularisation | _best(plan.selection, fitted))
+    assert model is not None, "there is a selection"
+    networks = _in_order(fitted)
+    plan = plan.with_selected(plan.regularisation | _best(plan.selection, networks))
     chosen = tuple(
         network
-        for run, network in zip(plan.selection, fitted, strict=True)
+        for run, network in zip(plan.selection, networks, strict=True)
         if run.regularisation == plan.regularisation[run.inputs.form]
     )
-    origin, selected = replace(origin, plan=plan), Ensemble.by_own_errors(chosen)
-    return origin, selected, partial(calibrated, origin, material, tried, progress)
+    origin = replace(origin, plan=plan)
+    return (
+        origin,
+        Ensemble.by_own_errors(chosen),
+        partial(calibrated, origin, material, tried, progress),
+    )
+
+
+def _in_order(fitted: Fitted) -> tuple[FittedNetwork, ...]:
+    return tuple(fitted[number] for number in sorted(fitted))
 
 
 def _best(runs: Sequence[Run], fitted: Sequence[FittedNetwork]) -> dict[Form, str]:
@@ -111,22 +127,22 @@ def _best(runs: Sequence[Run], fitted: Sequence[FittedNetwork]) -> dict[Form, st
     return best
 
 
-def train_network(
-    run: Run,
+def train_group(
+    runs: Sequence[Run],
     origin: Origin,
     material: Material,
     progress: Progress,
     model: Model | None,
     measured: np.ndarray | None = None,
-) -> Generator[Step, None, FittedNetwork]:
-    """Train one network, then place what it did not see.
+) -> Generator[Step, None, list[FittedNetwork]]:
+    """Train networks together, then place what each did not see.
 
     Half-way through its schedule a network is worse than none beside those that are done: the
-    model as it stands is theirs, and the network's own only where there is no other.
+    model as it stands is theirs, and the networks' own only where there is no other.
 
     Parameters
     ----------
-    run
+    runs
         What to train.
     origin, material, progress
         Of the training.
@@ -135,31 +151,33 @@ def train_network(
     measured
         (n, n_genes) 1 where a gene was measured, else 0; None if all were.
     """
-    plan = origin.plan
-    network = NetworkRun(
-        run, plan.settings, plan.of(run), material.panel, material.spots, material.frame
-    )
-    model = model or (lambda: uncalibrated(origin, material, [network.member()], progress))
-    for losses in network.epochs(origin.layout.pairs, measured):
-        progress.advance(run.stage, losses)
-        if progress.done % plan.settings.epochs:
+    group = Group(runs, origin.plan, material)
+    model = model or (lambda: uncalibrated(origin, material, group.members(), progress))
+    stage = runs[0].stage
+    if len(runs) > 1:
+        stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
+    epochs = origin.plan.epochs_of(runs[0])
+    for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
+        progress.advance(stage, losses, len(runs))
+        if epoch < epochs:
             yield Step(progress.report(), model)
-    fitted = network.fitted()
-    yield Step(progress.report(float(fitted.errors.mean())), model)
+    fitted = group.fitted()
+    error = float(np.mean([network.errors.mean() for network in fitted]))
+    yield Step(progress.report(error), model)
     return fitted
 
 
-def _weights(plan: Plan, selected: Ensemble | None, n: int) -> np.ndarray:
-    """(n,) of the first networks of the ensemble, by how well their inputs did when selected."""
-    if selected is None:
-        return np.full(n, 1 / n)
-    of_inputs, done = selected.weights, np.arange(n)
-    weights = of_inputs[np.minimum(done % plan.n_inputs, len(of_inputs) - 1)]
-    return np.asarray(weights / weights.sum())
+def _ensemble(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ensemble, float]:
+    """Networks that are done, and what the scores of single ones are multiplied by.
 
-
-def _scale(plan: Plan, selected: Ensemble | None, ensemble: Ensemble) -> float:
-    """That the scores of single networks are multiplied by; 1 until it was measured."""
-    if selected is None or len(ensemble.networks) < max(plan.n_inputs, plan.n_checks):
-        return 1.0
-    return ensemble.scale(selected, plan.n_inputs, plan.n_checks)
+    Each weighs by how well its kind of inputs did when selected; 1 stands for a scale that was not
+    measured yet.
+    """
+    networks, weights = _in_order(fitted), np.ones(len(fitted))
+    if selected is not None:
+        last = len(selected.weights) - 1
+        weights = selected.weights[[min(plan.kind(number), last) for number in sorted(fitted)]]
+    ensemble = Ensemble(networks, weights / weights.sum())
+    if selected is None or len(fitted) < len(plan.ensemble):
+        return ensemble, 1.0
+    return ensemble, ensemble.scale(selected, plan.n_inputs, plan.n_checks)

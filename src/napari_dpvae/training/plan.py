@@ -18,10 +18,11 @@ from napari_dpvae.network.training import NOISES
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.folds import BLOCKS, make_blocks, make_folds
 
-USUAL_EPOCHS = 150
-MOST_SPOTS = 5000
-"""A larger reference is passed over fewer times: a step learns as much from other spots."""
+USUAL_STEPS = 150
+"""Steps that suffice where all spots are in one batch."""
 FEWEST_EPOCHS = 5
+PROBING = 0.5
+"""Share of the epochs for networks that place no cells: they select, or hold out blocks."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,22 @@ class Plan:
     @property
     def epochs(self) -> int:
         """Over all networks."""
-        runs = len(self.selection) + len(self.ensemble) + len(self.blocks)
-        return self.settings.epochs * runs
+        return sum(self.epochs_of(run) for run in (*self.selection, *self.ensemble, *self.blocks))
+
+    def epochs_of(self, run: Run) -> int:
+        """Of one network: those that place no cells take a share."""
+        places = any(run is other for other in self.ensemble)
+        share = 1.0 if places else PROBING
+        return max(1, round(share * self.settings.epochs))
 
     @property
     def n_inputs(self) -> int:
         """Kinds of inputs: network i of the ensemble reads as network i + n_inputs."""
         return len({run.inputs for run in self.ensemble})
+
+    def kind(self, number: int) -> int:
+        """Which kind of inputs a network of the ensemble reads, by its number."""
+        return number % self.n_inputs
 
     def with_selected(self, regularisation: dict[Form, str]) -> Plan:
         """The plan with what was selected for each form."""
@@ -98,6 +108,12 @@ class Plan:
     def of(self, run: Run) -> str:
         """The regularisation of a run."""
         return run.regularisation or self.regularisation[run.inputs.form]
+
+
+def groups(runs: Sequence[Run]) -> list[list[int]]:
+    """Numbers of the runs whose networks have one shape, and are trained together."""
+    shapes = [(run.inputs.form, run.inputs.width) for run in runs]
+    return [[i for i, shape in enumerate(shapes) if shape == one] for one in dict.fromkeys(shapes)]
 
 
 def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) -> Plan:
@@ -116,7 +132,7 @@ def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) 
     settings = replace(
         settings,
         latent_dim=settings.latent_dim or coordinates.shape[1],
-        epochs=settings.epochs or usual_epochs(reference.n_obs),
+        epochs=settings.epochs or usual_epochs(reference.n_obs, settings.batch_size),
     )
     asked, members = settings.regularisation, settings.members
     folds = make_folds(layout.sections, members, settings.seed)
@@ -129,7 +145,7 @@ def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) 
         selection=_selection(reference, folds, n_checks, settings),
         ensemble=tuple(
             Run(
-                f"network {fold + 1} of {members}",
+                "training",
                 in_turn[fold % len(in_turn)],
                 folds == fold,
                 network_seed(settings, fold),
@@ -150,7 +166,7 @@ def _selection(
     checked, asked = folds < n_checks, settings.regularisation
     return tuple(
         Run(
-            f"trying {inputs.form}, {name} regularisation",
+            "trying regularisations",
             inputs,
             checked,
             network_seed(settings, settings.members),
@@ -192,6 +208,10 @@ def network_seed(settings: TrainingSettings, number: int) -> int:
     return int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0]) >> 1
 
 
-def usual_epochs(n_spots: int) -> int:
-    """Passes over a reference: the number of steps does not grow beyond that of 5,000 spots."""
-    return max(FEWEST_EPOCHS, round(USUAL_EPOCHS * min(1.0, MOST_SPOTS / n_spots)))
+def usual_epochs(n_spots: int, batch_size: int) -> int:
+    """Passes over a reference: the steps grow as the square root of its batches.
+
+    More spots take more steps to learn, but each step learns from other ones.
+    """
+    batches = -(-n_spots // batch_size)
+    return max(FEWEST_EPOCHS, round(USUAL_STEPS * max(n_spots / batch_size, 1.0) ** 0.5 / batches))

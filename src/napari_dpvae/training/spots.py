@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import anndata as ad
 import numpy as np
+
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.layout import Layout
+from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.settings import TrainingSettings
 
 
 class Spots(NamedTuple):
@@ -20,6 +27,46 @@ class Spots(NamedTuple):
     def take(self, chosen: np.ndarray) -> Spots:
         """Those of a boolean mask."""
         return Spots(*(part[chosen] for part in self))
+
+
+@dataclass(frozen=True)
+class Material:
+    """A reference as networks read it: a panel, and all spots by it.
+
+    Attributes
+    ----------
+    panel
+        With the reference's statistics.
+    spots
+        All spots, and cells of a query behind them.
+    frame
+        (n,) bool: the anchors.
+    """
+
+    panel: GenePanel
+    spots: Spots
+    frame: np.ndarray
+
+    @classmethod
+    def read(
+        cls,
+        reference: ad.AnnData,
+        layout: Layout,
+        settings: TrainingSettings,
+        held_out: np.ndarray | None = None,
+    ) -> Material:
+        """Choose the panel, without spots of a boolean mask if given, and read all spots by it."""
+        kept = slice(None) if held_out is None else ~held_out
+        panel = GenePanel.choose(
+            reference if held_out is None else reference[kept],
+            settings.genes,
+            settings.gene_choice,
+            layout.sections[kept],
+            n_wide=settings.wide_genes,
+        )
+        coordinates = np.asarray(reference.obsm[SPATIAL], float)
+        spots = Spots(panel.standardised(reference), coordinates, layout.sections)
+        return cls(panel, spots, layout.sections == layout.frame)
 
 
 def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:

@@ -1,0 +1,128 @@
+"""What a file may ask of this machine, and what it may not reach."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+from napari_dpvae.errors import DataError
+
+MOST_FILES = 5_000_000
+"""Files in a folder that are looked at."""
+MOST_GZIP = 1040
+"""Gzip packs no better than this: 1032 bytes into one."""
+
+
+def check_memory(size: float, path: Path, what: str) -> None:
+    """Refuse what this machine cannot hold, before anything is allocated.
+
+    Parameters
+    ----------
+    size
+        Bytes needed.
+    path, what
+        For the sentence.
+
+    Raises
+    ------
+    DataError
+        When it is more than the machine's memory.
+    """
+    memory = psutil.virtual_memory().total
+    if size > memory:
+        raise DataError(
+            f"Cannot read {path}: {what} needs {size / 1e9:,.0f} GB and this machine has "
+            f"{memory / 1e9:,.0f}: read a part of it, or check that the file is whole."
+        )
+
+
+def check_regular(path: Path) -> None:
+    """Refuse devices, pipes and sockets, which may never end.
+
+    Raises
+    ------
+    DataError
+        When the path is neither a file nor a folder.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"Cannot read {path}: it is neither a file nor a folder.")
+
+
+def check_store(folder: Path) -> None:
+    """Refuse a store of many files that has special ones, or links that leave it.
+
+    Raises
+    ------
+    DataError
+        With the name of the first such file.
+    """
+    root = folder.resolve()
+    seen = 0
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            entry = Path(parent, name)
+            mode = entry.lstat().st_mode
+            if stat.S_ISLNK(mode) and not entry.resolve().is_relative_to(root):
+                raise DataError(
+                    f"Cannot read {folder}: {entry.relative_to(folder)} in it is a link to "
+                    "something outside: copy what it names into the folder."
+                )
+            check_regular(entry)
+        seen += len(files)
+        if seen > MOST_FILES:
+            raise DataError(f"Cannot read {folder}: it has more than {MOST_FILES:,} files.")
+
+
+@contextmanager
+def opened(path: Path, most: float | None = None) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked if it is gzipped, and no more than is allowed.
+
+    Parameters
+    ----------
+    path
+        A regular file.
+    most
+        Bytes once unpacked; the machine's memory if not given.
+
+    Raises
+    ------
+    DataError
+        When it is no regular file, or has more.
+    """
+    check_regular(path)
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        source: BinaryIO = gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[assignment]
+        limit = psutil.virtual_memory().total if most is None else most
+        yield io.BufferedReader(_Bounded(source, limit, path), 1 << 20)
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with an error after so many bytes."""
+
+    def __init__(self, source: BinaryIO, most: float, path: Path) -> None:
+        self._source, self._left, self._path = source, most, path
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        part = self._source.read(len(buffer))
+        self._left -= len(part)
+        if self._left < 0:
+            raise DataError(
+                f"Cannot read {self._path}: it unpacks to more than it says it holds: "
+                "check where it came from."
+            )
+        buffer[: len(part)] = part
+        return len(part)

@@ -1,0 +1,92 @@
+"""HDF5 files, opened once it is sure that they reach no other file and fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from napari_dpvae.data.formats.bounds import check_memory, check_regular
+from napari_dpvae.errors import DataError
+
+DEEPEST = 64
+MOST_OBJECTS = 1_000_000
+EMPTY_IS_FINE = 64 << 20
+"""Bytes that a data set may claim without any that are stored."""
+
+
+@contextmanager
+def hdf5(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file to read from, checked.
+
+    Raises
+    ------
+    DataError
+        When it is none, or links to other files, or claims more than memory holds.
+    """
+    check_regular(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(
+            f"Cannot read {path}: it is no whole HDF5 file: give a file that was copied completely."
+        ) from error
+    with file:
+        _check_objects(file, path)
+        yield file
+
+
+def _check_objects(file: h5py.File, path: Path) -> None:
+    """Walk all groups once, without following anything out of the file."""
+    total = 0
+    seen: set[int] = set()
+    waiting: list[tuple[h5py.Group, int]] = [(file, 0)]
+    while waiting:
+        group, depth = waiting.pop()
+        if depth > DEEPEST or len(seen) > MOST_OBJECTS:
+            raise DataError(f"Cannot read {path}: its groups are nested too deep, or too many.")
+        for name in group:
+            _check_link(group, name, path)
+            entry = group[name]
+            address = h5py.h5o.get_info(entry.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(entry, h5py.Group):
+                waiting.append((entry, depth + 1))
+            elif isinstance(entry, h5py.Dataset):
+                total += _checked_size(entry, path)
+    check_memory(total, path, "what it holds")
+
+
+def _check_link(group: h5py.Group, name: str, path: Path) -> None:
+    link = group.get(name, getlink=True)
+    where = f"{group.name.rstrip('/')}/{name}"
+    if isinstance(link, h5py.ExternalLink):
+        raise DataError(
+            f"Cannot read {path}: {where} is a link to another file: copy what it names into "
+            "this one."
+        )
+    try:
+        group[name]
+    except KeyError as error:
+        raise DataError(f"Cannot read {path}: {where} is a link to nothing.") from error
+
+
+def _checked_size(entry: h5py.Dataset, path: Path) -> int:
+    """Bytes of a data set that is stored in this file."""
+    if entry.external is not None or entry.is_virtual:
+        raise DataError(
+            f"Cannot read {path}: {entry.name} is stored in another file: copy it into this one."
+        )
+    if entry.shape is None:
+        return 0
+    size = int(np.prod(entry.shape, dtype=object)) * entry.dtype.itemsize
+    if size > EMPTY_IS_FINE and entry.id.get_storage_size() == 0:
+        raise DataError(
+            f"Cannot read {path}: {entry.name} claims {size / 1e9:,.1f} GB of which none is stored."
+        )
+    return size

@@ -1,0 +1,199 @@
+"""10x matrices: the ``.h5`` of every Cell Ranger, and folders with ``matrix.mtx`` in any naming."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import io, sparse
+
+from napari_dpvae.data.formats.bounds import MOST_GZIP, check_memory, opened
+from napari_dpvae.data.formats.hdf5 import hdf5
+from napari_dpvae.data.formats.modalities import GENES, KIND, genes_alone
+from napari_dpvae.data.structure import check_structure
+from napari_dpvae.errors import DataError
+
+LONGEST_ENTRY = 80
+"""Bytes of a line of ``matrix.mtx``."""
+SHORTEST_ENTRY = 6
+HEADER = 1 << 20
+"""Bytes for the header and its comments."""
+
+
+def read_tenx_h5(path: Path) -> ad.AnnData:
+    """Read a ``.h5`` of Cell Ranger or Space Ranger, of one genome or of several.
+
+    Raises
+    ------
+    DataError
+        When it is damaged.
+    """
+    with hdf5(path) as file:
+        if "matrix" in file:
+            cells = _of_group(file["matrix"], path, *_features(file["matrix"]["features"]))
+            if "library_ids" in file.attrs:
+                cells.uns["library_ids"] = _text(np.atleast_1d(file.attrs["library_ids"]))
+        else:
+            cells = _of_genomes(file, path)
+    return genes_alone(cells, path)
+
+
+def is_legacy(file: h5py.File) -> bool:
+    """Whether each group is a genome of Cell Ranger 2."""
+    return len(file) > 0 and all(
+        isinstance(group, h5py.Group) and {"barcodes", "genes", "indptr"} <= set(group)
+        for group in file.values()
+    )
+
+
+def _of_genomes(file: h5py.File, path: Path) -> ad.AnnData:
+    """All genomes side by side; where there are several, genes begin with the genome's name."""
+    parts = []
+    for genome, group in file.items():
+        prefix = f"{genome}_" if len(file) > 1 else ""
+        names = prefix + pd.Index(_text(group["gene_names"][:]))
+        var = pd.DataFrame({"gene_ids": _text(group["genes"][:]), "genome": genome}, index=names)
+        parts.append(_of_group(group, path, names, var))
+    return parts[0] if len(parts) == 1 else ad.concat(parts, axis=1, join="outer", merge="first")
+
+
+def _features(group: h5py.Group) -> tuple[pd.Index, pd.DataFrame]:
+    names = pd.Index(_text(group["name"][:]))
+    var = pd.DataFrame({"gene_ids": _text(group["id"][:])}, index=names)
+    for key, column in (("feature_type", KIND), ("genome", "genome")):
+        if key in group:
+            var[column] = _text(group[key][:])
+    return names, var
+
+
+def _of_group(group: h5py.Group, path: Path, names: pd.Index, var: pd.DataFrame) -> ad.AnnData:
+    """Cells by genes of a matrix that is stored as genes by cells, in columns."""
+    barcodes = _text(group["barcodes"][:])
+    shape = (len(barcodes), len(names))
+    if tuple(int(n) for n in group["shape"][:]) != shape[::-1]:
+        raise DataError(
+            f"Cannot read {path}: its matrix is not of as many cells and genes as it names: "
+            "the file is damaged."
+        )
+    indices, pointers = group["indices"][:], group["indptr"][:]
+    if len(pointers) != shape[0] + 1:
+        raise DataError(f"Cannot read {path}: it has not a row pointer for each cell.")
+    if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < shape[1]:
+        raise DataError(f"Cannot read {path}: it has values of genes that it does not name.")
+    arrays = (
+        group["data"][:].astype(np.float32),
+        indices.astype(np.int64),
+        pointers.astype(np.int64),
+    )
+    try:
+        x = sparse.csr_matrix(arrays, shape=shape)
+    except ValueError as error:
+        raise DataError(f"Cannot read {path}: its matrix is damaged ({error}).") from error
+    check_structure(x, str(path), "its matrix")
+    x.sum_duplicates()
+    return ad.AnnData(x, obs=pd.DataFrame(index=barcodes), var=var)
+
+
+def _text(values: np.ndarray) -> np.ndarray:
+    return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)
+
+
+def find_mtx(folder: Path) -> list[Path]:
+    """Every ``matrix.mtx`` in a folder, with any prefix, packed or not."""
+    return sorted(
+        path for path in folder.iterdir() if re.search(r"matrix\.mtx(\.gz)?$", path.name, re.I)
+    )
+
+
+def read_tenx_mtx(path: Path) -> ad.AnnData:
+    """Read a ``matrix.mtx`` with its barcodes and features (or genes) beside it.
+
+    Parameters
+    ----------
+    path
+        The matrix, or the folder with it.
+
+    Raises
+    ------
+    DataError
+        When a part is not there, does not fit the others, or the matrix is damaged.
+    """
+    if path.is_dir():
+        found = find_mtx(path)
+        if len(found) != 1:
+            names = ", ".join(entry.name for entry in found) or "no matrix.mtx"
+            raise DataError(f"Cannot read {path}: it has {names}: name the one to read.")
+        path = found[0]
+    size = _header(path)
+    barcodes = _table(_beside(path, "barcodes"), size)[0]
+    features = _table(_beside(path, "features", "genes"), size)
+    x = _matrix(path, size, (len(features), len(barcodes)))
+    names = pd.Index(features[min(1, features.shape[1] - 1)])
+    var = pd.DataFrame({"gene_ids": features[0].to_numpy()}, index=names)
+    if features.shape[1] > 2:
+        kinds = features[2].to_numpy()
+        # Other programs than Cell Ranger write other things there.
+        if (kinds == GENES).any():
+            var[KIND] = kinds
+    cells = ad.AnnData(x, obs=pd.DataFrame(index=barcodes.to_numpy()), var=var)
+    return genes_alone(cells, path)
+
+
+def _beside(matrix: Path, *kinds: str) -> Path:
+    """The file with barcodes or features that has the matrix's prefix."""
+    prefix = re.sub(r"matrix\.mtx(\.gz)?$", "", matrix.name, flags=re.I)
+    names = [f"{prefix}{kind}.{end}" for kind in kinds for end in ("tsv", "tsv.gz", "txt", "csv")]
+    for name in names:
+        if (matrix.parent / name).is_file():
+            return matrix.parent / name
+    raise DataError(f"Cannot read {matrix}: there is no {names[0]} (nor .gz) beside it.")
+
+
+def _table(path: Path, size: tuple[int, int, int]) -> pd.DataFrame:
+    """The names of the matrix's rows or columns, without a line of headings."""
+    with opened(path) as file:
+        table = pd.read_csv(file, sep="\t", header=None, dtype=str, keep_default_na=False)
+    headed = len(table) not in size[:2] and len(table) - 1 in size[:2]
+    return table[1:].reset_index(drop=True) if headed else table
+
+
+def _matrix(path: Path, size: tuple[int, int, int], expected: tuple[int, int]) -> sparse.csr_matrix:
+    """(n_cells, n_genes) counts, with no more read than the header and the file's size allow."""
+    rows, columns, entries = size
+    if (rows, columns) == expected[::-1] and rows != columns:
+        transposed = True
+    elif (rows, columns) == expected:
+        transposed = False
+    else:
+        raise DataError(
+            f"Cannot read {path}: it is of {rows:,} genes and {columns:,} cells, but the files "
+            f"beside it name {expected[0]:,} and {expected[1]:,}."
+        )
+    if entries > rows * columns or entries * SHORTEST_ENTRY > path.stat().st_size * MOST_GZIP:
+        raise DataError(f"Cannot read {path}: it says it has {entries:,} values, and cannot.")
+    check_memory(entries * 24.0, path, "its matrix")
+    with opened(path, HEADER + entries * LONGEST_ENTRY) as file:
+        x = sparse.csr_matrix(io.mmread(file, spmatrix=False).T, dtype=np.float32)
+    x.sum_duplicates()
+    return sparse.csr_matrix(x.T) if transposed else x
+
+
+def _header(path: Path) -> tuple[int, int, int]:
+    with opened(path) as file:
+        first = file.readline(200)
+        if not first.startswith(b"%%MatrixMarket matrix coordinate"):
+            raise DataError(f"Cannot read {path}: it is no matrix of coordinates (MatrixMarket).")
+        left = HEADER
+        while (line := file.readline(left)).startswith(b"%") or not line.strip():
+            left -= len(line)
+            if not line or left <= 0:
+                raise DataError(f"Cannot read {path}: it has no header that says its size.")
+    try:
+        rows, columns, entries = (int(word) for word in line.split())
+    except ValueError as error:
+        raise DataError(f"Cannot read {path}: its header does not say its size.") from error
+    return rows, columns, entries

@@ -1,0 +1,292 @@
+"""Genes that two files name differently, matched by what both say of them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from napari_dpvae.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+NAMES = "var_names"
+COLUMNS = (
+    "gene_ids",
+    "gene_id",
+    "ensembl_id",
+    "ensembl_ids",
+    "ensembl",
+    "ensg",
+    "ensgid",
+    "gene_name",
+    "gene_names",
+    "feature_name",
+    "feature_names",
+    "features",
+    "feature_id",
+    "gene_symbol",
+    "gene_symbols",
+    "symbol",
+    "symbols",
+    "hgnc_symbol",
+    "mgi_symbol",
+    "gene_short_name",
+    "genename",
+    "geneid",
+    "gene",
+    "genes",
+    "name",
+    "accession",
+    "original_gene_symbols",
+    "_index",
+    "index",
+)
+"""Columns of ``var`` with other names of genes, in lower case."""
+FEWEST = 10
+"""A match of fewer genes is none: it may be by accident."""
+AS_GOOD = 0.95
+"""Names that fit as they are are kept if they match this share of what the best rule matches."""
+VERSION = re.compile(r"^(ENS[A-Z]*\d{6,}|[NX][MR]_\d+)\.\d+(_PAR_Y)?$", re.I)
+GENOME = re.compile(
+    r"^(GRC[A-Za-z]+\d*|hg\d+|mm\d+|rn\d+|dm\d+|T2T|human|mouse|premrna|refdata)"
+    r"(-\d{4}-[A-Z])?[_-]+",
+    re.I,
+)
+
+Change = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class GeneMatch:
+    """How a query's genes were matched to a reference's.
+
+    Attributes
+    ----------
+    rule
+        In words: where the names were found and what was ignored of them.
+    matched
+        Genes of the reference that the query has.
+    wanted
+        Genes of the reference.
+    there
+        Genes of the query.
+    renamed
+        Genes of the query that were renamed.
+    ambiguous
+        Genes of the query that match a gene which another one matches first: left as they are.
+    counts
+        Matched genes by each rule that matches any, the best first.
+    """
+
+    rule: str
+    matched: int
+    wanted: int
+    there: int
+    renamed: int
+    ambiguous: int
+    counts: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        said = f"{self.matched:,} of {self.wanted:,} genes are matched by {self.rule}"
+        if self.ambiguous:
+            said += f"; {self.ambiguous:,} more match one of them too and are left out"
+        return f"{said}."
+
+
+def match_genes(
+    reference: Iterable[str],
+    query: ad.AnnData,
+    *,
+    reference_var: pd.DataFrame | None = None,
+    table: Mapping[str, str] | None = None,
+) -> tuple[ad.AnnData, GeneMatch]:
+    """Give a query's genes the reference's names, where both name them differently.
+
+    Names are compared as they are; by columns of ``var`` (symbols, Ensembl identifiers); without
+    the version of an identifier; without the genome before a name; and without regard to case.
+    The rule that matches most genes is taken; as they are, if that is about as good.
+
+    Parameters
+    ----------
+    reference
+        Names of the reference's genes.
+    query
+        Cells by genes.
+    reference_var
+        What the reference says of its genes, indexed by those names: its columns are tried too.
+    table
+        Of the user's: the reference's name by the query's, as for orthologs. Tried before all.
+
+    Returns
+    -------
+    query, match
+        The query itself where its names are kept; else a copy with other ``var_names``, whose old
+        ones are in ``var["query_gene"]``.
+
+    Raises
+    ------
+    DataError
+        When a table of the user's matches nothing.
+    """
+    wanted = pd.Index(list(reference)).astype(str)
+    best: tuple[int, str, np.ndarray] = (-1, "", np.empty(0, int))
+    counts: dict[str, int] = {}
+    for rule, rows in _rules(wanted, query, reference_var, table):
+        matched = int((rows >= 0).sum())
+        if matched:
+            counts[rule] = matched
+        if matched and rule == USERS:
+            best = (matched, rule, rows)
+            break
+        enough = best[0] < AS_GOOD * matched if best[1] == AS_THEY_ARE else best[0] < matched
+        if enough or best[0] < 0:
+            best = (matched, rule, rows)
+        if best[1] == AS_THEY_ARE and matched >= AS_GOOD * min(len(wanted), query.n_vars):
+            break
+    if table is not None and USERS not in counts:
+        raise DataError(
+            "None of the gene table's pairs is of a gene of the query and one of the reference: "
+            "its first column must name the query's genes and its second the reference's."
+        )
+    matched, rule, rows = best
+    names, ambiguous = _renamed(query.var_names, wanted, rows)
+    renamed = int((names != query.var_names.to_numpy(str)).sum())
+    match = GeneMatch(
+        rule=rule,
+        matched=matched,
+        wanted=len(wanted),
+        there=query.n_vars,
+        renamed=renamed,
+        ambiguous=ambiguous,
+        counts=dict(sorted(counts.items(), key=lambda item: -item[1])),
+    )
+    if matched < min(FEWEST, len(wanted)) or not renamed:
+        return query, match
+    found = query.copy()
+    found.var["query_gene"] = query.var_names.to_numpy(str)
+    found.var_names = names
+    found.var.index.name = None
+    return found, match
+
+
+def report_match(match: GeneMatch) -> None:
+    """Say by which rule genes were matched, where they are not named alike."""
+    if match.renamed and match.matched >= min(FEWEST, match.wanted):
+        logger.warning("%s", match.sentence)
+
+
+def read_gene_table(path: str | Path) -> dict[str, str]:
+    """A user's table of two columns: the query's name of a gene, and the reference's.
+
+    Raises
+    ------
+    DataError
+        When there is no such file, or it has not two columns.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            separator = "\t" if "\t" in file.readline() else ","
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"Cannot read the gene table {path}: {error}.") from error
+    if table.shape[1] < 2:
+        raise DataError(
+            f"The gene table {path} needs two columns: the query's and the reference's."
+        )
+    pairs = zip(table.iloc[:, 0], table.iloc[:, 1], strict=True)
+    return {first.strip(): second.strip() for first, second in pairs if first and second}
+
+
+AS_THEY_ARE = "their names"
+USERS = "the gene table"
+
+
+def _rules(
+    wanted: pd.Index,
+    query: ad.AnnData,
+    reference_var: pd.DataFrame | None,
+    table: Mapping[str, str] | None,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Each rule in words, with (n_wanted,) the query's gene of each gene wanted, or -1."""
+    own = query.var_names.to_numpy(str)
+    if table is not None:
+        yield USERS, _lookup(wanted, [table.get(name, "") for name in own])
+    yield AS_THEY_ARE, _lookup(wanted, own)
+    sides = [(words, names) for words, names in _name_columns(query.var, own)]
+    others = [(AS_THEY_ARE, wanted.to_numpy(str))]
+    if reference_var is not None:
+        known = reference_var.reindex(wanted)
+        others = [(words, names) for words, names in _name_columns(known, wanted.to_numpy(str))]
+    for words, names in sides:
+        for other_words, other in others:
+            for ignored, change in CHANGES:
+                changed = [change(name) if name else "" for name in names]
+                target = [change(name) if name else "" for name in other]
+                yield _words(words, other_words, ignored), _lookup(pd.Index(target), changed)
+
+
+def _words(query: str, reference: str, ignored: str) -> str:
+    said = query if query == reference else f"{query} of the query"
+    if query != reference and reference != AS_THEY_ARE:
+        said += f" and {reference} of the reference"
+    return f"{said}, {ignored}" if ignored else said
+
+
+def _name_columns(var: pd.DataFrame, names: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Where genes are named, and how."""
+    yield AS_THEY_ARE, names
+    for column in var:
+        if str(column).lower() in COLUMNS:
+            values = var[column].astype(object)
+            yield f"var['{column}']", values.where(values.notna(), "").astype(str).to_numpy(str)
+
+
+def _without_version(name: str) -> str:
+    return VERSION.sub(r"\1", name)
+
+
+def _without_genome(name: str) -> str:
+    return _without_version(GENOME.sub("", name))
+
+
+CHANGES: tuple[tuple[str, Change], ...] = (
+    ("", str),
+    ("without the version of identifiers", _without_version),
+    ("without the genome before them", _without_genome),
+    ("without regard to upper and lower case", lambda name: _without_genome(name).upper()),
+)
+"""What is ignored of names, the least first."""
+
+
+def _lookup(wanted: pd.Index, names: Sequence[str] | np.ndarray) -> np.ndarray:
+    """(n_wanted,) index of the first name that equals each; -1 where none does."""
+    there = pd.Index(names)
+    first = ~there.duplicated() & (there != "")
+    where = np.flatnonzero(first)
+    found = there[first].get_indexer(wanted)
+    # A gene of the query is one gene of the reference, the first that it matches.
+    found = np.where((found >= 0) & (wanted != ""), found, -1)
+    taken = pd.Series(found).where(~pd.Series(found).duplicated(), -1).to_numpy()
+    result: np.ndarray = np.where(taken >= 0, where[taken], -1) if len(where) else taken
+    return result
+
+
+def _renamed(names: pd.Index, wanted: pd.Index, rows: np.ndarray) -> tuple[np.ndarray, int]:
+    """The query's names with those matched replaced; others that would clash are numbered."""
+    new = names.to_numpy(str).astype(object)
+    matched = rows >= 0
+    new[rows[matched]] = wanted[matched]
+    rest = np.ones(len(new), bool)
+    rest[rows[matched]] = False
+    clash = rest & pd.Index(new).isin(wanted[matched])
+    new[clash] = [f"{name} (not matched)" for name in new[clash]]
+    return new.astype(str), int(clash.sum())

@@ -1,0 +1,133 @@
+"""What a file cannot hold, brought to what it can, with a word about each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+logger = logging.getLogger(__name__)
+
+INDEX = "_index"
+"""The name that files give to an index."""
+
+
+def writable(cells: ad.AnnData) -> ad.AnnData:
+    """The cells as a file can hold them; themselves where it can hold all.
+
+    Columns of mixed types become text; names that a file cannot hold are changed; entries of
+    ``uns`` and others that cannot be written are left out. Each is said.
+
+    Parameters
+    ----------
+    cells
+        To be written as ``.h5ad`` or ``.zarr``.
+    """
+    found = cells.copy()
+    for what in ("obs", "var"):
+        setattr(found, what, _table(getattr(found, what), what))
+    for what in ("obsm", "varm", "layers", "obsp", "varp"):
+        _clean_arrays(getattr(found, what), what)
+    uns = _clean(dict(found.uns), "uns")
+    found.uns = uns if isinstance(uns, dict) else {}
+    if found.raw is not None and not _can_be_written(found.raw.var):
+        logger.warning("raw cannot be written and is left out.")
+        del found.raw
+    return found
+
+
+def _table(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    table = table.copy()
+    if table.index.name is not None and (table.index.name in table or table.index.name == INDEX):
+        table.index.name = None
+    names = {name: _name(name, set(table.columns)) for name in table.columns}
+    changed = [name for name, new in names.items() if name != new]
+    if changed:
+        logger.warning("The %s columns %s are renamed: files cannot hold /.", what, _list(changed))
+        table = table.rename(columns=names)
+    for name in [*table.columns]:
+        if _can_be_written(table[[name]]):
+            continue
+        text = table[name].astype(object).where(table[name].notna(), None)
+        table[name] = pd.Series(
+            [None if value is None else str(value) for value in text], table.index, dtype=object
+        )
+        logger.warning(
+            "The %s column '%s' has values of several kinds: it is written as text.", what, name
+        )
+        if not _can_be_written(table[[name]]):
+            table[name] = table[name].fillna("").astype(str)
+    return table
+
+
+def _name(name: object, taken: set[Any]) -> str:
+    """A name without ``/``, which stands for a group within a group in a file."""
+    new = str(name).replace("/", "_")
+    if new == INDEX:
+        new = "index_column"
+    while new != name and new in taken:
+        new += "_"
+    return new
+
+
+def _clean_arrays(arrays: Any, what: str) -> None:
+    for key in list(arrays):
+        values = arrays[key]
+        if (
+            isinstance(values, np.ndarray)
+            and values.dtype.kind in "iufb"
+            or sparse.issparse(values)
+        ):
+            new = _name(key, set(arrays))
+            if new != key:
+                arrays[new] = values
+                del arrays[key]
+        elif not _can_be_written(values) or "/" in str(key):
+            logger.warning("%s['%s'] cannot be written and is left out.", what, key)
+            del arrays[key]
+
+
+def _clean(value: Any, where: str) -> Any:
+    """The same without what cannot be written; None where nothing is left."""
+    if isinstance(value, Mapping):
+        kept = {}
+        for key, entry in value.items():
+            inner = _clean(entry, f"{where}['{key}']")
+            if inner is not _NOTHING:
+                kept[_name(key, set(value))] = inner
+        return kept
+    if _is_plain(value) or _can_be_written(value):
+        return value
+    logger.warning("%s cannot be written and is left out.", where)
+    return _NOTHING
+
+
+_NOTHING = object()
+
+
+def _is_plain(value: Any) -> bool:
+    return (
+        isinstance(value, str | bool | int | float | np.number)
+        or value is None
+        or (isinstance(value, np.ndarray) and value.dtype.kind in "iufb")
+    )
+
+
+def _can_be_written(value: Any) -> bool:
+    """Whether anndata can write it: tried in memory, as its rules are many."""
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
+        try:
+            ad.io.write_elem(file, "x", value)
+        except Exception:  # noqa: BLE001 - whatever the library raises, it cannot be written
+            return False
+    return True
+
+
+def _list(names: list[Any]) -> str:
+    return ", ".join(map(str, names[:5])) + (", …" if len(names) > 5 else "")

@@ -1,0 +1,96 @@
+"""Networks of one shape, trained as one: their weights lie behind each other in one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_dpvae.network.network import LOG_VARIANCE, Network
+
+
+class Stack:
+    """M networks whose weights are slices of shared tensors (M, ...).
+
+    A step of all of them is a few large operations in place of many small ones. The networks
+    themselves stay in evaluation mode, and are up to date after every step.
+
+    Parameters
+    ----------
+    networks
+        Alike but for their weights and dropout.
+    device
+        Where to compute.
+    """
+
+    def __init__(self, networks: Sequence[Network], device: torch.device) -> None:
+        self.weights: dict[str, nn.Parameter] = {}
+        for name, first in networks[0].named_parameters():
+            own = [network.get_parameter(name) for network in networks]
+            stacked = nn.Parameter(
+                torch.stack([weight.detach() for weight in own]).to(device), first.requires_grad
+            )
+            for weight, part in zip(own, stacked.detach(), strict=True):
+                weight.data = part
+            self.weights[name] = stacked
+        for network in networks:
+            network.to(device).eval()
+        dropout = torch.tensor([network.dropout for network in networks], device=device)
+        self._dropout = dropout[:, None, None]
+
+    @property
+    def learned(self) -> list[nn.Parameter]:
+        """Weights that an optimiser may change."""
+        return [weight for weight in self.weights.values() if weight.requires_grad]
+
+    @property
+    def scale(self) -> Tensor:
+        """``lambda`` of each network, (M,)."""
+        return self.weights["log_lambda"].exp()
+
+    def encode(self, read: Tensor, source: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of ``q(z|x)``, (M, n, latent_dim) each, while training.
+
+        Parameters
+        ----------
+        read
+            (M, n, n_in) genes or components.
+        source
+            Of the dropout.
+        """
+        h = self._trunk("encoder", read, source)
+        log_variance = self._linear("to_log_variance", h).clamp(*LOG_VARIANCE)
+        return self._linear("to_mean", h), log_variance
+
+    def decode(self, z: Tensor, source: torch.Generator) -> Tensor:
+        """Mean of ``p(x|z)``, (M, n, n_genes), while training; parameters as for encoding."""
+        return self._linear("decoder.1", self._trunk("decoder.0", z, source))
+
+    def _trunk(self, name: str, h: Tensor, source: torch.Generator) -> Tensor:
+        """Two hidden layers: linear, LayerNorm, SiLU, dropout."""
+        for layer in (0, 4):
+            h = self._linear(f"{name}.{layer}", h)
+            norm = f"{name}.{layer + 1}"
+            gain, shift = self.weights[f"{norm}.weight"], self.weights[f"{norm}.bias"]
+            h = functional.layer_norm(h, h.shape[-1:]) * gain[:, None] + shift[:, None]
+            h = self._drop(functional.silu(h), source)
+        return h
+
+    def _linear(self, name: str, h: Tensor) -> Tensor:
+        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+        return torch.baddbmm(bias[:, None], h, weight.transpose(1, 2))
+
+    def _drop(self, h: Tensor, source: torch.Generator) -> Tensor:
+        """Silence the same units of row i in every network: rows are other spots in each."""
+        drawn = torch.rand(h.shape[1:], generator=source, device=h.device)
+        return h * ((drawn >= self._dropout) / (1 - self._dropout))
+
+    def clip_gradients(self, most: float) -> None:
+        """Scale the gradient of each network to a norm of so much at most."""
+        gradients = [weight.grad for weight in self.learned if weight.grad is not None]
+        squares = [gradient.square().view(len(gradient), -1).sum(dim=1) for gradient in gradients]
+        factor = (most / (torch.stack(squares).sum(dim=0).sqrt() + 1e-6)).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor.view(-1, *[1] * (gradient.ndim - 1)))

@@ -1,0 +1,126 @@
+"""Networks of one shape: trained together, each on a part of the spots, assessed on the rest."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from napari_dpvae.geometry.anchors import distance_ratio
+from napari_dpvae.model.member import Member, encode
+from napari_dpvae.network.inputs import principal_axes
+from napari_dpvae.network.network import Network
+from napari_dpvae.network.pairs import make_pairs
+from napari_dpvae.network.training import NOISES, Batches, Losses, train
+from napari_dpvae.training.fitted import FittedNetwork, assess
+from napari_dpvae.training.plan import Plan, Run
+from napari_dpvae.training.spots import Material, scaled
+
+
+class Group:
+    """Drain :meth:`epochs`, then ask for what was :meth:`fitted`.
+
+    Parameters
+    ----------
+    runs
+        What to train: networks that read in the same form.
+    plan
+        That they are of.
+    material
+        Panel and spots.
+    """
+
+    def __init__(self, runs: Sequence[Run], plan: Plan, material: Material) -> None:
+        self._plan = plan
+        self._settings = replace(plan.settings, epochs=plan.epochs_of(runs[0]))
+        self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
+        self._runs = runs
+        self._networks = [self._network(run) for run in runs]
+        self._units = [0.0] * len(runs)
+
+    def epochs(
+        self, given: sparse.csr_array | None = None, measured: np.ndarray | None = None
+    ) -> Iterator[Losses]:
+        """Train; yields the losses of every epoch, as their mean over the networks.
+
+        Parameters
+        ----------
+        given
+            (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
+        measured
+            (n, n_genes) 1 where a gene was measured, else 0; None if all were.
+        """
+        return train(
+            self._networks,
+            torch.from_numpy(self._spots.x),
+            [self._batches(number, given) for number in range(len(self._runs))],
+            self._settings,
+            None if measured is None else torch.from_numpy(measured),
+        )
+
+    def members(self) -> list[Member]:
+        """The networks as they stand, with all anchors."""
+        return [self._member(number, self._frame) for number in range(len(self._runs))]
+
+    def fitted(self) -> list[FittedNetwork]:
+        """How each places the spots of the frame that it was not trained on."""
+        return [self._assessed(number, run) for number, run in enumerate(self._runs)]
+
+    def _batches(self, number: int, given: sparse.csr_array | None) -> Batches:
+        """What a network is trained on."""
+        run = self._runs[number]
+        chosen = ~run.held_out
+        part = self._spots.take(chosen)
+        centred, self._units[number] = scaled(part.coordinates, part.sections)
+        given = None if given is None else given[chosen][:, chosen]
+        return Batches(
+            np.flatnonzero(chosen),
+            torch.from_numpy(np.nan_to_num(centred)),
+            make_pairs(self._settings, part.coordinates, part.sections, given),
+            NOISES[run.inputs.form][self._plan.of(run)],
+            run.seed,
+        )
+
+    def _assessed(self, number: int, run: Run) -> FittedNetwork:
+        own, held_out = self._frame & ~run.held_out, self._frame & run.held_out
+        return assess(
+            self._member(number, self._frame),
+            self._member(number, own),
+            self._panel,
+            self._spots.take(own),
+            self._spots.take(held_out),
+        )
+
+    def _member(self, number: int, anchors: np.ndarray) -> Member:
+        """With the spots of a boolean mask as anchors."""
+        network, spots = self._networks[number], self._spots.take(anchors)
+        latents = encode(network, spots.x)
+        scale = float(network.scale.detach()) / self._units[number]
+        if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
+            # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
+            scale = distance_ratio(latents, spots.coordinates)
+        return Member(network, latents, scale, ~self._runs[number].held_out[anchors])
+
+    def _network(self, run: Run) -> Network:
+        """A new one, or a copy of the one to go on with."""
+        if run.start is not None:
+            return copy.deepcopy(run.start)
+        axes = None
+        if run.inputs.form == "components":
+            read = slice(run.inputs.n_genes)
+            x = self._spots.x[~run.held_out, read]
+            axes = principal_axes(x, self._panel.deviation[read])
+        with torch.random.fork_rng():
+            torch.manual_seed(run.seed)
+            return Network(
+                self._panel.n_core,
+                self._settings.latent_dim,
+                hidden=self._settings.hidden,
+                dropout=NOISES[run.inputs.form][self._plan.of(run)].dropout,
+                fixed_lambda=self._settings.fixed_lambda,
+                axes=axes,
+            )

@@ -1,0 +1,215 @@
+"""10x matrices in every naming, of several kinds of features, damaged and forged."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+import pytest
+from scipy import io as sio
+from scipy import sparse
+
+from napari_dpvae import read_query
+
+KINDS = ["Gene Expression"] * 290 + ["Antibody Capture"] * 7 + ["Multiplexing/Capture"] * 3
+
+
+def write_h5(cells: ad.AnnData, path: Path, kinds: list[str] | None = None) -> None:
+    x = sparse.csr_matrix(cells.X)
+    with h5py.File(path, "w") as file:
+        matrix = file.create_group("matrix")
+        matrix["barcodes"] = np.array(cells.obs_names, "S")
+        matrix["data"], matrix["indptr"] = x.data.astype(np.int32), x.indptr.astype(np.int64)
+        matrix["indices"] = x.indices.astype(np.int64)
+        matrix["shape"] = np.array(cells.shape[::-1], np.int32)
+        features = matrix.create_group("features")
+        features["id"] = np.array([f"ENSG{i:011d}" for i in range(cells.n_vars)], "S")
+        features["name"] = np.array(cells.var_names, "S")
+        features["feature_type"] = np.array(kinds or ["Gene Expression"] * cells.n_vars, "S")
+        features["genome"] = np.array(["GRCh38"] * cells.n_vars, "S")
+
+
+def write_mtx(
+    cells: ad.AnnData,
+    folder: Path,
+    *,
+    end: str = "",
+    genes: str = "features.tsv",
+    columns: int = 3,
+    prefix: str = "",
+    heading: bool = False,
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    matrix = io.BytesIO()
+    sio.mmwrite(matrix, sparse.coo_matrix(sparse.csr_matrix(cells.X).T.astype(int)))
+    rows = ["\t".join(["id", "name", "type"][:columns])] if heading else []
+    for i, name in enumerate(cells.var_names):
+        row = [f"ENSG{i:011d}", name, "Gene Expression"] if columns > 1 else [name]
+        rows.append("\t".join(row[:columns]))
+    parts = {
+        "matrix.mtx": matrix.getvalue(),
+        "barcodes.tsv": "\n".join(cells.obs_names).encode(),
+        genes: "\n".join(rows).encode(),
+    }
+    for name, content in parts.items():
+        packed = gzip.compress(content) if end else content
+        (folder / f"{prefix}{name}{end}").write_bytes(packed)
+    return folder
+
+
+@pytest.fixture
+def query(phantom: Any) -> ad.AnnData:
+    return phantom.query.copy()
+
+
+def assert_same(found: ad.AnnData, expected: ad.AnnData) -> None:
+    assert found.obs_names.tolist() == expected.obs_names.tolist()
+    assert found.var_names.tolist() == expected.var_names.tolist()
+    np.testing.assert_array_equal(found.X.toarray(), expected.X.toarray())
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+@pytest.mark.parametrize(("genes", "columns"), [("features.tsv", 3), ("genes.tsv", 2)])
+@pytest.mark.parametrize("prefix", ["", "GSM1_sample_"])
+def test_every_naming(
+    query: ad.AnnData, tmp_path: Path, end: str, genes: str, columns: int, prefix: str
+) -> None:
+    folder = write_mtx(query, tmp_path / "m", end=end, genes=genes, columns=columns, prefix=prefix)
+    for path in (folder, folder / f"{prefix}matrix.mtx{end}"):
+        found = read_query(path)
+        assert_same(found, query)
+        assert found.var["gene_ids"].iloc[1] == "ENSG00000000001"
+
+
+def test_a_line_of_headings_and_names_alone(query: ad.AnnData, tmp_path: Path) -> None:
+    assert_same(read_query(write_mtx(query, tmp_path / "headed", heading=True)), query)
+    assert_same(read_query(write_mtx(query, tmp_path / "names", columns=1)), query)
+
+
+def test_a_matrix_of_cells_by_genes(query: ad.AnnData, tmp_path: Path) -> None:
+    folder = write_mtx(query, tmp_path / "m")
+    sio.mmwrite(folder / "matrix.mtx", sparse.coo_matrix(query.X.astype(int)))
+    assert_same(read_query(folder), query)
+
+
+@pytest.mark.parametrize("inner", ["filtered_feature_bc_matrix", "filtered_gene_bc_matrices/hg19"])
+def test_the_folder_of_outputs(query: ad.AnnData, tmp_path: Path, inner: str) -> None:
+    write_mtx(query, tmp_path / "run" / "outs" / inner)
+    (tmp_path / "run" / "outs" / "web_summary.html").write_text("<html>")
+    assert_same(read_query(tmp_path / "run"), query)
+    write_h5(query, tmp_path / "run" / "outs" / "filtered_feature_bc_matrix.h5")
+    write_h5(query[:9].copy(), tmp_path / "run" / "outs" / "raw_feature_bc_matrix.h5")
+    assert_same(read_query(tmp_path / "run" / "outs"), query)
+
+
+def test_other_features_travel_along(
+    query: ad.AnnData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_h5(query, tmp_path / "q.h5", KINDS)
+    found = read_query(tmp_path / "q.h5")
+    assert_same(found, query[:, :290].copy())
+    assert "Antibody Capture" in caplog.text
+    proteins = found.obsm["Antibody Capture"]
+    np.testing.assert_array_equal(proteins.toarray(), query.X[:, 290:297].toarray())
+    assert found.uns["modalities"]["Antibody Capture"].tolist() == list(query.var_names[290:297])
+    assert found.obsm["Multiplexing_Capture"].shape == (query.n_obs, 3)
+    found.write_h5ad(tmp_path / "again.h5ad")
+
+
+def test_a_file_without_genes_is_refused(query: ad.AnnData, tmp_path: Path, refuses: Any) -> None:
+    write_h5(query, tmp_path / "atac.h5", ["Peaks"] * 300)
+    with refuses("no genes but Peaks"):
+        read_query(tmp_path / "atac.h5")
+
+
+def test_two_genomes_of_an_old_file(query: ad.AnnData, model: Any, tmp_path: Path) -> None:
+    x = sparse.csr_matrix(query.X)
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        for genome, cells in (("GRCh38", range(120)), ("mm10", range(60, 120))):
+            part = x[list(cells)]
+            group = file.create_group(genome)
+            group["barcodes"] = np.array(query.obs_names[list(cells)], "S")
+            group["genes"] = np.array([f"{genome}ENS{i}" for i in range(300)], "S")
+            names = query.var_names if genome == "GRCh38" else query.var_names.str.upper()
+            group["gene_names"] = np.array(names, "S")
+            group["data"] = part.data.astype(np.int32)
+            group["indices"], group["indptr"] = part.indices, part.indptr
+            group["shape"] = np.array(part.shape[::-1])
+    found = read_query(tmp_path / "old.h5")
+    assert found.shape == (120, 600)
+    assert found.var_names[0] == f"GRCh38_{query.var_names[0]}"
+    assert found.X[:60, 300:].sum() == 0
+    np.testing.assert_allclose(
+        model.place(found).obsm["spatial"], model.place(query).obsm["spatial"], atol=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "said"),
+    [
+        ("indices", 2_000_000_000, "genes that it does not name"),
+        ("indices", 300, "genes that it does not name"),
+        ("indices", -1, "genes that it does not name"),
+        ("indptr", 2_000_000_000, "damaged"),
+        ("indptr", -1000, "damaged"),
+        ("shape", 7, "not of as many cells and genes"),
+    ],
+)
+def test_a_forged_h5_is_refused(
+    query: ad.AnnData, tmp_path: Path, refuses: Any, where: str, value: int, said: str
+) -> None:
+    write_h5(query, tmp_path / "q.h5")
+    with h5py.File(tmp_path / "q.h5", "r+") as file:
+        file[f"matrix/{where}"][1 if where == "shape" else 5] = value
+    with refuses(said):
+        read_query(tmp_path / "q.h5")
+
+
+def test_a_matrix_that_does_not_fit_its_names_is_refused(
+    query: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    folder = write_mtx(query, tmp_path / "m")
+    (folder / "barcodes.tsv").write_text("one\ntwo\n")
+    with refuses("files beside it name 300 and 2"):
+        read_query(folder)
+    (folder / "barcodes.tsv").unlink()
+    with refuses("no barcodes.tsv"):
+        read_query(folder)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("300 120 999999999", "says it has 999,999,999 values"),
+        ("1000000000000 1000000000000 1", "beside it name"),
+        ("three hundred", "does not say its size"),
+        ("300 120", "does not say its size"),
+        ("", "no header"),
+    ],
+)
+def test_a_forged_matrix_is_refused(
+    query: ad.AnnData, tmp_path: Path, refuses: Any, header: str, said: str
+) -> None:
+    folder = write_mtx(query, tmp_path / "m")
+    text = f"%%MatrixMarket matrix coordinate integer general\n{header}\n1 1 1\n"
+    (folder / "matrix.mtx").write_text(text if header else text.splitlines()[0])
+    with refuses(said):
+        read_query(folder)
+
+
+def test_a_matrix_that_unpacks_to_far_more_is_refused(
+    query: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    folder = write_mtx(query, tmp_path / "m", end=".gz")
+    head = b"%%MatrixMarket matrix coordinate integer general\n300 120 3\n1 1 1\n"
+    with gzip.open(folder / "matrix.mtx.gz", "wb") as file:
+        file.write(head)
+        for _ in range(64):
+            file.write(b"1 1 1\n" * (1 << 17))
+    with refuses("unpacks to more|not valid|[Tt]oo many"):
+        read_query(folder)

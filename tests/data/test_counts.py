@@ -1,0 +1,67 @@
+"""Counts that are not in X."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from napari_dpvae import read_query, read_reference
+
+
+@pytest.fixture
+def scaled(phantom: Any) -> ad.AnnData:
+    """As Seurat and scanpy leave it: scaled values of some genes, all counts in raw."""
+    whole = phantom.reference
+    x = np.log1p(whole.X.toarray())
+    x = ((x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)).astype(np.float32)
+    cells = ad.AnnData(x, obs=whole.obs.copy(), var=whole.var.copy(), obsm=dict(whole.obsm))
+    cells = cells[:, ::3].copy()
+    cells.raw = whole.copy()
+    return cells
+
+
+def test_counts_in_raw_are_used_and_said(
+    scaled: ad.AnnData, phantom: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scaled.write_h5ad(tmp_path / "r.h5ad")
+    for found in (
+        read_reference(tmp_path / "r.h5ad"),
+        read_reference(tmp_path / "r.h5ad", layer="raw"),
+    ):
+        np.testing.assert_array_equal(found.X.toarray(), phantom.reference.X.toarray())
+        np.testing.assert_array_equal(found.obsm["spatial"], phantom.reference.obsm["spatial"])
+    assert "not counts (scaled): the counts in .raw are used" in caplog.text
+    assert read_reference(tmp_path / "r.h5ad", layer="X").n_vars == scaled.n_vars
+
+
+def test_counts_in_a_layer_are_used(phantom: Any, tmp_path: Path) -> None:
+    cells = phantom.query.copy()
+    cells.layers["lognorm"] = cells.X.log1p()
+    cells.layers["umis"] = cells.X.copy()
+    cells.X = cells.X.log1p()
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    np.testing.assert_array_equal(
+        read_query(tmp_path / "q.h5ad").X.toarray(), phantom.query.X.toarray()
+    )
+
+
+def test_values_that_are_nowhere_counts_stay(phantom: Any, tmp_path: Path) -> None:
+    cells = phantom.query.copy()
+    cells.X = cells.X.log1p()
+    cells.raw = cells.copy()
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    np.testing.assert_array_equal(read_query(tmp_path / "q.h5ad").X.toarray(), cells.X.toarray())
+
+
+def test_no_x_names_the_layer(phantom: Any, tmp_path: Path, refuses: Any) -> None:
+    cells = phantom.query.copy()
+    cells.layers["counts"] = cells.X.copy()
+    cells.X = None
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    with refuses("name the layer"):
+        read_query(tmp_path / "q.h5ad")
+    assert read_query(tmp_path / "q.h5ad", layer="counts").X.sum() == phantom.query.X.sum()
