@@ -18,5 +18,10 @@ def test_a_picture_is_a_png_and_nothing_else_is_written_under_another_name(
     with pytest.raises(dpv.DataError, match=r"is a \.png"):
         write_picture(viewer, tmp_path / name)
     assert not (tmp_path / name).exists()
+
+
+def test_a_picture_is_written_whatever_the_case_of_its_ending(
+    viewer: Viewer, tmp_path: Path
+) -> None:
     write_picture(viewer, tmp_path / "window.PNG")
     assert (tmp_path / "window.PNG").read_bytes()[1:4] == b"PNG"
