@@ -5,12 +5,14 @@ from contextlib import AbstractContextManager
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.network.pairs import make_pairs
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 
@@ -78,3 +80,13 @@ def test_pairs_that_cannot_be_used_are_refused(reference: ad.AnnData, refuses: R
         reference.obsp["graph"] = sparse.csr_array(np.full((n, n), value))
         with refuses("finite and not negative"):
             Layout.read(reference, pairs_key="graph")
+
+
+def test_spots_of_no_known_section_are_in_none_together(reference: ad.AnnData) -> None:
+    names = np.where(np.arange(reference.n_obs) < 20, None, "a")
+    reference.obs["slice"] = pd.Categorical(names)
+    sections = Layout.read(reference, "slice").sections
+    assert len(np.unique(sections[:20])) == 20
+    block = make_pairs(TrainingSettings(), reference.obsm["spatial"], sections).block(np.arange(25))
+    assert block is not None
+    assert not block[:20].fill_diagonal_(0).any()

@@ -12,8 +12,10 @@ from scipy import sparse
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.data.values import holds_counts
 from napari_dpvae.expression import aligned as aligning
-from napari_dpvae.expression.normalise import LIMIT, TARGET_SUM
+from napari_dpvae.expression.genes import NEIGHBOURS, choose_genes, morans_i
+from napari_dpvae.expression.normalise import LIMIT, TARGET_SUM, log_expression
 from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.geometry.neighbours import neighbour_graph
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 
@@ -253,3 +255,47 @@ def test_the_panel_is_chosen_over_several_sections(phantom: Phantom) -> None:
     sections = np.arange(phantom.reference.n_obs) % 2
     genes = GenePanel.choose(phantom.reference, 30, sections=sections).genes
     assert len(set(genes)) == 30
+
+
+def test_a_gene_that_differs_between_sections_alone_is_not_spatial() -> None:
+    rng = np.random.default_rng(0)
+    places, sections = rng.uniform(0, 10, (400, 2)), np.repeat([0, 1], 200)
+    batch = rng.poisson(np.where(sections[:, None] == 1, 8, 3), (400, 20))
+    pattern = rng.poisson(5 * np.exp(0.9 * np.sin(places[:, [0]])), (400, 20))
+    # Others, so that depth follows neither.
+    others = rng.poisson(5, (400, 300))
+    cells = ad.AnnData(sparse.csr_matrix(np.hstack([batch, pattern, others]).astype(np.float32)))
+    cells.obsm["spatial"] = places
+    first = choose_genes(cells, 15, "moran", sections)
+    assert all(20 <= int(gene) < 40 for gene in first)
+
+
+def test_moran_is_that_of_squidpy_over_one_section(phantom: Phantom) -> None:
+    import squidpy as sq
+
+    x = log_expression(phantom.reference)
+    spots = phantom.reference.obsm["spatial"]
+    graph = neighbour_graph(spots, np.zeros(len(spots), int), NEIGHBOURS)
+    cells = ad.AnnData(x)
+    cells.obsp["spatial_connectivities"] = sparse.csr_matrix(graph)
+    table = sq.gr.spatial_autocorr(
+        cells, mode="moran", n_perms=None, n_jobs=1, copy=True, show_progress_bar=False
+    )
+    expected = table["I"].reindex(cells.var_names).to_numpy()
+    np.testing.assert_allclose(morans_i(x, graph, np.zeros(len(spots), int)), expected, atol=1e-6)
+
+
+def test_six_neighbours_tell_a_pattern_of_the_size_of_a_hexagon() -> None:
+    """Rows of a hexagonal grid that alternate in pairs: two rings or one neighbour tell less."""
+    rows, columns = np.divmod(np.arange(900), 30)
+    places = np.stack([columns + 0.5 * (rows % 2), rows * 3**0.5 / 2], axis=1)
+    stripes = np.sin(np.pi * rows / 3)
+    noise = np.random.default_rng(0).normal(0, 1, 900)
+    cells = ad.AnnData(np.exp(np.stack([stripes, noise], axis=1)).astype(np.float32))
+    cells.obsm["spatial"] = places
+    found = {}
+    for k in (2, NEIGHBOURS, 18):
+        graph = neighbour_graph(places, np.zeros(900, int), k)
+        found[k] = morans_i(sparse.csr_matrix(cells.X), graph, np.zeros(900, int))
+    assert found[NEIGHBOURS][0] > found[18][0] + 0.2
+    assert abs(found[NEIGHBOURS][1]) < abs(found[2][1])

@@ -169,3 +169,33 @@ def test_the_distance_ratio_fits_best_in_least_squares() -> None:
         for scale in distance_ratio(latents, points) * np.array([0.99, 1.0, 1.01])
     ]
     assert costs[1] == min(costs)
+
+
+def test_free_keeps_the_size_that_lambda_gives() -> None:
+    rng = np.random.default_rng(0)
+    spots, true = rng.uniform(0, 500, (80, 2)), rng.uniform(0, 500, (30, 2))
+    sizes = [np.ptp(place_free(0.02 * true, 0.02 * spots, spots, scale)) for scale in (0.02, 0.04)]
+    assert sizes[0] == pytest.approx(2 * sizes[1], rel=0.05)
+
+
+def test_near_anchors_have_more_say_than_far_ones() -> None:
+    """Two anchors that disagree: the weighted median of their circles is that of the nearer."""
+    anchors = np.array([[[0.0, 0.0], [0.0, 0.1], [100.0, 0.0], [100.0, 0.1]]])
+    distances = np.array([[10.0, 10.0, 60.0, 60.0]])
+    found = place_anchored(anchors, distances, iterations=5000, tolerance=0)[0]
+    assert abs(np.linalg.norm(found - anchors[0, 0]) - 10) < 1
+    assert abs(np.linalg.norm(found - anchors[0, 2]) - 60) > 20
+
+
+def test_one_anchor_that_fits_by_chance_does_not_take_all_the_weight() -> None:
+    """Residuals below a hundredth of the mean distance count as none."""
+    rng = np.random.default_rng(1)
+    angles = rng.uniform(0, 2 * np.pi, 12)
+    anchors = 50 * np.stack([np.cos(angles), np.sin(angles)], axis=1)[None]
+    distances = np.full((1, 12), 50.0)
+    distances[0, 0] += 40.0
+    found = place_anchored(anchors, distances, iterations=200, tolerance=0)[0]
+    assert np.linalg.norm(found) < 5
+    noisy = distances + rng.normal(0, 0.2, (1, 12))
+    moved = place_anchored(anchors, noisy, iterations=200, tolerance=0)[0]
+    assert np.linalg.norm(moved - found) < 0.5

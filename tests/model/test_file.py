@@ -1,5 +1,6 @@
 """Model files: what is kept, and what is refused."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,10 +9,14 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
 
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import LIBRARY, Phantom
 
+DATA = Path(__file__).parent / "data"
 Refuses = Callable[[str], AbstractContextManager[None]]
 
 
@@ -105,3 +110,141 @@ def test_a_reference_as_from_cellxgene_can_be_saved(
     model.save(tmp_path / "model.safetensors")
     again = dpv.DPVAE.load(tmp_path / "model.safetensors")
     assert list(again.place(phantom.query).uns["spatial"]) == [LIBRARY]
+
+
+def dropout_of(model: dpv.DPVAE) -> list[float]:
+    layers = (
+        layer
+        for member in model.trained.members
+        for layer in member.network.modules()
+        if isinstance(layer, torch.nn.Dropout)
+    )
+    return [layer.p for layer in layers]
+
+
+def saved(model: dpv.DPVAE, folder: Path) -> dpv.DPVAE:
+    model.save(folder / "model.safetensors")
+    return dpv.DPVAE.load(folder / "model.safetensors")
+
+
+def test_training_goes_on_alike_before_and_after_a_file(
+    phantom: Phantom, hasty: dpv.TrainingSettings, tmp_path: Path
+) -> None:
+    model = dpv.DPVAE(hasty, regularisation="strong", fixed_lambda=2.0).fit(phantom.reference)
+    again = saved(model, tmp_path)
+    assert dropout_of(again) == dropout_of(model)
+    assert max(dropout_of(again)) > 0
+    tuned = [m.fine_tune(phantom.reference, phantom.query, epochs=3) for m in (model, again)]
+    assert tuned[0].trained.model_hash() == tuned[1].trained.model_hash()
+    for member in tuned[1].trained.members:
+        assert float(member.network.scale.detach()) == pytest.approx(2.0)
+
+
+def test_settings_are_as_asked_before_and_after_a_file(
+    phantom: Phantom, hasty: dpv.TrainingSettings, tmp_path: Path
+) -> None:
+    model = dpv.DPVAE(hasty, latent_dim=0).fit(phantom.reference)
+    again = saved(model, tmp_path)
+    assert again.settings == model.settings
+    assert again.settings.latent_dim == 0
+    assert again.trained.settings.latent_dim == 2
+
+
+def test_a_tuned_model_places_alike_before_and_after_a_file(
+    phantom: Phantom, model: dpv.DPVAE, tmp_path: Path
+) -> None:
+    tuned = model.fine_tune(phantom.reference, phantom.reference, epochs=1)
+    places = [m.place(phantom.query).obsm["spatial"] for m in (tuned, saved(tuned, tmp_path))]
+    np.testing.assert_array_equal(*places)
+
+
+def test_any_byte_that_changes_is_noticed(
+    model: dpv.DPVAE, tmp_path: Path, refuses: Refuses
+) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(len(content), size=60):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with refuses("damaged|not a napari-dpvae model"):
+            dpv.DPVAE.load(path)
+
+
+@pytest.mark.parametrize("version", [0, -1, True, 1.5, "2", None])
+def test_a_version_that_never_was_is_refused(
+    model: dpv.DPVAE, tmp_path: Path, refuses: Refuses, version: object
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"a": np.zeros(2)}, path, metadata={"napari-dpvae": json.dumps({"version": version})})
+    with refuses("not a napari-dpvae model"):
+        dpv.DPVAE.load(path)
+
+
+def test_a_header_that_is_nested_without_end_is_refused(tmp_path: Path, refuses: Refuses) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"a": np.zeros(2)}, path, metadata={"napari-dpvae": "[" * 100_000})
+    with refuses("not a napari-dpvae model"):
+        dpv.DPVAE.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"usual_spread": "x"},
+        {"core": "40"},
+        {"weights": [{}, {}]},
+        {"weights": [0.0, 0.0]},
+        {"scales": [None, None]},
+        {"scales": [-1.0, 1.0]},
+        {"explained": 5},
+        {"counts": "no"},
+        {"depth": -5.0},
+        {"dropout": [0.1]},
+        {"dropout": [2.0, 0.1]},
+        {"asked": {"teleport": 1}},
+        {"settings": []},
+        {"card": {"spots": "many"}},
+        {"frame": 3},
+    ],
+    ids=str,
+)
+def test_a_header_that_holds_what_it_must_not_is_refused(
+    model: dpv.DPVAE, tmp_path: Path, refuses: Refuses, change: dict[str, object]
+) -> None:
+    from napari_dpvae.model import checkpoint
+
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors, header = checkpoint.load(path)
+    checkpoint.save(path, tensors, header | change)
+    with refuses("damaged"):
+        dpv.DPVAE.load(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["network.0.to_mean.weight", "panel.mean", "reference.coordinates"]
+)
+def test_numbers_that_are_none_are_refused(
+    model: dpv.DPVAE, tmp_path: Path, refuses: Refuses, name: str
+) -> None:
+    from napari_dpvae.model import checkpoint
+
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors, header = checkpoint.load(path)
+    for wrong in (np.full_like(tensors[name], np.nan), tensors[name][:-1]):
+        checkpoint.save(path, {**tensors, name: wrong}, header)
+        with refuses("damaged"):
+            dpv.DPVAE.load(path)
+
+
+def test_a_file_of_version_1_still_places(phantom: Phantom) -> None:
+    """Written before files held a checksum: its places are known."""
+    model = dpv.DPVAE.load(DATA / "model_of_version_1.safetensors")
+    expected = np.load(DATA / "model_of_version_1.npy")
+    placed = model.place(phantom.reference)
+    np.testing.assert_allclose(placed.obsm["spatial"], expected, atol=1e-2)
+    assert model.fine_tune(phantom.reference, phantom.query, epochs=1).is_trained

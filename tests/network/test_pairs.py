@@ -115,3 +115,21 @@ def test_given_weights_are_taken_as_they_are(coordinates: np.ndarray) -> None:
     settings = TrainingSettings(mask="given", pairs_key="biology")
     block = make_pairs(settings, coordinates, SECTIONS, weights.tocsr()).block(np.arange(40))
     np.testing.assert_allclose(block, weights.maximum(weights.T).toarray(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_batches_hold_neighbours_however_many_spots_there_are(n: int) -> None:
+    rng = np.random.default_rng(0)
+    coordinates = rng.uniform(size=(n, 2))
+    pairs = make_pairs(TrainingSettings(mask="knn", neighbours="6"), coordinates, np.zeros(n, int))
+    order = pairs.order(rng)
+    assert sorted(order) == list(range(n))
+    kept = sum(float(pairs.block(batch).sum()) for batch in np.array_split(order, -(-n // 256)))
+    assert kept > 0.5 * float(pairs.block(np.arange(n)).sum())
+    assert not np.array_equal(order, pairs.order(rng))
+
+
+def test_spots_that_are_connected_to_none_come_in_as_well() -> None:
+    graph = sparse.csr_array(([1.0, 1.0], ([0, 5], [1, 6])), shape=(100, 100))
+    order = SparsePairs(graph).order(np.random.default_rng(0))
+    assert sorted(order) == list(range(100))

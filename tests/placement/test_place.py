@@ -378,3 +378,13 @@ def test_regions_hold_the_stated_share_whatever_the_number_of_anchors(
     true = phantom.reference.obsm["spatial"][held_out]
     errors = np.linalg.norm(found.obsm["spatial"] - true, axis=1)
     assert (errors <= found.obs["dpvae_radius"]).mean() > 0.9 - 0.2
+
+
+def test_the_order_of_the_cells_changes_nothing(phantom: Phantom, model: dpv.DPVAE) -> None:
+    order = np.random.default_rng(0).permutation(phantom.query.n_obs)
+    placed, other = model.place(phantom.query), model.place(phantom.query[order].copy())
+    assert placed.uns["dpvae"]["calibrated_as"] == "query"
+    np.testing.assert_allclose(other.obsm["spatial"], placed.obsm["spatial"][order], atol=1e-2)
+    np.testing.assert_allclose(
+        other.obs["dpvae_radius"], placed.obs["dpvae_radius"].iloc[order], rtol=1e-4
+    )

@@ -8,6 +8,7 @@ import numpy as np
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
+from napari_dpvae.model.same_reference import is_trained_on
 from napari_dpvae.placement.query import read_by
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -85,3 +86,44 @@ def test_stopping_midway_changes_nothing(phantom: Phantom, model: DPVAE) -> None
             break
     steps.close()
     assert model.trained.model_hash() == before
+
+
+def test_a_stopped_model_is_calibrated_on_spots_that_its_networks_never_saw(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    stopped = DPVAE(hasty, members=5)
+    for report in stopped.fit_epochs(phantom.reference):
+        if report.stage == "training: 2 networks that read components":
+            break
+    assert len(stopped.trained.members) == 3
+    tuned = stopped.fine_tune(phantom.reference, phantom.query, epochs=1)
+    for before, after in zip(stopped.trained.members, tuned.trained.members, strict=True):
+        np.testing.assert_array_equal(after.trained_on, before.trained_on)
+
+
+def test_tuning_twice_moves_the_anchors_expression_no_more_than_once(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    model = DPVAE(hasty).fit(phantom.reference)
+    rng = np.random.default_rng(0)
+    section = phantom.reference.copy()
+    section.X = rng.poisson(section.X.toarray() * rng.lognormal(0, 0.3, section.n_vars))
+    once = model.fine_tune(phantom.reference, section, epochs=1)
+    twice = once.fine_tune(phantom.reference, section, epochs=1)
+    for tuned in (once, twice):
+        np.testing.assert_array_equal(tuned.trained.expression, model.trained.expression)
+        np.testing.assert_array_equal(tuned.trained.panel.mean, model.trained.panel.mean)
+    assert twice.trained.tuned_to is not None
+    assert np.abs(twice.trained.tuned_to.mean - model.trained.panel.mean).max() > 0.1
+
+
+def test_the_same_reference_in_another_order_and_precision_is_taken(
+    phantom: Phantom, model: DPVAE
+) -> None:
+    order = np.random.default_rng(0).permutation(phantom.reference.n_obs)
+    other = phantom.reference[order].copy()
+    other.obsm["spatial"] = other.obsm["spatial"].astype(np.float32)
+    assert is_trained_on(model, other)
+    tuned = model.fine_tune(other, phantom.query, epochs=1).trained
+    for before, after in zip(model.trained.members, tuned.members, strict=True):
+        np.testing.assert_array_equal(after.trained_on, before.trained_on[order])

@@ -1,5 +1,7 @@
 """Fitting: choose genes, try, calibrate, train; and a model after every epoch."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -18,7 +20,7 @@ from napari_dpvae.network.inputs import COMPONENTS, FORMS
 from napari_dpvae.network.training import NOISES
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
-from napari_dpvae.training.folds import make_folds
+from napari_dpvae.training.folds import make_blocks, make_folds
 from napari_dpvae.training.group import Group
 from napari_dpvae.training.plan import groups, plan_fit, usual_epochs
 from napari_dpvae.training.spots import Material
@@ -85,8 +87,9 @@ def test_every_regularisation_of_each_form_is_tried_before_the_ensemble_is_train
         "training: 2 networks that read genes",
         "training",
     ]
-    assert [report.epoch for report in reports] == [0, 3, 6, 9, 12, 14, 16, 17, 18]
-    assert {report.epochs for report in reports} == {2 * (6 + 3)}
+    assert [report.epoch for report in reports] == [0, 3, 6, 8, 10, 11, 12]
+    # Networks that only try take half of the epochs.
+    assert {report.epochs for report in reports} == {1 * 6 + 2 * 3}
 
 
 @pytest.mark.parametrize("silent", [0, 100])
@@ -200,12 +203,18 @@ def test_latents_follow_the_dimensions_of_the_space_unless_asked(
         assert shapes == {(reference.n_obs, expected)}
 
 
-def test_a_larger_reference_is_passed_over_as_many_times_fewer(
+def test_a_larger_reference_is_passed_over_fewer_times_in_more_steps(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:
-    assert [usual_epochs(n) for n in (2, 5000, 10_000, 50_000, 10**7)] == [150, 150, 75, 15, 5]
+    sizes = [100, 256, 1000, 5000, 30_000, 200_000]
+    epochs = [usual_epochs(n, 256) for n in sizes]
+    assert epochs[:2] == [150, 150]
+    assert epochs == sorted(epochs, reverse=True)
+    steps = [each * -(-n // 256) for each, n in zip(epochs, sizes, strict=True)]
+    assert steps == sorted(steps)
     fitting = started(phantom.reference, replace(hasty, epochs=0))
-    assert next(fitting.epochs()).epochs == hasty.members * 150
+    n = phantom.reference.n_obs
+    assert next(fitting.epochs()).epochs == hasty.members * usual_epochs(n, hasty.batch_size)
 
 
 def test_members_differ_and_each_saw_all_spots_but_its_own_fold(
@@ -424,3 +433,42 @@ def test_regions_make_up_for_genes_that_held_out_spots_helped_to_choose(
 
 def test_without_blocks_there_are_no_wide_regions(phantom: Phantom, model: DPVAE) -> None:
     assert model.place(phantom.query).obs["dpvae_radius_wide"].isna().all()
+
+
+def test_genes_are_chosen_without_the_block_that_is_held_out(
+    phantom: Phantom, hasty: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen_by: list[int] = []
+    choose = GenePanel.choose
+
+    def counted(reference: ad.AnnData, *arguments: object, **more: object) -> GenePanel:
+        chosen_by.append(reference.n_obs)
+        return choose(reference, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(GenePanel, "choose", counted)
+    fit(phantom.reference, replace(hasty, blocks=2))
+    layout = Layout.read(phantom.reference)
+    blocks = make_blocks(phantom.reference.obsm["spatial"], layout.sections == layout.frame)
+    n = phantom.reference.n_obs
+    assert chosen_by == [n, *(n - (blocks == block).sum() for block in range(2))]
+
+
+def test_a_model_lets_go_of_its_training(phantom: Phantom, hasty: TrainingSettings) -> None:
+    reference = phantom.reference.copy()
+    held = weakref.ref(reference)
+    model = DPVAE(hasty).fit(reference)
+    del reference
+    gc.collect()
+    assert held() is None
+    assert model.place(phantom.query).n_obs == phantom.query.n_obs
+
+
+def test_a_stopped_training_says_where_it_stopped(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    fitting = started(phantom.reference, replace(hasty, checks=1))
+    for report in fitting.epochs():
+        if report.stage.startswith("training"):
+            break
+    assert fitting.snapshot().card["stopped_at"].startswith("training")
+    assert "stopped_at" not in fit(phantom.reference, hasty).snapshot().card

@@ -139,3 +139,19 @@ def test_across_a_gap_cells_that_differ_more_still_belong_and_strangers_do_not()
 def test_a_narrow_spread_does_not_count_for_more_than_it_says() -> None:
     scores = conformity_scores(np.array([10.0, 10.0]), np.array([0.0, 30.0]), usual_spread=20.0)
     np.testing.assert_allclose(scores, [0.5, 0.2])
+
+
+def test_the_rank_is_exact_though_floats_are_not() -> None:
+    for n in range(5, 300):
+        for percent in range(5, 100):
+            rank = min(n, -(-(n + 1) * percent // 100))
+            assert conformal_factor(np.arange(1.0, n + 1), percent / 100) == rank
+
+
+def test_kinds_are_told_apart_whatever_the_order_of_the_cells() -> None:
+    rng = np.random.default_rng(0)
+    likeness = np.concatenate([rng.normal(0.85, 0.04, 300), rng.normal(0.2, 0.08, 500)])
+    order = rng.permutation(800)
+    np.testing.assert_array_equal(
+        native_cells(likeness[order], 0.7), native_cells(likeness, 0.7)[order]
+    )
