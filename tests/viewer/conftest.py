@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,11 @@ def window() -> Iterator[Viewer]:
         # As make_napari_viewer does: no thread for the status bar.
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *a: None)
         viewer = Viewer(show=False, show_welcome_screen=False)
+        # napari collects garbage at each layer that goes: without torch and scanpy that is quick.
+        gc.collect()
+        gc.freeze()
         yield viewer
+        gc.unfreeze()
         viewer.close()
 
 

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QWidget
 
 from napari_dpvae.viewer.dock.job import Job, Steps
+from napari_dpvae.viewer.dock.job_row import JobRow
 
 
 @pytest.fixture
@@ -80,6 +81,35 @@ def test_pause_holds_and_stop_ends_even_while_paused(qtbot: QtBot, parent: QWidg
     job.stop()
     qtbot.waitUntil(lambda: bool(ends))
     assert ends == [("stopped",)]
+
+
+def test_time_left_counts_from_the_first_share_on(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, now = JobRow(), [0.0]
+    qtbot.addWidget(row)
+    monkeypatch.setattr("napari_dpvae.viewer.dock.job_row.time.monotonic", lambda: now[0])
+    held = threading.Event()
+
+    def steps() -> Steps:
+        yield 1
+        held.wait(30)
+
+    row.run(steps, "choosing genes")
+    assert (row.bar.minimum(), row.bar.maximum()) == (0, 0)
+    # Genes are chosen for half an hour, which tells nothing of the epochs.
+    now[0] = 1800.0
+    row.show_busy("choosing genes")
+    assert row.bar.maximum() == 0
+    row.show_share(0.1, "epoch 1")
+    assert row.text.text() == "epoch 1"
+    now[0] += 10
+    row.show_share(0.2, "epoch 2")
+    assert row.text.text() == "epoch 2 · 80 s left" and row.bar.value() == 200
+    row.show_busy("choosing genes again")
+    assert row.bar.maximum() == 0
+    held.set()
+    qtbot.waitUntil(lambda: not row.running)
 
 
 def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(

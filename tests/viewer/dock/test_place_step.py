@@ -11,6 +11,7 @@ from napari import Viewer
 from napari.layers import Labels, Points, Shapes
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.canvas.outlines import can_outline, layer_outlines
@@ -72,6 +73,31 @@ def test_cells_of_another_query_or_model_are_said_to_be_so(
     assert ready.place.done
     ready.session.model = dpv.DPVAE(hasty).fit(phantom.reference)
     assert not ready.place.done and "of another model" in ready.place.status.text()
+
+
+def test_groups_do_not_go_with_a_second_placement_unasked(
+    ready: DpvaeDock, idle: Idle, placed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answers = iter([QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard])
+
+    def answer(parent: Any, title: str, text: str, *rest: Any) -> QMessageBox.StandardButton:
+        asked.append(text)
+        return next(answers)
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    ready.session.placed = grouped = placed.copy()
+    ready.session.selection.cells = range(5)
+    ready.session.selection.name("rim")
+    ready.place.place.click()
+    assert not ready.place.progress.running and ready.session.placed is grouped
+    ready.place.place.click()
+    idle(ready.place)
+    assert ready.session.placed is not grouped and "groups" in asked[0]
+    # Without groups the same cells come again: there is nothing to ask.
+    ready.place.place.click()
+    idle(ready.place)
+    assert len(asked) == 2
 
 
 def test_known_places_are_chosen_where_they_are_imputed(

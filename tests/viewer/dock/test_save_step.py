@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
@@ -88,6 +89,38 @@ def test_a_file_that_is_there_is_replaced_only_when_one_says_so(
     button.click()
     idle(ready.save)
     assert target.stat().st_mtime_ns != before
+
+
+def test_a_window_is_not_closed_over_unsaved_cells_without_a_question(
+    ready: DpvaeDock, idle: Idle, chosen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closing(QCloseEvent):
+        def spontaneous(self) -> bool:
+            return by_hand
+
+    class Window(QMainWindow):
+        closed = 0
+
+        def close(self) -> bool:
+            self.closed += 1
+            return True
+
+    ASKED, window = QMessageBox.StandardButton, Window()
+    answers = iter([ASKED.Cancel, ASKED.Discard, ASKED.Save])
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: next(answers))
+    by_hand = True
+    assert not ready.unsaved.eventFilter(window, Closing())
+    ready.session.unsaved = True
+    for closed in (0, 1):
+        event = Closing()
+        assert ready.unsaved.eventFilter(window, event) and not event.isAccepted()
+        assert window.closed == closed
+    assert ready.unsaved.eventFilter(window, Closing())
+    idle(ready.save)
+    assert window.closed == 2 and chosen.with_suffix(".h5ad").is_file()
+    ready.session.unsaved, by_hand = True, False
+    # A script's viewer.close() is not held up.
+    assert not ready.unsaved.eventFilter(window, Closing())
 
 
 def test_there_is_nothing_to_press_before_there_is_something_to_save(

@@ -86,6 +86,20 @@ def test_the_gene_to_begin_with_is_one_that_spots_and_cells_have(phantom: Any, p
     assert state.genes[0] == "Gene001" and state.genes[-2:] == ["AAA1", "Gene000"]
 
 
+def test_what_the_new_reference_does_not_have_colours_it_no_more(
+    phantom: Any, placed: Any, volume: Any
+) -> None:
+    state = Session()
+    state.reference, state.placed, state.gene = phantom.reference, placed, "Gene299"
+    state.reference = phantom.reference.copy()
+    assert state.gene == "Gene299"
+    state.reference = volume
+    assert state.gene is None
+    state.placed, state.colouring.column = placed, "cell_type"
+    state.reference = phantom.reference
+    assert state.colouring.column is None
+
+
 def test_a_selection_is_of_cells_that_there_are(phantom: Any, placed: Any) -> None:
     state = Session()
     with pytest.raises(dpv.DataError, match="no placed cells"):

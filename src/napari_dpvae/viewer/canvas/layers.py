@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from napari_dpvae.data.images import best_image, spot_size
+from napari_dpvae.data.images import best_image, libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
 from napari_dpvae.viewer.canvas.facets import CORNERS, facet_faces, facet_vertices
 
@@ -60,8 +60,8 @@ def image_layers(reference: ad.AnnData, shifts: Shifts | None = None) -> list[La
     layers: list[LayerData] = []
     if reference.obsm[SPATIAL].shape[1] != 2:
         return layers
-    for library, entry in reference.uns.get(SPATIAL, {}).items():
-        found = best_image(entry) if isinstance(entry, dict) else None
+    for library, entry in libraries(reference).items():
+        found = best_image(entry)
         if found is None:
             continue
         image, scale = found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_dpvae.data.write import replacing
+from napari_dpvae.errors import DataError
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -22,8 +23,13 @@ def write_picture(viewer: Viewer, path: str | Path, *, canvas_only: bool = False
     Raises
     ------
     DataError
-        When the file cannot be written.
+        When it is named as no PNG, or cannot be written.
     """
+    if Path(path).suffix.lower() != ".png":
+        raise DataError(
+            f"A picture of the window is a .png: {path} cannot be one (write_figure draws .svg and "
+            ".pdf)."
+        )
     _settle()
     # The canvas has its size only now: show all of the tissue in it.
     viewer.reset_view(reset_camera_angle=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_dpvae.viewer.dock.data.data import DataStep
@@ -40,10 +40,10 @@ class DpvaeDock(QScrollArea):
         super().__init__()
         self.session = session(napari_viewer)
         self.save = SaveStep(self.session)
-        unsaved = Unsaved(self.session, self.save.cells)
-        self.data = DataStep(self.session, napari_viewer, unsaved)
+        self.unsaved = Unsaved(self.session, self.save.cells)
+        self.data = DataStep(self.session, napari_viewer, self.unsaved)
         self.model = ModelStep(self.session)
-        self.place = PlaceStep(self.session, napari_viewer)
+        self.place = PlaceStep(self.session, napari_viewer, self.unsaved)
         self.explore = ExploreStep(self.session)
         self.evaluate = EvaluateStep(self.session, self.model.form, self.place.form)
         steps = (self.data, self.model, self.place, self.explore, self.evaluate, self.save)
@@ -77,6 +77,11 @@ class DpvaeDock(QScrollArea):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             for row in self.findChildren(JobRow):
                 row.stop.click()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """From now on the window is not closed over unsaved cells without a question."""
+        super().showEvent(event)
+        self.window().installEventFilter(self.unsaved)
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, on a small screen too."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QMessageBox, QWidget
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_dpvae.viewer.dock.saving import SaveButton
 from napari_dpvae.viewer.state.session import Session
@@ -12,10 +13,11 @@ from napari_dpvae.viewer.state.session import Session
 ASKED = QMessageBox.StandardButton
 
 
-class Unsaved:
+class Unsaved(QObject):
     """Asks a person, once, whether to save placed cells before they go.
 
-    Only what a person does in the dock asks: a script that sets the session's data is not held up.
+    Only what a person does asks: a script that sets the session's data, or closes the viewer, is
+    not held up. As an event filter of a window it asks before that is closed.
 
     Parameters
     ----------
@@ -26,6 +28,7 @@ class Unsaved:
     """
 
     def __init__(self, session: Session, save: SaveButton) -> None:
+        super().__init__(save)
         self._session, self._save = session, save
         self._then: Callable[[], None] | None = None
         save.saved.connect(self._go_on)
@@ -51,6 +54,15 @@ class Unsaved:
             self._then = then
             if not self._save.choose():
                 self._then = None
+
+    def eventFilter(self, window: QObject, event: QEvent) -> bool:
+        """Hold a window that a person closes until the answer is there."""
+        closed = event.type() == QEvent.Type.Close and event.spontaneous()
+        if not (closed and self._session.unsaved and isinstance(window, QMainWindow)):
+            return False
+        event.ignore()
+        self.before(window.close, window, "Closing the window")
+        return True
 
     def _go_on(self) -> None:
         then, self._then = self._then, None

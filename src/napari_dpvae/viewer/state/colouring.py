@@ -84,6 +84,13 @@ class Colouring:
         """A list of genes to go through; those that were measured nowhere are left out."""
         return tuple(gene for gene in dict.fromkeys(genes) if self._measured(gene))
 
+    def let_go(self) -> None:
+        """Colour by nothing where the data on show have no such gene or column any more."""
+        if self.gene is not None and not self._measured(self.gene):
+            self.gene = None
+        elif self.column is not None and not any(self.column in held.obs for held in self._data()):
+            self.column = None
+
     def _measured(self, gene: str) -> bool:
         return any(gene in cells.var_names for cells in self._data())
 

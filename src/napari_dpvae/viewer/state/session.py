@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import anndata as ad
 from psygnal import Signal
 
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.checks import check_query, check_reference
+from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import DPVAE as KEY
-from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
@@ -122,6 +121,7 @@ class Session:
         self.section_key_changed.unblock()
         self.placed = None
         self.evaluation = None
+        self.colouring.let_go()
 
     def _on_placed(self) -> None:
         self.selection.cells = ()
@@ -161,8 +161,9 @@ class Session:
     @property
     def unit(self) -> str:
         """Of coordinates and distances, in words."""
-        held = (data.uns.get(SPATIAL, {}) for data in self._data())
-        return "pixels" if any(_in_pixels(libraries) for libraries in held) else "units"
+        held = (entry for data in self._data() for entry in libraries(data).values())
+        # Scale factors say how an image fits coordinates that are full-resolution pixels.
+        return "pixels" if any(entry.get("scalefactors") for entry in held) else "units"
 
     @property
     def genes(self) -> list[str]:
@@ -199,9 +200,3 @@ class Session:
     @colormap.setter
     def colormap(self, colormap: str) -> None:
         self.colouring.colormap = colormap
-
-
-def _in_pixels(libraries: Any) -> bool:
-    """Whether coordinates are full-resolution pixels: scale factors say how an image fits them."""
-    entries = libraries.values() if isinstance(libraries, Mapping) else ()
-    return any(isinstance(entry, Mapping) and bool(entry.get("scalefactors")) for entry in entries)

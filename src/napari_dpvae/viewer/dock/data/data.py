@@ -156,7 +156,7 @@ def _kind(cells: ad.AnnData) -> str:
 
 def _missing(reference: ad.AnnData | None, query: ad.AnnData | None) -> str:
     if reference is None and query is None:
-        return "open a reference and a query"
+        return "open a reference and a query, or see it all on a small sample: Open > Sample"
     if reference is None:
         return "needs a reference: spots with coordinates"
     return "needs a query: dissociated cells" if query is None else ""

@@ -8,7 +8,7 @@ from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.model.card import model_card
 from napari_dpvae.viewer.dock.fold import Fold
 
-EARLY = "Training was stopped early, while the first networks were tried."
+EARLY = "Training was stopped early, before the first network of the ensemble was whole."
 
 
 class ModelCard(Fold):

@@ -172,8 +172,8 @@ ANOTHER = (
 
 
 EARLY = (
-    "stopped early, while the first networks were tried: its places are rough and it has no "
-    "regions. Train to the end for a model to rely on."
+    "stopped early, before the first network of the ensemble was whole: its places are rough, "
+    "without regions. Train to the end for a model to rely on."
 )
 
 

@@ -18,6 +18,8 @@ from napari_dpvae.viewer.dock.place.domain import DomainBox
 from napari_dpvae.viewer.dock.place.known import KnownBox
 from napari_dpvae.viewer.dock.step import Step
 from napari_dpvae.viewer.dock.style import column, form
+from napari_dpvae.viewer.dock.unsaved import Unsaved
+from napari_dpvae.viewer.state.selection import GROUP
 from napari_dpvae.viewer.state.session import Session
 
 if TYPE_CHECKING:
@@ -44,8 +46,9 @@ class PlaceStep(Step):
 
     folds_when_done = True
 
-    def __init__(self, session: Session, viewer: Viewer) -> None:
+    def __init__(self, session: Session, viewer: Viewer, unsaved: Unsaved) -> None:
         super().__init__(3, "Place", session)
+        self._unsaved = unsaved
         self.place = QPushButton("Place &cells")
         self.place.setProperty("main", True)
         self.place.setToolTip("Solve where each cell of the query lies in the reference.")
@@ -65,7 +68,14 @@ class PlaceStep(Step):
         self._refresh()
 
     def start(self) -> None:
-        """Place with the form's settings, in the background."""
+        """Place with the form's settings, in the background; groups do not go unasked."""
+        placed = self.session.placed
+        if placed is not None and GROUP in placed.obs:
+            self._unsaved.before(self._start, self, "Placing again loses the groups made, and")
+        else:
+            self._start()
+
+    def _start(self) -> None:
         model, query = self.session.model, self.session.query
         if model is None or query is None or not self._ready:
             return
