@@ -268,6 +268,8 @@ def test_of_a_query_of_several_sections_one_is_compared(
     np.testing.assert_array_equal(case.true, case.query.obsm["spatial"])
     case = hold_out(phantom.reference, apart, "random", 0, "slice", "C")
     assert set(case.query.obs["slice"]) == {"C"}
+    apart.obs["slice"] = np.nan
+    assert hold_out(phantom.reference, apart, "random", 0, "slice", None).query is apart
 
 
 @pytest.mark.parametrize("split", ["section", "random", "none"])

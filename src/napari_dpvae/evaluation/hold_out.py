@@ -120,9 +120,9 @@ def _frame(reference: ad.AnnData, section_key: str | None, frame: str) -> tuple[
     """(n,) bool, true for the spots of the section that cells are placed in; and its name."""
     layout = Layout.read(reference, section_key, frame or None)
     in_frame = layout.sections == layout.frame
-    return in_frame, frame if section_key is None else str(
-        reference.obs[section_key][in_frame].iloc[0]
-    )
+    if section_key is not None:
+        frame = str(reference.obs[section_key].to_numpy()[in_frame][0])
+    return in_frame, frame
 
 
 def _sections(cells: ad.AnnData, section_key: str | None) -> pd.Series:
@@ -135,7 +135,7 @@ def _sections(cells: ad.AnnData, section_key: str | None) -> pd.Series:
 
 def _one_section(query: ad.AnnData, section_key: str | None, section: str | None) -> ad.AnnData:
     """The cells of one section of a query, the largest if none is named; all if it has no more."""
-    if section_key not in query.obs:
+    if section_key not in query.obs or query.obs[section_key].isna().all():
         return query
     sections = _sections(query, section_key)
     name = sections.value_counts().index[0] if section is None else section
