@@ -91,9 +91,11 @@ def _points(cells: ad.AnnData) -> Any:
 
 def _table(cells: ad.AnnData, name: str) -> ad.AnnData:
     """The cells as the table of the points of that name."""
+    from spatialdata import sanitize_table
     from spatialdata.models import TableModel
 
-    table = writable(cells)
+    # Stores take fewer characters in names than files do.
+    table = sanitize_table(writable(cells), inplace=False)
     table.uns.pop(SPATIAL, None)
     table.uns.pop("spatialdata_attrs", None)
     table.obs[REGION] = name
