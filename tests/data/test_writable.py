@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from napari_dpvae import read_placed, write_placed
+from napari_dpvae import DataError, read_placed, write_placed
 from napari_dpvae.data.write import check_output, placement_features, replacing
 
 
@@ -154,9 +154,10 @@ class TestPaths:
                 os.setuid(65534)
                 try:
                     check_output("/placed.csv")
-                except Exception as error:
+                except DataError as error:
                     os._exit(0 if "Permission denied" in str(error) else 2)
-                os._exit(1)
+                finally:
+                    os._exit(1)
             assert os.waitpid(pid, 0)[1] == 0
         else:
             with refuses("Permission denied"):
@@ -166,7 +167,8 @@ class TestPaths:
         code = (
             "import os, signal, sys; from napari_dpvae.data.write import replacing, "
             "replacing_store\n"
-            f"with replacing(r'{tmp_path}/a.csv') as a, replacing_store(r'{tmp_path}/b.zarr') as b:\n"
+            f"with replacing(r'{tmp_path}/a.csv') as a:\n"
+            f"  with replacing_store(r'{tmp_path}/b.zarr') as b:\n"
             "    a.write_text('half'); b.mkdir(); os.kill(os.getpid(), signal.SIGKILL)"
         )
         subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
