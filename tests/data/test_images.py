@@ -130,6 +130,7 @@ def test_spots_on_their_tissue_raise_no_concern(half: ad.AnnData) -> None:
     ("move", "said"),
     [
         (lambda xy: xy * 12 + 4000, "full-resolution pixels"),
+        (lambda xy: xy * 0.1, "array indices"),
         (lambda xy: xy * [1, -1], "does y point up"),
         (lambda xy: np.c_[xy[:, 0], 1500 - xy[:, 1]], "does y point up"),
     ],
