@@ -196,6 +196,12 @@ def test_scaled_values_may_be_negative(reference: ad.AnnData) -> None:
     check_reference(reference)
 
 
+def test_numbers_for_names_are_refused(reference: ad.AnnData, refuses: Refuses) -> None:
+    reference.obs.index = pd.RangeIndex(N)
+    with refuses("numbers for cell names"):
+        check_reference(reference)
+
+
 @pytest.mark.parametrize("given", [None, "reference.h5ad", pd.DataFrame()])
 def test_what_is_no_anndata_is_refused(refuses: Refuses, given: object) -> None:
     for check in (check_reference, check_query):

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from scipy import sparse
 
 from napari_dpvae import read_query, read_reference
@@ -133,6 +134,16 @@ def enormous(file: h5py.File, secret: Path) -> None:
     file["uns"].create_dataset("note", (10**13,), "f8", chunks=(1024,))
 
 
+def repeated(file: h5py.File, secret: Path) -> None:
+    file["obs/one"] = np.arange(120)
+    file["obs"].attrs["column-order"] = ["one"] * 1000
+
+
+def zeros(file: h5py.File, secret: Path) -> None:
+    note = file["uns"].create_dataset("note", (10**10,), "f8", chunks=(10**5,), compression=9)
+    note[: 10**5] = 0.0
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -140,6 +151,8 @@ def enormous(file: h5py.File, secret: Path) -> None:
         (external_bytes, "uns/note is stored in another file"),
         (virtual, "uns/note is stored in another file"),
         (dangling, "uns/note is a link to nothing"),
+        (repeated, "obs names a column more than once"),
+        (zeros, "claims 80.0 GB of which only"),
         (ring, "uns/deep is a link to another file"),
         (enormous, "claims 80,000.0 GB of which none is stored"),
     ],
@@ -245,3 +258,14 @@ def test_hdf5_of_something_else_names_what_is_in_it(tmp_path: Path, refuses: Any
         file["assays"] = np.arange(3)
     with refuses(r"neither AnnData, 10x, loom nor MuData \(it has assays\)"):
         read_query(tmp_path / "x.h5")
+
+
+def test_a_store_that_claims_too_much_is_refused(
+    reference: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    reference.write_zarr(tmp_path / "r.zarr")
+    uns = zarr.open_group(tmp_path / "r.zarr" / "uns", mode="r+")
+    uns.create_array("note", shape=(10**13,), chunks=(10**5,), dtype="f8")
+    zarr.consolidate_metadata(tmp_path / "r.zarr")
+    with refuses("needs 80,000 GB"):
+        read_reference(tmp_path / "r.zarr")
