@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import zlib
 from collections.abc import Callable
@@ -143,8 +144,15 @@ def _open(path: Path, reader: Callable[[Path], ad.AnnData]) -> ad.AnnData:
         return reader(path)
     except (DataError, MemoryError):
         raise
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"Cannot read {path}: it ends too early: copy it again.") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"Cannot read {path}: a packed file in it is damaged or ends too early: copy it again."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Cannot read {path}: it has bytes that are no text (UTF-8): save it as UTF-8, or copy "
+            "it again."
+        ) from error
     except Exception as error:
         # Readers fail in many ways on a damaged file; a person needs the file and the reason.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
