@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -73,3 +74,11 @@ def test_pairs_that_cannot_be_used_are_refused(reference: ad.AnnData, refuses: R
         reference.obsp["graph"] = sparse.csr_array(np.full((n, n), value))
         with refuses("finite and not negative"):
             Layout.read(reference, pairs_key="graph")
+
+
+def test_spots_of_no_section_have_a_distance_to_no_other(phantom: Phantom) -> None:
+    reference = phantom.reference.copy()
+    reference.obs["slice"] = pd.Categorical([np.nan] * 20 + ["a"] * 301)
+    layout = Layout.read(reference, "slice")
+    assert len(set(layout.sections[:20])) == 20
+    assert (layout.sections[20:] == layout.frame).all()

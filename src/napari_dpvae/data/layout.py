@@ -78,6 +78,9 @@ class Layout:
                 f"The frame '{chosen}' has {spots} spots and at least {FEWEST_SPOTS} are needed: "
                 "choose a larger section."
             )
+        unknown = codes < 0
+        # A spot of no known section is alone in one: it has a distance to no other.
+        codes[unknown] = len(names) + np.arange(unknown.sum())
         return cls(codes, names.get_loc(chosen), pairs, _image(reference, chosen))
 
 

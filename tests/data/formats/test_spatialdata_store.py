@@ -16,7 +16,7 @@ from spatialdata.models import Image2DModel, Labels2DModel, PointsModel, ShapesM
 from spatialdata.transformations import Affine, Identity, Scale
 
 from napari_dpvae import read_placed, read_query, read_reference
-from napari_dpvae.data.images import best_image
+from napari_dpvae.data.images import best_image, spot_size
 from napari_dpvae.data.spatial_data import write_spatialdata
 
 
@@ -64,6 +64,9 @@ def test_places_of_a_region(spots: ad.AnnData, tmp_path: Path, element: Any) -> 
     pixels, size = best_image(found.uns["spatial"]["tissue"])
     np.testing.assert_array_equal(pixels, spots.uns["spatial"]["phantom"]["images"]["hires"])
     assert size == pytest.approx(5.0)
+    assert spot_size(found) > 0
+    if "radius" in data["spots"]:
+        assert round(spot_size(found), 6) in (40.0, 160.0)
     assert read_query(tmp_path / "s.zarr").n_obs == spots.n_obs
 
 
@@ -116,7 +119,9 @@ def test_our_own_store_is_read_as_both(phantom: Any, placed: ad.AnnData, tmp_pat
     assert again.obs["dpvae_status"].tolist() == placed.obs["dpvae_status"].tolist()
     reference = read_reference(tmp_path / "s.zarr")
     np.testing.assert_allclose(reference.obsm["spatial"], phantom.reference.obsm["spatial"])
+    stated = phantom.reference.uns["spatial"]["phantom"]["scalefactors"]["spot_diameter_fullres"]
     for cells in (again, reference):
+        assert spot_size(cells) == pytest.approx(stated)
         image, size = best_image(cells.uns["spatial"]["phantom"])
         assert image.shape == (380, 480, 3) and size == pytest.approx(5.0)
 
