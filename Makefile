@@ -5,8 +5,8 @@
 BIN := .venv/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 
-# Two at a time: what a test waits for is mostly one core's work.
-PYTEST := $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
+# Two workers of one thread each; tests/conftest.py says which tests go together.
+PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: demo tour test lint types tests quick setup clean
 
