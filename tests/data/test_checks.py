@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 from napari_dpvae.data.checks import check_query, check_reference
+from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.phantom import Phantom
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -151,3 +152,102 @@ def test_integers_and_three_dimensions_are_fine(volume: ad.AnnData) -> None:
     whole.X = whole.X.astype(int)
     whole.obsm["spatial"] = whole.obsm["spatial"].astype(int)
     check_reference(whole)
+
+
+def one_value(value: float) -> Change:
+    def change(cells: ad.AnnData) -> None:
+        cells.X = cells.X.astype(np.float64)
+        cells.X.data[3] = value
+
+    return change
+
+
+def damaged(part: str, value: int) -> Change:
+    def change(cells: ad.AnnData) -> None:
+        getattr(cells.X, part)[5] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (one_value(-1), "1 negative values among the counts"),
+        (one_value(1e30), "a value of 1e\\+30"),
+        (lambda cells: setattr(cells, "X", cells.X.toarray().astype(complex)), "complex numbers"),
+        (lambda cells: setattr(cells, "X", cells.X.toarray() > 0), "true and false"),
+        (damaged("indices", 300), "damaged .*: write the file again"),
+        (damaged("indices", -1), "damaged"),
+        (damaged("indptr", 10**6), "damaged"),
+        (damaged("indptr", -1), "damaged"),
+    ],
+)
+def test_impossible_values_are_refused(
+    reference: ad.AnnData, refuses: Refuses, change: Change, said: str
+) -> None:
+    change(reference)
+    for check in (check_reference, check_query):
+        with refuses(said):
+            check(reference)
+
+
+def test_scaled_values_may_be_negative(reference: ad.AnnData) -> None:
+    reference.X = reference.X.toarray() - 0.37
+    check_reference(reference)
+
+
+def test_numbers_for_names_are_refused(reference: ad.AnnData, refuses: Refuses) -> None:
+    reference.obs.index = pd.RangeIndex(N)
+    with refuses("numbers for cell names"):
+        check_reference(reference)
+
+
+@pytest.mark.parametrize("given", [None, "reference.h5ad", pd.DataFrame()])
+def test_what_is_no_anndata_is_refused(refuses: Refuses, given: object) -> None:
+    for check in (check_reference, check_query):
+        with refuses("must be an AnnData and is of the type"):
+            check(given)
+
+
+def column(values: object) -> Change:
+    return lambda cells: cells.obs.__setitem__("s", values)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (column(np.nan), "321 spots without a section in the obs column 's'"),
+        (column(pd.Categorical([1, 2, np.nan] * 107)), "107 spots without a section"),
+        (column([f"s{i}" for i in range(N)]), "names no sections: it has 321 values"),
+        (column(np.linspace(0, 1, N)), "names no sections"),
+        (column([str(i // 3) for i in range(N)]), "largest section .* has 3 spots"),
+    ],
+)
+def test_columns_that_name_no_sections_are_refused(
+    reference: ad.AnnData, refuses: Refuses, change: Change, said: str
+) -> None:
+    change(reference)
+    with refuses(said):
+        check_reference(reference, "s")
+
+
+def test_a_frame_of_a_few_spots_is_refused(reference: ad.AnnData, refuses: Refuses) -> None:
+    reference.obs["s"] = ["a"] * 9 + ["b"] * (N - 9)
+    assert Layout.read(reference, "s").frame == 1
+    with refuses("frame 'a' has 9 spots"):
+        Layout.read(reference, "s", "a")
+
+
+def test_the_table_of_a_spatialdata_is_told_from_a_reference(
+    reference: ad.AnnData, refuses: Refuses
+) -> None:
+    del reference.obsm["spatial"]
+    reference.uns["spatialdata_attrs"] = {"region": "spots"}
+    with refuses("places are in its shapes, points or labels: open the whole .zarr"):
+        check_reference(reference)
+
+
+def test_where_coordinates_may_be_is_said(reference: ad.AnnData, refuses: Refuses) -> None:
+    reference.obs["x"], reference.obs["y"] = reference.obsm.pop("spatial").T
+    with refuses("the obs columns x, y may hold them"):
+        check_reference(reference)

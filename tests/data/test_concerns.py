@@ -41,7 +41,8 @@ def test_a_reference_without_counts_or_image(pair: tuple[ad.AnnData, ad.AnnData]
 
 
 def test_a_volume_is_not_blamed_for_having_no_image(volume: ad.AnnData) -> None:
-    assert concerns(volume) == []
+    (said,) = concerns(volume)
+    assert "Only 30 genes" in said
 
 
 def test_names_that_differ_by_case_are_told_from_names_that_differ(
@@ -76,3 +77,46 @@ def test_the_real_dissociated_query(dataset: Any) -> None:
     assert "normalised" in said
     (said,) = concerns(reference, query)
     assert "query counts" in said
+
+
+def test_sections_that_lie_on_one_another_are_told(phantom: Any) -> None:
+    one, two = phantom.reference.copy(), phantom.reference.copy()
+    two.obs_names = "other" + two.obs_names
+    both = ad.concat({"a": one, "b": two}, label="library_id", uns_merge="first")
+    (said,) = concerns(both)
+    assert "642 of 642 spots have the same coordinates" in said and "'library_id'" in said
+    assert concerns(both, section_key="library_id") == []
+    both.obsm["spatial"][321:] += 3.0
+    (said,) = concerns(both)
+    assert "'library_id' may name sections" in said
+    both.obsm["spatial"][321:] += [10_000.0, 0.0]
+    assert not [said for said in concerns(both) if "section" in said], "drawn side by side"
+
+
+def test_fields_of_view_with_coordinates_of_their_own_are_told(phantom: Any) -> None:
+    cells = phantom.reference[:320].copy()
+    cells.obs["fov"] = np.arange(320) // 80
+    cells.obsm["spatial"] = np.tile(cells.obsm["spatial"][:80], (4, 1))
+    said = concerns(cells)
+    assert any("same coordinates" in sentence and "'fov'" in sentence for sentence in said)
+
+
+def test_a_volume_in_one_plane_and_spots_far_away(phantom: Any) -> None:
+    cells = phantom.reference.copy()
+    cells.obsm["spatial"][7] = 1e6
+    assert any("1 spots lie far" in said for said in concerns(cells))
+    cells.obsm["spatial"] = np.c_[phantom.reference.obsm["spatial"], np.ones(321)]
+    assert any("one plane" in said for said in concerns(cells))
+
+
+def test_counts_that_are_elsewhere_and_counts_with_fractions(phantom: Any) -> None:
+    cells = phantom.reference.copy()
+    cells.layers["umi"] = cells.X.copy()
+    cells.X = cells.X.log1p()
+    (said,) = concerns(cells)
+    assert "logarithms" in said and "in 'umi'" in said
+    cells.X = cells.layers["umi"].multiply(
+        np.random.default_rng(0).uniform(0.7, 1, cells.shape)
+    ).tocsr()  # fmt: skip
+    (said,) = concerns(cells)
+    assert "fractions" in said

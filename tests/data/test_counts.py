@@ -8,6 +8,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pytest
+from scipy import sparse
 
 from napari_dpvae import read_query, read_reference
 
@@ -57,11 +58,33 @@ def test_values_that_are_nowhere_counts_stay(phantom: Any, tmp_path: Path) -> No
     np.testing.assert_array_equal(read_query(tmp_path / "q.h5ad").X.toarray(), cells.X.toarray())
 
 
-def test_no_x_names_the_layer(phantom: Any, tmp_path: Path, refuses: Any) -> None:
+@pytest.mark.parametrize("x", [None, "zeros"])
+def test_an_empty_x_is_filled_or_refused(
+    phantom: Any, tmp_path: Path, refuses: Any, x: str | None
+) -> None:
     cells = phantom.query.copy()
     cells.layers["counts"] = cells.X.copy()
-    cells.X = None
+    cells.X = None if x is None else sparse.csr_matrix(cells.shape, dtype=np.float32)
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    for layer in (None, "counts"):
+        assert read_query(tmp_path / "q.h5ad", layer=layer).X.sum() == phantom.query.X.sum()
+    del cells.layers["counts"]
     cells.write_h5ad(tmp_path / "q.h5ad")
     with refuses("name the layer"):
         read_query(tmp_path / "q.h5ad")
-    assert read_query(tmp_path / "q.h5ad", layer="counts").X.sum() == phantom.query.X.sum()
+
+
+def test_numbered_genes_are_named_by_their_column(
+    phantom: Any, tmp_path: Path, refuses: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    cells = phantom.query.copy()
+    names = cells.var_names.tolist()
+    cells.var_names = [str(i) for i in range(cells.n_vars)]
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    with refuses("put the gene names in var_names"):
+        read_query(tmp_path / "q.h5ad")
+    cells.var["gene_ids"] = [f"ENSG{i}" for i in range(cells.n_vars)]
+    cells.var["features"] = names
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    assert read_query(tmp_path / "q.h5ad").var_names.tolist() == names
+    assert "named by var['features']" in caplog.text

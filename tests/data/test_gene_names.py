@@ -82,9 +82,8 @@ def test_a_few_that_match_by_accident_do_not_decide(query: ad.AnnData) -> None:
 
 def test_two_genomes_are_told_apart(query: ad.AnnData) -> None:
     names = query.var_names.str.upper()
-    query.var_names = [f"GRCh38_{n}" for n in names[:150]] + [
-        f"mm10_{n.title()}" for n in names[:150]
-    ]
+    human, mouse = names[:150], names[:150].str.title()
+    query.var_names = [*("GRCh38_" + human), *("mm10_" + mouse)]
     found, match = match_genes(names[:150], query)
     assert found.var_names[:150].tolist() == names[:150].tolist()
     assert found.var_names.is_unique and match.matched == 150

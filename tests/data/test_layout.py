@@ -90,3 +90,11 @@ def test_spots_of_no_known_section_are_in_none_together(reference: ad.AnnData) -
     block = make_pairs(TrainingSettings(), reference.obsm["spatial"], sections).block(np.arange(25))
     assert block is not None
     assert not block[:20].fill_diagonal_(0).any()
+
+
+def test_spots_of_no_section_have_a_distance_to_no_other(phantom: Phantom) -> None:
+    reference = phantom.reference.copy()
+    reference.obs["slice"] = pd.Categorical([np.nan] * 20 + ["a"] * 301)
+    layout = Layout.read(reference, "slice")
+    assert len(set(layout.sections[:20])) == 20
+    assert (layout.sections[20:] == layout.frame).all()

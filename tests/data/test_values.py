@@ -1,4 +1,4 @@
-"""What kind of expression a matrix holds: real shapes of counts, and what programs make of them."""
+"""What kind of expression a matrix holds, and what programs make of counts."""
 
 from __future__ import annotations
 
@@ -38,11 +38,7 @@ def one_fraction(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 KINDS: list[tuple[str, str, Make]] = [
     ("counts", "counts", lambda x, rng: x),
     ("counts with fractions", "ambient", without_ambient),
-    (
-        "counts with fractions",
-        "contamination",
-        lambda x, rng: x * (1 - rng.uniform(0, 0.3, x.shape)),
-    ),
+    ("counts with fractions", "cleaned", lambda x, rng: x * rng.uniform(0.7, 1, x.shape)),
     ("counts with fractions", "split", split),
     ("counts with fractions", "one", one_fraction),
     ("log1p", "log1p", lambda x, rng: np.log1p(x / depth(x) * 1e4)),

@@ -109,3 +109,21 @@ def test_a_new_file_has_the_permissions_of_any_other(tmp_path: Path) -> None:
         scratch.write_text("new")
     modes = {os.stat(path).st_mode for path in tmp_path.iterdir()}
     assert len(modes) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+def test_squidpy_takes_what_is_read_back(
+    placed: ad.AnnData, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    import matplotlib
+    import squidpy as sq
+
+    matplotlib.use("Agg", force=True)
+    write_placed(placed, tmp_path / f"placed{suffix}")
+    back = read_placed(tmp_path / f"placed{suffix}")
+    sq.gr.spatial_neighbors(back)
+    assert back.obsp["spatial_connectivities"].shape == (placed.n_obs, placed.n_obs)
+    axes = sq.pl.spatial_scatter(back, color="dpvae_status", return_ax=True)
+    assert axes.images, "the histology lies under the cells"

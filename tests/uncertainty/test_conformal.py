@@ -93,14 +93,14 @@ def test_the_scale_is_that_from_one_network_to_the_ensemble_with_other_genes(
     n, members, leak = 20_000, 8, 1.3
     common, *own = rng.normal(size=(members + 1, n, 2))
     vectors = leak * (common + own)
-    alone = ((common + rng.normal(size=(n, 2))) ** 2).sum(axis=1).mean()
+    single = ((common + rng.normal(size=(n, 2))) ** 2).sum(axis=1).mean()
     tried = vectors[: len(weights)]
     mean = np.linalg.norm(np.average(tried, axis=0, weights=weights), axis=1)
     apart = np.sqrt(tried.var(axis=0, ddof=1).sum(axis=1))
     more_even = np.sum(np.square(weights)) - 1 / members
     ensemble = np.linalg.norm(vectors.mean(axis=0), axis=1)
-    scale = ensemble_scale(alone, mean, apart, more_even)
-    assert scale == pytest.approx(np.sqrt((ensemble**2).mean() / alone), rel=0.02)
+    scale = ensemble_scale(single, mean, apart, more_even)
+    assert scale == pytest.approx(np.sqrt((ensemble**2).mean() / single), rel=0.02)
     assert scale == pytest.approx(leak * np.sqrt((1 + 1 / members) / 2), rel=0.02)
 
 

@@ -147,6 +147,10 @@ def check_expression(cells: ad.AnnData, what: str) -> None:
         (cells.var_names, "gene", "var_names_make_unique()"),
         (cells.obs_names, "cell", "obs_names_make_unique()"),
     ):
+        if names.dtype.kind in "iufcb":
+            raise DataError(
+                f"{what} has numbers for {kind} names: turn them into text with .astype(str)."
+            )
         if not names.is_unique:
             twice = names[names.duplicated()][0]
             raise DataError(

@@ -70,6 +70,8 @@ def concerns_of_query(query: ad.AnnData) -> list[str]:
 def _about_spots(reference: ad.AnnData) -> Iterator[str]:
     if reference.n_obs < FEW_SPOTS:
         yield f"Only {reference.n_obs} spots: expect coarse places."
+    if reference.n_vars < FEW_GENES:
+        yield f"Only {reference.n_vars} genes: they tell fewer places apart; expect wider regions."
     places = np.asarray(reference.obsm[SPATIAL], float)
     flat = places.shape[1] == 2
     if not flat and np.ptp(places[:, 2]) == 0:

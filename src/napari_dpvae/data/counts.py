@@ -7,7 +7,7 @@ import logging
 import anndata as ad
 
 from napari_dpvae.data.structure import check_structure
-from napari_dpvae.data.values import COUNTS, expression_kind
+from napari_dpvae.data.values import COUNTS, expression_kind, stored_values
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -48,21 +48,28 @@ def with_expression(cells: ad.AnnData, layer: str | None) -> ad.AnnData:
 
 
 def _with_counts(cells: ad.AnnData) -> ad.AnnData:
-    if cells.X is None or not _is_numeric(cells.X):
-        return cells
-    kind = expression_kind(cells.X)
-    if kind in COUNTS:
-        return cells
-    where = counts_elsewhere(cells)
+    held = _what_x_holds(cells)
+    where = None if held is None else counts_elsewhere(cells)
     if where is None:
         return cells
     logger.warning(
-        "X holds values that are not counts (%s): the counts in %s are used instead; name the "
-        "layer 'X' to use X.",
-        kind,
+        "X holds %s: the counts in %s are used instead; name the layer 'X' to use X.",
+        held,
         f".{RAW}" if where == RAW and where not in cells.layers else f"the layer '{where}'",
     )
     return with_expression(cells, where)
+
+
+def _what_x_holds(cells: ad.AnnData) -> str | None:
+    """Words for what is no counts; None for counts, and for what is no number."""
+    if cells.X is None:
+        return "nothing"
+    if not _is_numeric(cells.X):
+        return None
+    kind = expression_kind(cells.X)
+    if kind not in COUNTS:
+        return f"values that are not counts ({kind})"
+    return None if cells.X.size and any(v.any() for v in stored_values(cells.X)) else "only zeros"
 
 
 def counts_elsewhere(cells: ad.AnnData) -> str | None:

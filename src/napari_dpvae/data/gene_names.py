@@ -206,6 +206,20 @@ def read_gene_table(path: str | Path) -> dict[str, str]:
     return {first.strip(): second.strip() for first, second in pairs if first and second}
 
 
+def name_column(var: pd.DataFrame) -> str | None:
+    """The column of ``var`` that names genes best: by symbols, else by identifiers.
+
+    Parameters
+    ----------
+    var
+        What a file says of its genes.
+    """
+    known = [str(name) for name in var if str(name).lower() in COLUMNS]
+    text = [name for name in known if not pd.api.types.is_numeric_dtype(var[name])]
+    symbols = [name for name in text if re.search("name|symbol|feature", name, re.I)]
+    return next(iter([*symbols, *text]), None)
+
+
 AS_THEY_ARE = "their names"
 USERS = "the gene table"
 

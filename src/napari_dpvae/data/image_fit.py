@@ -12,8 +12,12 @@ from napari_dpvae.data.keys import SPATIAL
 
 MOSTLY_ON = 0.9
 """Share of spots that lie on an image that is theirs."""
+CORNER = 0.3
+"""Spots that cover less of an image in both directions are in another unit."""
 CLEARLY = 0.15
 """A turned image fits better if so much more of the spots lie on tissue."""
+MOSTLY_TISSUE = 0.7
+"""Share of spots on tissue where spots and image fit."""
 UNLIKE = 0.15
 """Pixels are tissue that differ from the image's border by this share of its range."""
 
@@ -42,6 +46,13 @@ def about_image(reference: ad.AnnData) -> Iterator[str]:
             advice = "are x and y swapped"
         yield f"Only {on.sum()} of {len(places)} spots lie on the image: {advice}?"
         return
+    covered = np.ptp(places, axis=0) / size_yx[::-1]
+    if (covered < CORNER).all():
+        yield (
+            f"The spots cover {covered[0]:.0%} of the image's width and {covered[1]:.0%} of its "
+            "height: are they in its full-resolution pixels, and not in µm or array indices?"
+        )
+        return
     yield from _about_tissue(image, places / size)
 
 
@@ -52,12 +63,12 @@ def _about_tissue(image: np.ndarray, pixels: np.ndarray) -> Iterator[str]:
     height, width = tissue.shape
     here = _on_tissue(tissue, pixels)
     turned = {
-        "does y point up? Then turn it": np.c_[pixels[:, 0], height - 1 - pixels[:, 1]],
+        "does y point up": np.c_[pixels[:, 0], height - 1 - pixels[:, 1]],
         "are x and y swapped": pixels[:, ::-1],
     }
     for advice, others in turned.items():
         there = _on_tissue(tissue, others)
-        if there > here + CLEARLY and there > 1.3 * here:
+        if there > max(here + CLEARLY, MOSTLY_TISSUE):
             yield (
                 f"{here:.0%} of the spots lie on tissue in the image, and {there:.0%} would if it "
                 f"were turned: {advice}?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import zlib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from napari_dpvae.data.counts import with_expression
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.formats.spatialdata_store import read_spatialdata
 from napari_dpvae.data.formats.tables import read_table
+from napari_dpvae.data.gene_names import name_column
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.data.structure import check_matrices
@@ -121,7 +123,7 @@ def _read(path: str | Path, layer: str | None, coordinates: str | Path | None = 
             return read_table(file, _existing(coordinates))
         return recognise(file).read(file)
 
-    cells = _unique_genes(_open(found, read))
+    cells = _unique_genes(_named_genes(_open(found, read)))
     cells.X = _in_rows(cells.X)
     check_matrices(cells, str(path))
     return with_expression(cells, layer)
@@ -143,8 +145,15 @@ def _open(path: Path, reader: Callable[[Path], ad.AnnData]) -> ad.AnnData:
         return reader(path)
     except (DataError, MemoryError):
         raise
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"Cannot read {path}: it ends too early: copy it again.") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"Cannot read {path}: a packed file in it is damaged or ends too early: copy it again."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Cannot read {path}: it has bytes that are no text (UTF-8): save it as UTF-8, or copy "
+            "it again."
+        ) from error
     except Exception as error:
         # Readers fail in many ways on a damaged file; a person needs the file and the reason.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -167,6 +176,15 @@ def _check_has_places(reference: ad.AnnData, path: str | Path) -> None:
             "and y beside it, called like it with _coordinates.csv, or put them in "
             f"obsm['{SPATIAL}'] of an .h5ad."
         )
+
+
+def _named_genes(cells: ad.AnnData) -> ad.AnnData:
+    """Converters leave 0, 1, 2, … for names where the genes are named in a column."""
+    column = name_column(cells.var) if list(cells.var_names[:3]) == ["0", "1", "2"] else None
+    if column is not None:
+        logger.warning("Genes are numbered: they are named by var['%s'].", column)
+        cells.var_names = cells.var[column].astype(str).to_numpy()
+    return cells
 
 
 def _unique_genes(cells: ad.AnnData) -> ad.AnnData:

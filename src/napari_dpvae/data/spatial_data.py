@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 import numpy as np
 
-from napari_dpvae.data.images import best_image, libraries, scale_factor
+from napari_dpvae.data.formats.spatialdata_store import SPOT_DIAMETER
+from napari_dpvae.data.images import best_image, libraries, scale_factor, spot_size
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.writable import writable
 from napari_dpvae.data.write import replacing_store
@@ -91,11 +92,14 @@ def _points(cells: ad.AnnData) -> Any:
 
 def _table(cells: ad.AnnData, name: str) -> ad.AnnData:
     """The cells as the table of the points of that name."""
+    from spatialdata import sanitize_table
     from spatialdata.models import TableModel
 
-    table = writable(cells)
+    # Stores take fewer characters in names than files do.
+    table = sanitize_table(writable(cells), inplace=False)
     table.uns.pop(SPATIAL, None)
     table.uns.pop("spatialdata_attrs", None)
+    table.uns[SPOT_DIAMETER] = spot_size(cells)
     table.obs[REGION] = name
     table.obs[REGION] = table.obs[REGION].astype("category")
     table.obs[INSTANCE] = np.arange(table.n_obs)

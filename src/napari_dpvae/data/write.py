@@ -195,10 +195,10 @@ def placement_table(placed: ad.AnnData) -> pd.DataFrame:
     """Coordinates, radii and status of every placed cell, indexed by barcode."""
     coordinates = placed.obsm[SPATIAL]
     axes = ["x", "y", "z"][: coordinates.shape[1]]
-    table = pd.DataFrame(np.asarray(coordinates), index=placed.obs_names, columns=axes)
-    table.index.name = "barcode"
+    names = placed.obs_names.rename("barcode")
+    table = pd.DataFrame(np.asarray(coordinates), index=names, columns=axes)
     known = [key for key in (RADIUS, RADIUS_WIDE, LIKENESS, STATUS) if key in placed.obs]
-    return table.join(placed.obs[known])
+    return table.assign(**{key: placed.obs[key].to_numpy() for key in known})
 
 
 def placement_features(placed: ad.AnnData) -> dict[str, object]:

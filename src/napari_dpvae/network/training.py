@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.objective import distance_preserving, kl_divergence, reconstruction
+from napari_dpvae.network.optimiser import OneCycleAdamW
 from napari_dpvae.network.pairs import Pairs
 from napari_dpvae.network.stack import Stack
 from napari_dpvae.settings import TrainingSettings
@@ -146,13 +147,8 @@ class _Run:
         self._source = torch.Generator(device).manual_seed(batches[0].seed)
         most = max(len(each.rows) for each in batches)
         self._n_spots, self._n_batches = most, -(-most // settings.batch_size)
-        self._optimiser = torch.optim.AdamW(
-            self._stack.learned, lr=settings.learning_rate, fused=True
-        )
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser,
-            settings.learning_rate,
-            total_steps=max(settings.epochs * self._n_batches, 2),
+        self._optimiser = OneCycleAdamW(
+            self._stack.learned, settings.learning_rate, settings.epochs * self._n_batches
         )
 
     def _inputs(self, networks: Sequence[Network], x: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -207,12 +203,11 @@ class _Run:
         weights = losses.new_tensor(
             [settings.alpha1, settings.alpha1 * settings.beta, settings.alpha2]
         )
-        self._optimiser.zero_grad()
+        self._optimiser.clear()
         # The mean over networks that have no weight in common: each learns from its own loss.
         (len(self._batches) * (weights @ losses)).backward()
         stack.clip_gradients(10.0)
         self._optimiser.step()
-        self._schedule.step()
         return losses.detach()
 
     def _noisy(self, rows: Tensor, clean: Tensor) -> Tensor:

@@ -84,8 +84,8 @@ class Ensemble:
         """
         mean, apart = scores_of_mean(selected.networks, selected.weights, self.usual_spread)
         more_even = np.sum(selected.weights**2) - np.sum(self.weights**2)
-        alone = self._square_on_checks(n_inputs, n_checks)
-        return ensemble_scale(alone, mean, apart, float(more_even))
+        single = self._square_on_checks(n_inputs, n_checks)
+        return ensemble_scale(single, mean, apart, float(more_even))
 
     def _square_on_checks(self, n_inputs: int, n_checks: int) -> float:
         """Mean square of the scores, were all spots as hard to place as those of the checks.

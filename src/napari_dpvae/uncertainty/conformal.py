@@ -94,7 +94,7 @@ def error_weights(errors: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def ensemble_scale(alone: float, mean: np.ndarray, apart: np.ndarray, more_even: float) -> float:
+def ensemble_scale(single: float, mean: np.ndarray, apart: np.ndarray, more_even: float) -> float:
     """How the scores of an ensemble compare with those of its networks on held-out parts.
 
     The ensemble's are lower, as its networks err in different directions; and higher, as held-out
@@ -104,7 +104,7 @@ def ensemble_scale(alone: float, mean: np.ndarray, apart: np.ndarray, more_even:
 
     Parameters
     ----------
-    alone
+    single
         Mean square of the conformity scores of held-out spots, each placed by the one network of
         the ensemble that did not see it.
     mean, apart
@@ -119,7 +119,7 @@ def ensemble_scale(alone: float, mean: np.ndarray, apart: np.ndarray, more_even:
         Ratio of the root mean squares, between a half and two.
     """
     square = max((mean**2).mean() - (apart**2).mean() * more_even, 0.0)
-    return float(np.clip(np.sqrt(square / max(alone, np.finfo(float).tiny)), 0.5, 2.0))
+    return float(np.clip(np.sqrt(square / max(single, np.finfo(float).tiny)), 0.5, 2.0))
 
 
 def region_radius(

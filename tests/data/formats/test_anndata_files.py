@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from scipy import sparse
 
 from napari_dpvae import read_query, read_reference
@@ -133,6 +135,16 @@ def enormous(file: h5py.File, secret: Path) -> None:
     file["uns"].create_dataset("note", (10**13,), "f8", chunks=(1024,))
 
 
+def repeated(file: h5py.File, secret: Path) -> None:
+    file["obs/one"] = np.arange(120)
+    file["obs"].attrs["column-order"] = ["one"] * 1000
+
+
+def zeros(file: h5py.File, secret: Path) -> None:
+    note = file["uns"].create_dataset("note", (10**10,), "f8", chunks=(10**5,), compression=9)
+    note[: 10**5] = 0.0
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -140,6 +152,8 @@ def enormous(file: h5py.File, secret: Path) -> None:
         (external_bytes, "uns/note is stored in another file"),
         (virtual, "uns/note is stored in another file"),
         (dangling, "uns/note is a link to nothing"),
+        (repeated, "obs names a column more than once"),
+        (zeros, "claims 80.0 GB of which only"),
         (ring, "uns/deep is a link to another file"),
         (enormous, "claims 80,000.0 GB of which none is stored"),
     ],
@@ -221,7 +235,7 @@ def test_values_that_are_stored_in_parts_are_summed(query: ad.AnnData, tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("q.h5ad.gz", b"\x1f\x8b\x08\x00rest", "packed with gzip: unpack the .h5ad first"),
+        ("q.h5ad.gz", gzip.compress(b"\x89HDF"), "packed with gzip: unpack the .h5ad first"),
         ("q.zip", b"PK\x03\x04rest", "packed as zip"),
         ("q.rds", b"\x1f\x8bX", "a file of R: convert it"),
         ("q.gef", b"anything", "a .gef file: convert it"),
@@ -245,3 +259,14 @@ def test_hdf5_of_something_else_names_what_is_in_it(tmp_path: Path, refuses: Any
         file["assays"] = np.arange(3)
     with refuses(r"neither AnnData, 10x, loom nor MuData \(it has assays\)"):
         read_query(tmp_path / "x.h5")
+
+
+def test_a_store_that_claims_too_much_is_refused(
+    reference: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    reference.write_zarr(tmp_path / "r.zarr")
+    uns = zarr.open_group(tmp_path / "r.zarr" / "uns", mode="r+")
+    uns.create_array("note", shape=(10**13,), chunks=(10**5,), dtype="f8")
+    zarr.consolidate_metadata(tmp_path / "r.zarr")
+    with refuses("needs 80,000 GB"):
+        read_reference(tmp_path / "r.zarr")

@@ -218,6 +218,16 @@ def test_pictures_of_every_mode(spots: ad.AnnData, tmp_path: Path, mode: str) ->
     assert np.mean(image[5, 5]) > np.mean(image[30, 50]) or mode == "RGBA"
 
 
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe", b"[" * 100_000])
+def test_damaged_scale_factors_are_named(
+    spots: ad.AnnData, tmp_path: Path, refuses: Any, content: bytes
+) -> None:
+    folder = write(spots, tmp_path / "run")
+    (folder / "spatial" / "scalefactors_json.json").write_bytes(content)
+    with refuses("scalefactors_json.json: it"):
+        read_reference(folder)
+
+
 def test_a_damaged_picture_is_named(spots: ad.AnnData, tmp_path: Path, refuses: Any) -> None:
     folder = write(spots, tmp_path / "run")
     path = folder / "spatial" / "tissue_hires_image.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,15 @@ def test_cells_are_told_from_genes_by_their_names(
     table = query.to_df().T if turned else query.to_df()
     table.to_csv(tmp_path / "q.csv")
     assert read_query(tmp_path / "q.csv").shape == query.shape
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path: Path, refuses: Any) -> None:
+    (tmp_path / "q.csv").write_bytes("name,Gène\nA,1\n".encode("latin-1"))
+    with refuses("save it as UTF-8"):
+        read_query(tmp_path / "q.csv")
+    (tmp_path / "q.csv.gz").write_bytes(gzip.compress(b"name,A,B\nx,1,2\n" * 400)[:-20])
+    with refuses("damaged or ends too early"):
+        read_query(tmp_path / "q.csv.gz")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from napari_dpvae.data.formats.bounds import check_store
+from napari_dpvae.data.formats.bounds import check_memory, check_store
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.modalities import GENES, KIND, add_modality, genes_alone
 from napari_dpvae.data.structure import check_structure
@@ -34,7 +34,19 @@ def read_h5ad(path: Path) -> ad.AnnData:
 def read_anndata_zarr(path: Path) -> ad.AnnData:
     """Read an AnnData store."""
     check_store(path)
+    check_arrays(path)
     return genes_alone(ad.read_zarr(path), path)
+
+
+def check_arrays(path: Path) -> None:
+    """Refuse a zarr store whose arrays claim more than memory holds."""
+    import zarr
+
+    claimed = 0
+    for _, entry in zarr.open_group(path, mode="r").members(max_depth=None):
+        if isinstance(entry, zarr.Array):
+            claimed += int(np.prod(entry.shape, dtype=object)) * entry.dtype.itemsize
+    check_memory(claimed, path, "what it holds")
 
 
 def read_h5mu(path: Path) -> ad.AnnData:

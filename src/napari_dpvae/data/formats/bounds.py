@@ -17,6 +17,8 @@ from napari_dpvae.errors import DataError
 
 MOST_FILES = 5_000_000
 """Files in a folder that are looked at."""
+TEXT_SHARE = 0.25
+"""Of the machine's memory that text may unpack to: as numbers it takes more."""
 MOST_GZIP = 1040
 """Gzip packs no better than this: 1032 bytes into one."""
 
@@ -91,7 +93,7 @@ def opened(path: Path, most: float | None = None) -> Iterator[BinaryIO]:
     path
         A regular file.
     most
-        Bytes once unpacked; the machine's memory if not given.
+        Bytes once unpacked; a share of the machine's memory if not given.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def opened(path: Path, most: float | None = None) -> Iterator[BinaryIO]:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         source: BinaryIO = gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[assignment]
-        limit = psutil.virtual_memory().total if most is None else most
+        limit = TEXT_SHARE * psutil.virtual_memory().total if most is None else most
         yield io.BufferedReader(_Bounded(source, limit, path), 1 << 20)
 
 

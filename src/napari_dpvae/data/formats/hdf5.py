@@ -16,6 +16,12 @@ DEEPEST = 64
 MOST_OBJECTS = 1_000_000
 EMPTY_IS_FINE = 64 << 20
 """Bytes that a data set may claim without any that are stored."""
+LARGE = 4 << 30
+"""Bytes from which on it matters how well a data set is packed."""
+BEST_PACKED = 500
+"""Times that expression is packed smaller at most; zeros alone are packed more."""
+COLUMNS = "column-order"
+"""Attribute of a table with the names of its columns."""
 
 
 @contextmanager
@@ -56,6 +62,7 @@ def _check_objects(file: h5py.File, path: Path) -> None:
                 continue
             seen.add(address)
             if isinstance(entry, h5py.Group):
+                _check_columns(entry, path)
                 waiting.append((entry, depth + 1))
             elif isinstance(entry, h5py.Dataset):
                 total += _checked_size(entry, path)
@@ -85,8 +92,22 @@ def _checked_size(entry: h5py.Dataset, path: Path) -> int:
     if entry.shape is None:
         return 0
     size = int(np.prod(entry.shape, dtype=object)) * entry.dtype.itemsize
-    if size > EMPTY_IS_FINE and entry.id.get_storage_size() == 0:
+    stored = entry.id.get_storage_size()
+    if size > EMPTY_IS_FINE and stored == 0 or size > LARGE and size > BEST_PACKED * stored:
+        how = "none" if stored == 0 else f"only {stored / 1e6:,.1f} MB"
         raise DataError(
-            f"Cannot read {path}: {entry.name} claims {size / 1e9:,.1f} GB of which none is stored."
+            f"Cannot read {path}: {entry.name} claims {size / 1e9:,.1f} GB of which {how} is "
+            "stored: check where the file came from."
         )
     return size
+
+
+def _check_columns(table: h5py.Group, path: Path) -> None:
+    """A table that names a column a thousand times would be read for minutes."""
+    if COLUMNS not in table.attrs:
+        return
+    names = [str(name) for name in np.ravel(table.attrs[COLUMNS])]
+    if len(set(names)) < len(names):
+        raise DataError(
+            f"Cannot read {path}: {table.name} names a column more than once: write the file again."
+        )

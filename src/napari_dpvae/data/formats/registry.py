@@ -212,6 +212,8 @@ def _what_it_is(path: Path) -> str:
     if path.suffix.lower() in (".gef", ".gem", ".h5seurat"):
         return f"it is a {path.suffix} file: {CONVERT}"
     if head.startswith(b"\x1f\x8b"):
+        if not _head(path, 4096):
+            return "it is packed with gzip, and damaged or ends too early: copy it again"
         inner = Path(path.stem).suffix or "file in it"
         return f"it is packed with gzip: unpack the {inner} first (gunzip)"
     if head.startswith(b"PK\x03\x04"):

@@ -156,12 +156,24 @@ def _centroids(path: Path) -> pd.DataFrame:
     """The middle of each cell that Space Ranger 4 drew the outline of."""
     from shapely.geometry import shape
 
-    with opened(path) as file:
-        outlines = json.load(file)["features"]
+    outlines = _read_json(path).get("features", [])
+    if not outlines:
+        raise DataError(f"Cannot read {path}: it outlines no cells.")
     names = [f"cellid_{int(cell['properties']['cell_id']):09d}-1" for cell in outlines]
     middles = [shape(cell["geometry"]).centroid for cell in outlines]
     places = np.array([(point.x, point.y) for point in middles])
     return pd.DataFrame(places, index=pd.Index(names), columns=PLACES)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        with opened(path) as file:
+            found = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"Cannot read {path}: it is no whole JSON: copy it again.") from error
+    if not isinstance(found, dict):
+        raise DataError(f"Cannot read {path}: it holds no names with values.")
+    return found
 
 
 def _with_places(cells: ad.AnnData, places: pd.DataFrame, path: Path) -> ad.AnnData:
@@ -196,8 +208,7 @@ def _read_images(folder: Path) -> dict[str, Any]:
     factors: dict[str, Any] = {}
     found = _spatial_files(folder, "*scalefactors*.json*")
     if found:
-        with opened(found[0]) as file:
-            factors = json.load(file)
+        factors = _read_json(found[0])
     elif images:
         logger.warning(
             "%s has no scalefactors_json.json: its image is not shown, as nothing says how large "

@@ -13,6 +13,7 @@ import pandas as pd
 
 from napari_dpvae.data.formats.bounds import check_store
 from napari_dpvae.data.formats.modalities import genes_alone
+from napari_dpvae.data.images import libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.errors import DataError
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SPOT_DIAMETER = "spot_diameter"
+"""``uns`` of a table of ours: the diameter of a spot, which the store's points have not."""
 LARGEST_SIDE = 4000
 """Pixels of the finest level of an image that is taken: the others stay on the disk."""
 OURS = re.compile(r"(?P<library>.*)_(?P<resolution>hires|lowres)_image")
@@ -57,6 +60,9 @@ def from_spatialdata(data: SpatialData, path: object, *, placed: bool = False) -
         system = _system(data, regions)
         _put_places(cells, data, regions, system)
         _put_images(cells, data, system)
+        diameter = _diameter(cells, data, regions, system)
+        for entry in libraries(cells).values():
+            entry["scalefactors"]["spot_diameter_fullres"] = diameter
     return genes_alone(cells, path)
 
 
@@ -129,9 +135,25 @@ def _put_places(cells: ad.AnnData, data: SpatialData, regions: list[str], system
     cells.obsm[SPATIAL] = found
 
 
+def _diameter(cells: ad.AnnData, data: SpatialData, regions: list[str], system: str) -> float:
+    """Of a spot: as our own stores say it, or that of the region's circles, or as spots lie."""
+    from spatialdata.transformations import get_transformation
+
+    stated = cells.uns.pop(SPOT_DIAMETER, None)
+    if stated is not None:
+        return float(stated)
+    if "radius" in getattr(data[regions[0]], "columns", ()):
+        matrix = get_transformation(data[regions[0]], to_coordinate_system=system).to_affine_matrix(
+            input_axes=("x", "y"), output_axes=("x", "y")
+        )
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+        return 2 * scale * float(np.median(data[regions[0]]["radius"]))
+    return spot_size(cells[np.isfinite(cells.obsm[SPATIAL]).all(axis=1)])
+
+
 def _put_images(cells: ad.AnnData, data: SpatialData, system: str) -> None:
     """Images of the coordinate system, with the size of their pixels."""
-    libraries: dict[str, Any] = {}
+    found_images: dict[str, Any] = {}
     for name in data.images:
         found = _image(data, name, system)
         if found is None:
@@ -139,11 +161,11 @@ def _put_images(cells: ad.AnnData, data: SpatialData, system: str) -> None:
         pixels, scale = found
         match = OURS.fullmatch(name)
         library, resolution = match.group("library", "resolution") if match else (name, "hires")
-        entry = libraries.setdefault(library, {"images": {}, "scalefactors": {}})
+        entry = found_images.setdefault(library, {"images": {}, "scalefactors": {}})
         entry["images"][resolution] = pixels
         entry["scalefactors"][f"tissue_{resolution}_scalef"] = 1 / scale
-    if libraries:
-        cells.uns[SPATIAL] = libraries
+    if found_images:
+        cells.uns[SPATIAL] = found_images
 
 
 def _image(data: SpatialData, name: str, system: str) -> tuple[np.ndarray, float] | None:

@@ -8,8 +8,6 @@ from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.model.card import model_card
 from napari_dpvae.viewer.dock.fold import Fold
 
-EARLY = "Training was stopped early, before the first network of the ensemble was whole."
-
 
 class ModelCard(Fold):
     """The card to read and, by one button, to copy as Markdown."""
@@ -31,9 +29,6 @@ class ModelCard(Fold):
         """Show a model's card, or nothing."""
         self.setVisible(model is not None)
         self._markdown = model_card(model) if model is not None else ""
-        if model is not None and "held_out_error" not in model.card:
-            # Its settings and spots are those of a whole training, which it did not have.
-            self._markdown = f"**{EARLY}**\n\n{self._markdown}"
         self.text.setMarkdown(self._markdown)
 
     def _copy(self) -> None:

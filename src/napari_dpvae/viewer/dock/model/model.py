@@ -157,7 +157,7 @@ class ModelStep(Step):
         elif not self.session.model_fits:
             self.warn(ANOTHER)
         else:
-            whole = "held_out_error" in model.card
+            whole = "stopped_at" not in model.card
             (self.tell if whole else self.warn)(_summary(model, self.session.unit))
             self.summarise(_headline(model, self.session.unit))
         self.set_done(model is not None and self.session.model_fits)
@@ -171,22 +171,20 @@ ANOTHER = (
 )
 
 
-EARLY = (
-    "stopped early, before the first network of the ensemble was whole: its places are rough, "
-    "without regions. Train to the end for a model to rely on."
-)
+EARLY = "stopped early: train to the end for a model to rely on"
 
 
 def _summary(model: DPVAE, unit: str) -> str:
     card = model.card
+    size = f"{card['spots']:,} spots, {card['genes']:,} genes"
     if "held_out_error" not in card:
-        return f"{card['genes']:,} genes · {EARLY}"
+        return f"{size} · {EARLY}; its places are rough, without regions"
     error = f"mean error of held-out spots {card['held_out_error']:.4g} {unit}"
-    return f"trained on {card['spots']:,} spots, {card['genes']:,} genes · {error}"
+    return f"{size} · {error}" + (f" · {EARLY}" if "stopped_at" in card else "")
 
 
 def _headline(model: DPVAE, unit: str) -> str:
     card = model.card
-    if "held_out_error" not in card:
+    if "stopped_at" in card:
         return f"⚠ {card['genes']:,} genes, stopped early"
     return f"{card['genes']:,} genes · error {card['held_out_error']:.4g} {unit}"
