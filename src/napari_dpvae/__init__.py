@@ -15,6 +15,7 @@ _PUBLIC = {
     "evaluate": "evaluation.experiments",
     "make_phantom": "data.phantom",
     "model_card": "model.card",
+    "place_file": "placement.stream",
     "read_phantom": "data.phantom",
     "read_placed": "data.read",
     "read_query": "data.read",

@@ -127,28 +127,39 @@ def _bar() -> Iterator[Callable[[EpochReport], None]]:
         yield show
 
 
+@contextmanager
+def _share_bar() -> Iterator[Callable[[float], None]]:
+    """A progress bar, as what shows it the share of cells done."""
+    from tqdm import tqdm
+
+    form = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc="placing ", disable=None, leave=False, bar_format=form) as bar:
+        yield lambda share: bar.update(share - bar.n) and None
+
+
 def place(options: Any) -> None:
     """Place a query's cells, write them, and say what is uncertain and why."""
     from napari_dpvae.cli.outcome import outcome
-    from napari_dpvae.data.concerns import concerns_of_query
-    from napari_dpvae.data.gene_names import match_genes, read_gene_table, report_match
-    from napari_dpvae.data.read import read_query
-    from napari_dpvae.data.write import SUFFIXES, check_output, write_placed
+    from napari_dpvae.data.gene_names import read_gene_table
+    from napari_dpvae.data.write import SUFFIXES, check_output
     from napari_dpvae.dpvae import DPVAE
+    from napari_dpvae.placement.stream import place_file
 
     check_output(options.output, SUFFIXES)
     settings = read_settings(options, PlacementSettings)
-    model = DPVAE.load(options.model)
-    query = read_query(options.query, layer=options.layer)
-    if options.gene_table:
-        table = read_gene_table(options.gene_table)
-        panel = model.trained.panel
-        query, match = match_genes([*panel.genes, *panel.depth_genes], query, table=table)
-        report_match(match)
-    for concern in concerns_of_query(query):
-        say(f"Look twice: {concern}", sys.stderr)
-    placed = model.place(query, settings, known_key=options.known_key)
-    write_placed(placed, options.output)
+    with _share_bar() as show:
+        placed = place_file(
+            DPVAE.load(options.model),
+            options.query,
+            options.output,
+            settings,
+            matrix=not options.no_matrix,
+            layer=options.layer,
+            known_key=options.known_key,
+            gene_table=read_gene_table(options.gene_table) if options.gene_table else None,
+            tell=lambda sentence: say(f"Look twice: {sentence}", sys.stderr),
+            progress=show,
+        )
     for line in outcome(placed):
         say(line)
     say(f"Wrote {options.output}.")

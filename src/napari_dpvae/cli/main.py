@@ -109,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         "--gene-table", metavar="TABLE", help="two columns: the query's gene names, the reference's"
     )
     place.add_argument("--known-key", help="obsm entry with known places, for the mode impute")
+    place.add_argument(
+        "--no-matrix",
+        action="store_true",
+        help="write coordinates and obs alone, without expression",
+    )
     add_settings(place, PlacementSettings)
 
     evaluate = command(

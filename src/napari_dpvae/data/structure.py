@@ -10,6 +10,9 @@ from scipy import sparse
 
 from napari_dpvae.errors import DataError
 
+INDICES_AT_ONCE = 4_000_000
+"""Of a file that are looked at: bounds memory."""
+
 
 def check_structure(x: Any, what: str, where: str = "X") -> None:
     """Refuse a sparse matrix whose indices or pointers do not fit its shape.
@@ -19,7 +22,7 @@ def check_structure(x: Any, what: str, where: str = "X") -> None:
     Parameters
     ----------
     x
-        Anything; only sparse matrices are looked at.
+        Anything; only sparse matrices are looked at, in memory or backed by a file.
     what, where
         Whose, and which of its matrices, for the sentence.
 
@@ -28,7 +31,8 @@ def check_structure(x: Any, what: str, where: str = "X") -> None:
     DataError
         With what does not fit.
     """
-    if not sparse.issparse(x):
+    backed = isinstance(x, ad.abc.CSRDataset)
+    if not (backed or sparse.issparse(x)):
         return
     if x.format not in ("csr", "csc"):
         raise DataError(
@@ -36,6 +40,9 @@ def check_structure(x: Any, what: str, where: str = "X") -> None:
             "turn it into rows with .tocsr() first."
         )
     try:
+        if backed:
+            _check_backed(x)
+            return
         # The arrays are compared with each other first: the full check of scipy trusts in that.
         _check_pointers(x.indptr, len(x.indices), len(x.data))
         x.check_format(full_check=True)
@@ -65,6 +72,22 @@ def _matrices(cells: ad.AnnData) -> list[tuple[str, Any]]:
     for name in ("layers", "obsm", "varm", "obsp", "varp"):
         found += [(f"{name}['{key}']", x) for key, x in getattr(cells, name).items()]
     return found
+
+
+def _check_backed(x: ad.abc.CSRDataset) -> None:
+    """What scipy checks, of what is in a file: its indices a part at a time."""
+    pointers, indices, data = (x.group[name] for name in ("indptr", "indices", "data"))
+    if any(part.ndim != 1 for part in (pointers, indices, data)):
+        raise ValueError("its arrays are no rows of numbers")
+    if pointers.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
+        raise ValueError("its indices are not whole numbers")
+    if len(pointers) != x.shape[0] + 1:
+        raise ValueError("it has not as many row pointers as rows")
+    _check_pointers(pointers[:], len(indices), len(data))
+    for start in range(0, len(indices), INDICES_AT_ONCE):
+        part = indices[start : start + INDICES_AT_ONCE]
+        if part.min() < 0 or part.max() >= x.shape[1]:
+            raise ValueError("its column indices go beyond its columns")
 
 
 def _check_pointers(pointers: np.ndarray, n_indices: int, n_data: int) -> None:

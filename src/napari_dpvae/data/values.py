@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
+import anndata as ad
 import numpy as np
 from scipy import sparse
 
@@ -19,6 +20,8 @@ SAMPLE = 100
 """Rows that are looked at to tell one kind of fractions from another."""
 CHUNK = 4_000_000
 """Values looked at at once: bounds memory."""
+ROWS = 4096
+"""Rows of a file that are looked at at once, if they are sparse."""
 MOSTLY = 0.5
 """Counts with fractions may be whole in this share, whatever their size."""
 BEYOND_LOGARITHMS = 30.0
@@ -61,8 +64,8 @@ def expression_kind(x: Matrix) -> Kind:
     Parameters
     ----------
     x
-        (n, g) numbers, sparse (CSR or CSC) or dense; parts of a value that is stored twice are
-        summed.
+        (n, g) numbers, sparse (CSR or CSC) or dense, in memory or backed by a file; parts of a
+        value that is stored twice are summed.
     """
     x = canonical(x)
     whole = stored = 0
@@ -79,7 +82,7 @@ def expression_kind(x: Matrix) -> Kind:
 
 def canonical(x: Matrix) -> Matrix:
     """The same matrix with each value stored once; itself where that is so."""
-    if isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray) or not sparse.issparse(x):
         return x
     if x.format not in ("csr", "csc"):
         return x.tocsr()
@@ -102,21 +105,25 @@ def dense(x: Matrix) -> np.ndarray:
 
 
 def stored_values(x: Matrix) -> Iterator[np.ndarray]:
-    """Stored values in chunks."""
-    if isinstance(x, np.ndarray):
-        rows = max(CHUNK // max(x.shape[1], 1), 1)
-        for start in range(0, x.shape[0], rows):
-            yield np.asarray(x[start : start + rows])
+    """Stored values in chunks; those of a file have duplicates summed."""
+    if not isinstance(x, np.ndarray) and sparse.issparse(x):
+        for start in range(0, len(x.data), CHUNK):
+            yield x.data[start : start + CHUNK]
         return
-    for start in range(0, len(x.data), CHUNK):
-        yield x.data[start : start + CHUNK]
+    rows = ROWS if isinstance(x, ad.abc.CSRDataset) else max(CHUNK // max(x.shape[1], 1), 1)
+    for start in range(0, x.shape[0], rows):
+        part: Any = x[start : start + rows]
+        if sparse.issparse(part):
+            part.sum_duplicates()
+            part = part.data
+        yield np.asarray(part)
 
 
 def _sample(x: Matrix) -> list[np.ndarray]:
     """The nonzero values of some rows that have fractions, spread evenly."""
     found: list[np.ndarray] = []
     rows = np.unique(np.linspace(0, x.shape[0] - 1, min(10 * SAMPLE, x.shape[0])).astype(int))
-    part = x[rows] if x.shape[0] > len(rows) else x
+    part = x[rows]
     part = sparse.csr_matrix(part) if sparse.issparse(part) else np.asarray(part)
     for row in range(part.shape[0]):
         values = part[[row]].data if sparse.issparse(part) else part[row]

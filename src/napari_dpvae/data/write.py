@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 
@@ -145,6 +146,49 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
     except Exception as error:
         # anndata and its libraries fail in many ways; a person needs the file and the reason.
         raise DataError(f"Cannot write {path}: {_reason(error)}.") from error
+
+
+def write_into_copy(source: str | Path, path: str | Path, cells: ad.AnnData) -> None:
+    """Write what is new of cells into a copy of their file: whole, or not at all.
+
+    Everything else of the file, such as its matrices, is copied as it is and not read.
+
+    Parameters
+    ----------
+    source
+        The ``.h5ad`` that the cells were read from.
+    path
+        Of the copy, ``.h5ad``; may be the same.
+    cells
+        Their ``obs`` and ``var``, which take the place of the file's; ``obsm`` and ``uns``, whose
+        entries are added to the file's.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    """
+    found = writable(cells)
+    try:
+        with replacing(path) as scratch:
+            shutil.copyfile(Path(source).expanduser(), scratch)
+            with h5py.File(scratch, "r+") as file:
+                _write_new(file, found)
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:
+        raise DataError(f"Cannot write {path}: {_reason(error)}.") from error
+
+
+def _write_new(file: h5py.File, cells: ad.AnnData) -> None:
+    """The tables, and what is in ``obsm`` and ``uns``, in place of what is there."""
+    ad.io.write_elem(file, "obs", cells.obs)
+    ad.io.write_elem(file, "var", cells.var)
+    for name in ("obsm", "uns"):
+        if name not in file:
+            ad.io.write_elem(file, name, {})
+        for key, value in getattr(cells, name).items():
+            ad.io.write_elem(file[name], key, value)
 
 
 def placement_table(placed: ad.AnnData) -> pd.DataFrame:

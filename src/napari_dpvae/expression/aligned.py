@@ -190,14 +190,17 @@ class AlignedQuery:
     def read(self, rows: slice | np.ndarray = slice(None)) -> Cells:
         """Some of its cells, standardised."""
         values = self.expression.read(rows)
-        x = np.zeros((values.shape[0], len(self.present)), np.float32)
+        stored, n_genes = np.diff(values.indptr), len(self.present)
         mean, deviation = self.mean[self.present], self.deviation[self.present]
-        x[:, self.present] = np.clip(-mean / deviation, -LIMIT, LIMIT)
-        row = np.repeat(np.arange(len(x)), np.diff(values.indptr))
+        silent = np.zeros(n_genes, np.float32)
+        silent[self.present] = np.clip(-mean / deviation, -LIMIT, LIMIT)
+        x = np.tile(silent, (len(stored), 1))
         column = values.indices
         scaled = (values.data - mean[column]) / deviation[column]
-        x[row, np.flatnonzero(self.present)[column]] = np.clip(scaled, -LIMIT, LIMIT)
-        return Cells(rows, x, np.diff(values.indptr) > 0)
+        at = np.repeat(np.arange(len(x)) * n_genes, stored)
+        at += np.flatnonzero(self.present)[column]
+        x.ravel()[at] = np.clip(scaled, -LIMIT, LIMIT)
+        return Cells(rows, x, stored > 0)
 
     def chunks(self) -> Iterator[Cells]:
         """All of its cells, :data:`CHUNK` at a time."""
@@ -225,10 +228,15 @@ class AlignedQuery:
             (m,) Pearson correlation over the core's genes present, of normalised expression.
         """
         core = slice(self.n_core)
-        present = self.present[core]
-        measured = x[:, core] * self.deviation[core] + self.mean[core]
-        expected = decoded * self.expected_deviation[core] + self.expected_mean[core]
-        return row_correlation(measured[:, present], expected[:, present])
+        whole = bool(self.present[core].all())
+        present = slice(None) if whole else self.present[core]
+        mean, deviation, expected_mean, expected_deviation = (
+            each[core][present].astype(np.float32)
+            for each in (self.mean, self.deviation, self.expected_mean, self.expected_deviation)
+        )
+        measured = x[:, core][:, present] * deviation + mean
+        expected = decoded[:, present] * expected_deviation + expected_mean
+        return row_correlation(measured, expected)
 
 
 def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -236,4 +244,4 @@ def row_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a = a - a.mean(axis=1, keepdims=True)
     b = b - b.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
+    return np.einsum("ij,ij->i", a, b) / np.maximum(norms, 1e-12)

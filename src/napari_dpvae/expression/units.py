@@ -10,7 +10,7 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.values import COUNTS, INVERSES, Kind, Matrix, expression_kind
+from napari_dpvae.data.values import COUNTS, INVERSES, Kind, expression_kind
 
 Undo = Callable[[np.ndarray], np.ndarray]
 
@@ -63,7 +63,7 @@ def units_of(x: Any) -> Units:
         (n, g) cells by genes, in memory or backed by a file.
     """
     every = max(1, x.shape[0] // SAMPLE)
-    kind = expression_kind(x if isinstance(x, Matrix) else x[::every])
+    kind = expression_kind(x)
     if kind in COUNTS:
         return Units(kind, counts=True)
     undo = INVERSES.get(kind, np.positive)

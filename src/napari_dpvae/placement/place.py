@@ -1,11 +1,11 @@
-"""Place a query: align it, solve its cells, and write the answer after the data contract."""
+"""Place a query: align it, solve its cells, and say what is found after the data contract."""
 
 from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Generator, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -34,6 +34,44 @@ MOST_FREE = 5000
 """Cells that ``free`` takes: it keeps all their distances, and compares them many times."""
 
 
+@dataclass(frozen=True)
+class Placement:
+    """What is found of a query's cells, without the cells.
+
+    Attributes
+    ----------
+    obs
+        (n, 4) radii, likeness and status, indexed by the cells' names.
+    points, latents
+        (n, 2 or 3) in coordinate units, and (n, latent_dim).
+    var
+        Of the query's genes, which may have been given the reference's names.
+    spatial
+        The reference's images, by library.
+    about
+        How the cells were placed: enough to do it again.
+    """
+
+    obs: pd.DataFrame
+    points: np.ndarray
+    latents: np.ndarray
+    var: pd.DataFrame
+    spatial: dict[str, Any]
+    about: dict[str, Any]
+
+    def into(self, cells: ad.AnnData) -> ad.AnnData:
+        """Write it into the query's cells, after the data contract, and return them."""
+        cells.var = self.var
+        for name in self.obs:
+            cells.obs[name] = self.obs[name]
+        cells.obsm[SPATIAL], cells.obsm[LATENT] = self.points, self.latents
+        cells.uns.pop(SPATIAL, None)
+        if self.spatial:
+            cells.uns[SPATIAL] = copy.deepcopy(self.spatial)
+        cells.uns[DPVAE] = self.about
+        return cells
+
+
 def place_steps(
     trained: Trained,
     query: ad.AnnData,
@@ -41,15 +79,28 @@ def place_steps(
     known_key: str | None = None,
     outlines: Sequence[np.ndarray] | None = None,
 ) -> Generator[float, None, ad.AnnData]:
-    """Yield the share of cells done, and return the placed cells.
+    """Yield the share of cells done, and return a copy of the query with its placement.
 
-    The one flow of a query: checked, aligned, encoded, solved, calibrated, written into an AnnData.
     Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
+    found = yield from placement_steps(trained, query, settings, known_key, outlines)
+    return found.into(query.copy())
+
+
+def placement_steps(
+    trained: Trained,
+    query: ad.AnnData,
+    settings: PlacementSettings,
+    known_key: str | None = None,
+    outlines: Sequence[np.ndarray] | None = None,
+) -> Generator[float, None, Placement]:
+    """Yield the share of cells done, and return what is found of them.
+
+    The one flow of a query, in memory or backed by a file: checked, aligned, encoded, solved,
+    calibrated. Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
+    """
     check_query(query)
-    panel = trained.panel
-    query, match = match_genes(np.union1d(panel.genes, panel.depth_genes), query)
-    report_match(match)
+    query = with_panel_names(trained, query)
     _check_mode(query, settings, known_key)
     known = known_coordinates(query, known_key, trained.coordinates.shape[1])
     domain = make_domain(settings.domain, trained.coordinates, outlines)
@@ -57,7 +108,24 @@ def place_steps(
     read = read_by(trained, query, settings.query_covers)
     _report_alignment(read.aligned, trained.panel.genes)
     solved = yield from _solve(Solver.of(trained, read), settings, domain, known)
-    return _answer(query, trained, settings, read, solved, np.isfinite(known).all(axis=1))
+    return _placement(query, trained, settings, read, solved, np.isfinite(known).all(axis=1))
+
+
+def with_panel_names(
+    trained: Trained, query: ad.AnnData, table: Mapping[str, str] | None = None
+) -> ad.AnnData:
+    """A query by the names of the model's genes: itself, or its matrix, ``obs`` and ``obsm`` alone.
+
+    Parameters and errors are those of :func:`napari_dpvae.data.gene_names.match_genes`; the matrix
+    is not copied.
+    """
+    panel = trained.panel
+    genes = np.union1d(panel.genes, panel.depth_genes)
+    named, match = match_genes(genes, ad.AnnData(var=query.var), table=table)
+    report_match(match)
+    if named.var_names.equals(query.var_names):
+        return query
+    return ad.AnnData(query.X, obs=query.obs, var=named.var, obsm=dict(query.obsm))
 
 
 def _solve(
@@ -129,31 +197,35 @@ def _report_alignment(aligned: AlignedQuery, genes: np.ndarray) -> None:
     )
 
 
-def _answer(
+def _placement(
     query: ad.AnnData,
     trained: Trained,
     settings: PlacementSettings,
     read: ReadQuery,
     solved: Solved,
     fixed: np.ndarray,
-) -> ad.AnnData:
-    """The query with its placement, after the data contract."""
+) -> Placement:
+    """What is found of all cells, once each of them is solved."""
     calibrated_as = _calibrated_as(trained, read.aligned)
     radius, wide = _radii(trained, settings, read, solved, fixed, calibrated_as)
     usual = solved.expressed & is_usual(
         solved.likeness, read.usual_likeness, gap=read.aligned.across_gap
     )
-    placed = query.copy()
-    placed.obsm[SPATIAL], placed.obsm[LATENT] = solved.points, solved.latents
-    placed.obs[RADIUS], placed.obs[RADIUS_WIDE] = radius, wide
-    placed.obs[LIKENESS] = solved.likeness
     status = region_status(radius, usual, diagonal(trained.coordinates))
-    placed.obs[STATUS] = pd.Categorical(status, categories=STATUSES)
-    placed.uns.pop(SPATIAL, None)
-    if trained.spatial:
-        placed.uns[SPATIAL] = copy.deepcopy(trained.spatial)
-    placed.uns[DPVAE] = _provenance(trained, settings, read, calibrated_as)
-    return placed
+    columns = {
+        RADIUS: radius,
+        RADIUS_WIDE: wide,
+        LIKENESS: solved.likeness,
+        STATUS: pd.Categorical(status, categories=STATUSES),
+    }
+    return Placement(
+        obs=pd.DataFrame(columns, index=query.obs_names),
+        points=solved.points,
+        latents=solved.latents,
+        var=query.var.copy(),
+        spatial=trained.spatial,
+        about=_provenance(trained, settings, read, calibrated_as),
+    )
 
 
 def _radii(

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import normalize
 
 from napari_dpvae.expression.aligned import AlignedQuery, Cells
 from napari_dpvae.geometry.domain import Domain
@@ -17,8 +17,8 @@ from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.query import ReadQuery
 
-PAIRS_AT_ONCE = 5_000_000
-"""Pairs of cell and anchor that are compared at once: bounds memory."""
+PAIRS_AT_ONCE = 1_000_000
+"""Pairs of cell and anchor that are compared at once: bounds memory, and stays near the caches."""
 
 
 class Solved(NamedTuple):
@@ -183,11 +183,13 @@ class Solver:
         """(r, n_core) what each anchor expresses: between what is measured and decoded there.
 
         What cannot be explained is taken for noise: the more of it, the less the measured counts.
+        Of unit length, less their mean: so likenesses to them have a mean of 0.
         """
         decoded = np.mean([member.decode(member.latents) for member in self.members], axis=0)
         measured = self.expression[:, : self.trained.panel.n_core]
         profiles: np.ndarray = decoded + self.trained.explained * (measured - decoded)
-        return profiles
+        profiles = normalize(profiles)
+        return profiles - profiles.mean(axis=0)
 
     def _likeness(
         self, aligned: AlignedQuery, cells: Cells, latents: Sequence[np.ndarray]
@@ -203,9 +205,10 @@ class Solver:
 def _relative_likeness(x: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     """(n, r) how much more than the others each profile is like a cell, in standard deviations.
 
-    By the cosine, as a cell's depth says nothing of its place.
+    By the cosine, as a cell's depth says nothing of its place. Profiles (r, n_core) are of unit
+    length, less their mean.
     """
-    likeness = cosine_similarity(x, profiles)
-    likeness -= likeness.mean(axis=1, keepdims=True)
-    likeness /= np.maximum(likeness.std(axis=1, keepdims=True), 1e-12)
+    likeness = normalize(x) @ profiles.T
+    deviation = np.linalg.norm(likeness, axis=1, keepdims=True) / np.sqrt(likeness.shape[1])
+    likeness /= np.maximum(deviation, 1e-12, dtype=likeness.dtype)
     return likeness

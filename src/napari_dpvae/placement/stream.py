@@ -1,0 +1,93 @@
+"""Place from file to file: a chunk of cells in memory at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anndata as ad
+
+from napari_dpvae.data.backed import is_backed, opened_query
+from napari_dpvae.data.concerns import concerns_of_query
+from napari_dpvae.data.read import read_query
+from napari_dpvae.data.write import SUFFIXES, check_output, write_into_copy, write_placed
+from napari_dpvae.placement.place import placement_steps, with_panel_names
+from napari_dpvae.settings import PlacementSettings
+from napari_dpvae.steps import drain
+
+if TYPE_CHECKING:
+    from napari_dpvae.dpvae import DPVAE
+
+
+def place_file(
+    model: DPVAE,
+    query: str | Path,
+    output: str | Path,
+    settings: PlacementSettings | None = None,
+    *,
+    matrix: bool = True,
+    layer: str | None = None,
+    known_key: str | None = None,
+    gene_table: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] | None = None,
+    progress: Callable[[float], None] | None = None,
+    **changes: Any,
+) -> ad.AnnData:
+    """Place the cells of a file, and write them to another.
+
+    The matrix of an ``.h5ad`` that stores it by rows, sparse or dense, is never in memory as a
+    whole: it is read in chunks, and copied from file to file where the output is an ``.h5ad``.
+    Other files are read whole. Places, regions and status are those of
+    :meth:`napari_dpvae.DPVAE.place`.
+
+    Parameters
+    ----------
+    model
+        Trained.
+    query, layer
+        As for :func:`napari_dpvae.read_query`.
+    output
+        ``.h5ad``, ``.zarr``, ``.csv`` or ``.geojson``; written whole, or not at all.
+    settings, known_key, **changes
+        As for :meth:`napari_dpvae.DPVAE.place`.
+    matrix
+        Whether the output holds the expression of the cells; if not, it holds their coordinates,
+        ``obs`` and the names of the genes.
+    gene_table
+        The reference's gene name by the query's.
+    tell
+        Is called with each sentence about the query that should be looked at twice.
+    progress
+        Is called with the share of cells done.
+
+    Returns
+    -------
+    anndata.AnnData
+        The cells with their placement, without a matrix.
+
+    Raises
+    ------
+    DataError
+        When the query cannot be used or the output not be written, with what to do about it.
+    """
+    check_output(output, SUFFIXES)
+    settings = dataclasses.replace(settings or PlacementSettings(), **changes)
+    trained = model.trained
+    with opened_query(query, layer=layer, places=known_key is not None) as cells:
+        in_file = is_backed(cells)
+        if tell is not None:
+            for sentence in concerns_of_query(cells):
+                tell(sentence)
+        named = cells if gene_table is None else with_panel_names(trained, cells, gene_table)
+        found = drain(placement_steps(trained, named, settings, known_key), progress)
+        bare = found.into(ad.AnnData(obs=cells.obs.copy(), var=found.var))
+    suffix = Path(output).suffix.lower()
+    if not matrix or suffix in (".csv", ".geojson"):
+        write_placed(bare, output)
+    elif in_file and suffix == ".h5ad":
+        write_into_copy(query, output, bare)
+    else:
+        write_placed(found.into(read_query(query, layer=layer) if in_file else cells), output)
+    return bare
