@@ -388,3 +388,20 @@ def test_the_order_of_the_cells_changes_nothing(phantom: Phantom, model: dpv.DPV
     np.testing.assert_allclose(
         other.obs["dpvae_radius"], placed.obs["dpvae_radius"].iloc[order], rtol=1e-4
     )
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_a_model_knows_what_else_its_genes_are_called(
+    phantom: Phantom, hasty: dpv.TrainingSettings, tmp_path: Path, file: bool
+) -> None:
+    """A reference by Ensembl identifiers, and a query that has symbols alone."""
+    reference = phantom.reference.copy()
+    reference.var["gene_name"] = reference.var_names.to_numpy()
+    reference.var_names = [f"ENSG{i:011d}" for i in range(reference.n_vars)]
+    model = dpv.DPVAE(hasty).fit(reference)
+    if file:
+        model.save(tmp_path / "model.safetensors")
+        model = dpv.DPVAE.load(tmp_path / "model.safetensors")
+    expected = dpv.DPVAE(hasty).fit(phantom.reference).place(phantom.query)
+    found = model.place(phantom.query)
+    np.testing.assert_allclose(found.obsm["spatial"], expected.obsm["spatial"], atol=1e-3)

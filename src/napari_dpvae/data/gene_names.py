@@ -206,6 +206,19 @@ def read_gene_table(path: str | Path) -> dict[str, str]:
     return {first.strip(): second.strip() for first, second in pairs if first and second}
 
 
+def other_names(var: pd.DataFrame) -> dict[str, list[str]]:
+    """What a file calls its genes beside their names, by column; empty text where it says nothing.
+
+    Parameters
+    ----------
+    var
+        What the file says of its genes.
+    """
+    found = list(_name_columns(var, var.index.to_numpy(str)))[1:]
+    columns = [str(column) for column in var if str(column).lower() in COLUMNS]
+    return {column: names.tolist() for column, (_, names) in zip(columns, found, strict=True)}
+
+
 def name_column(var: pd.DataFrame) -> str | None:
     """The column of ``var`` that names genes best: by symbols, else by identifiers.
 

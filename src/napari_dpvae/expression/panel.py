@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
+from napari_dpvae.data.gene_names import other_names
 from napari_dpvae.data.values import Matrix, dense, depths, holds_counts
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.aligned import (
@@ -53,6 +54,9 @@ class GenePanel:
     depth_share
         (G,) the mean share of each in a spot's depth; tells what depth a query that lacks some
         of them would have had. Empty, as is ``depth_genes``, unless ``counts``.
+    other_names
+        What the reference calls its genes beside their names, by column of its ``var``: of
+        ``depth_genes``, or of ``genes`` unless ``counts``.
     """
 
     genes: np.ndarray
@@ -64,6 +68,13 @@ class GenePanel:
     depth: float
     depth_genes: np.ndarray
     depth_share: np.ndarray
+    other_names: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def var(self) -> pd.DataFrame:
+        """Genes of the reference, with what else they are called."""
+        known = self.depth_genes if self.counts else self.genes
+        return pd.DataFrame(self.other_names, index=pd.Index(known, dtype=str))
 
     @classmethod
     def choose(
@@ -110,6 +121,7 @@ class GenePanel:
             depth=float(np.median(depths(reference.X))) if counts else 0.0,
             depth_genes=depth_genes,
             depth_share=shares,
+            other_names=other_names(reference.var if counts else reference.var.loc[ranked]),
         )
 
     def standardised(self, reference: ad.AnnData) -> np.ndarray:

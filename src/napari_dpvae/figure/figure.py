@@ -18,7 +18,7 @@ from napari_dpvae.analysis.cells import in_frame
 from napari_dpvae.analysis.virtual import VIRTUAL, virtual_expression
 from napari_dpvae.colours.categories import category_codes, category_colours, is_numeric
 from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
-from napari_dpvae.data.images import spot_size
+from napari_dpvae.data.images import libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
 from napari_dpvae.data.write import replacing
 from napari_dpvae.errors import DataError
@@ -135,9 +135,9 @@ def _section_of(reference: ad.AnnData, placed: ad.AnnData) -> ad.AnnData:
     if here.all() or not here.any():
         return reference
     section, frame = reference[here].copy(), placed.uns[DPVAE]["frame"]
-    libraries = section.uns.get(SPATIAL, {})
-    if frame in libraries:
-        section.uns[SPATIAL] = {frame: libraries[frame]}
+    images = libraries(section)
+    if frame in images:
+        section.uns[SPATIAL] = {frame: images[frame]}
     return section
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 
-from napari_dpvae.data.images import best_image
+from napari_dpvae.data.images import best_image, libraries
 from napari_dpvae.data.keys import SPATIAL, STATUS
 from napari_dpvae.uncertainty.status import OUTSIDE
 
@@ -34,7 +34,7 @@ class Part(NamedTuple):
 
 def draw_image(axes: Axes, cells: ad.AnnData) -> None:
     """Draw the first image that comes with the cells, if any."""
-    for entry in cells.uns.get(SPATIAL, {}).values():
+    for entry in libraries(cells).values():
         found = best_image(entry)
         if found is not None:
             image, scale = found

@@ -99,6 +99,7 @@ def _header(trained: Trained) -> dict[str, Any]:
         "counts": panel.counts,
         "depth": panel.depth,
         "depth_genes": panel.depth_genes.tolist(),
+        "other_names": panel.other_names,
         "scalefactors": {
             library: _plain(entry.get("scalefactors", {}))
             for library, entry in trained.spatial.items()
@@ -122,7 +123,13 @@ def _of_version_1(tensors: Tensors, header: Mapping[str, Any]) -> tuple[Tensors,
         for name, tensor in tensors.items()
     }
     frame = header["settings"]["frame"] or None
-    added = {"asked": header["settings"], "dropout": dropout, "section_key": None, "frame": frame}
+    added = {
+        "asked": header["settings"],
+        "dropout": dropout,
+        "other_names": {},
+        "section_key": None,
+        "frame": frame,
+    }
     return renamed, {**header, **added}
 
 
@@ -178,6 +185,9 @@ def _panel(tensors: Tensors, header: Header) -> GenePanel:
     genes, n_genes = np.asarray(header.genes, str), len(header.genes)
     if len(set(header.genes)) < n_genes or header.core > n_genes:
         raise ValueError("genes are damaged")
+    n_named = len(header.depth_genes) if header.counts else n_genes
+    if any(len(names) != n_named for names in header.other_names.values()):
+        raise ValueError("names of genes are damaged")
     deviation = _array(tensors, "panel.deviation", (n_genes,))
     if not (deviation > 0).all():
         raise ValueError("deviations are damaged")
@@ -191,6 +201,7 @@ def _panel(tensors: Tensors, header: Header) -> GenePanel:
         depth=header.depth,
         depth_genes=np.asarray(header.depth_genes, str),
         depth_share=_array(tensors, "panel.depth_share", (len(header.depth_genes),)),
+        other_names=header.other_names,
     )
 
 

@@ -52,6 +52,7 @@ class Header(_Strict):
     counts: bool
     depth: NotNegative
     depth_genes: list[str]
+    other_names: dict[str, list[str]]
     scalefactors: dict[str, dict[str, Any]]
     card: dict[str, Any]
     section_key: str | None

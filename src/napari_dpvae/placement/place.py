@@ -121,7 +121,8 @@ def with_panel_names(
     """
     panel = trained.panel
     genes = np.union1d(panel.genes, panel.depth_genes)
-    named, match = match_genes(genes, ad.AnnData(var=query.var), table=table)
+    names = ad.AnnData(var=query.var)
+    named, match = match_genes(genes, names, reference_var=panel.var, table=table)
     report_match(match)
     if named.var_names.equals(query.var_names):
         return query

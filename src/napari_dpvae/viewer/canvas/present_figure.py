@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anndata as ad
 from matplotlib.figure import Figure
 
+from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.figure.figure import draw_figure
 from napari_dpvae.viewer.canvas.section_layout import frame_section
@@ -51,7 +52,7 @@ def _frame(session: Session) -> ad.AnnData | None:
     if reference is None or frame is None:
         return reference
     section = reference[reference.obs[session.section_key].astype(str) == frame].copy()
-    libraries = section.uns.get(SPATIAL, {})
-    if frame in libraries:
-        section.uns[SPATIAL] = {frame: libraries[frame]}
+    images = libraries(section)
+    if frame in images:
+        section.uns[SPATIAL] = {frame: images[frame]}
     return section
