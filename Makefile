@@ -1,10 +1,14 @@
 # make demo   install everything, train and place the phantom, show it in napari
 # make test   install everything, then lint, types and tests
+# make quick  the tests without the slow ones
 # make tour   pictures of every step in out/tour; set DPVAE_DATA to the folder of the real data
 BIN := .venv/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 
-.PHONY: demo tour test lint types tests setup clean
+# Two workers of one thread each; tests/conftest.py says which tests go together.
+PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
+
+.PHONY: demo tour test lint types tests quick setup clean
 
 setup: .venv/.complete
 
@@ -36,7 +40,10 @@ types: setup
 	$(BIN)/mypy
 
 tests: setup
-	$(SCREEN) $(BIN)/pytest
+	$(PYTEST)
+
+quick: setup
+	$(PYTEST) -m "not slow"
 
 clean:
 	rm -rf .venv out dist .mypy_cache .ruff_cache .pytest_cache

@@ -19,6 +19,13 @@ Dataset = Callable[[str], Path]
 Refuses = Callable[[str], AbstractContextManager[None]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For workers of xdist: a file's tests share its fixtures; windows must not fight for focus."""
+    for item in items:
+        windows = "viewer" in item.path.parts
+        item.add_marker(pytest.mark.xdist_group("viewer" if windows else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
     """The path of a real data set by name; skips the test where it is absent."""

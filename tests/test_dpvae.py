@@ -262,6 +262,7 @@ def test_a_volume_is_placed_in_three_dimensions(volume: ad.AnnData, tmp_path: Pa
     np.testing.assert_array_equal(places(again, volume[held_out].copy()), found.obsm["spatial"])
 
 
+@pytest.mark.slow
 def test_a_real_dissociated_query_is_placed_in_its_atlas(dataset: Dataset) -> None:
     atlas = dpv.read_reference(dataset("drosophila_embryo_BDTNP3D"))
     cells = dpv.read_query(dataset("drosophila_embryo_scRNA_Karaiskos"))[:200].copy()

@@ -35,15 +35,18 @@ def loaded_after(statement: str) -> set[str]:
 HEAVY = {"torch", "napari", "anndata", "scanpy", "squidpy", "qtpy", "pandas", "numpy", "scipy"}
 
 
+@pytest.mark.slow
 def test_the_package_imports_nothing_heavy() -> None:
     assert not loaded_after("import napari_dpvae") & HEAVY
     assert "numpy" in loaded_after("import napari_dpvae; napari_dpvae.DPVAE")
 
 
+@pytest.mark.slow
 def test_help_and_settings_import_nothing_heavy() -> None:
     assert not loaded_after("import napari_dpvae.cli; napari_dpvae.TrainingSettings") & HEAVY
 
 
+@pytest.mark.slow
 def test_placing_without_a_window_never_imports_one() -> None:
     loaded = loaded_after(
         "import napari_dpvae as d; d.DPVAE, d.evaluate, d.read_query, d.write_placed"
@@ -81,6 +84,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return set(zipfile.ZipFile(path).namelist())
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module_and_what_they_need(wheel: set[str]) -> None:
     ours = {f"napari_dpvae/{name_of(path)}" for path in MODULES}
     sample = {"phantom_reference.h5ad", "phantom_query.h5ad", "phantom_truth.csv"}
@@ -88,6 +92,7 @@ def test_the_wheel_holds_every_module_and_what_they_need(wheel: set[str]) -> Non
     assert ours | {f"napari_dpvae/{name}" for name in extra} <= wheel
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
     assert {name.split("/")[0].split("-")[0] for name in wheel} == {"napari_dpvae"}
     assert not {name for name in wheel if "/tests/" in name or name.endswith(".pyc")}

@@ -23,6 +23,7 @@ def task(phantom) -> Task:
     return Task(phantom.reference, query, phantom.truth.loc[query.obs_names, ["x", "y"]].to_numpy())
 
 
+@pytest.mark.slow
 def test_a_peer_is_run_and_measured(task):
     (row,) = run(RIDGE, task, seed=0, limit=60)
     assert row["method"] == "PCA + ridge" and not row["reason"]
@@ -30,11 +31,13 @@ def test_a_peer_is_run_and_measured(task):
     assert row["peak_mb"] > 0 and row["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_a_peer_that_takes_too_long_is_recorded(task):
     (row,) = run(RIDGE, task, seed=0, limit=0.01)
     assert row["reason"].startswith("not done in") and "procrustes" not in row
 
 
+@pytest.mark.slow
 def test_a_peer_that_fails_is_recorded_with_its_reason(task):
     (row,) = run(RIDGE._replace(entry="regression:absent"), task, seed=0, limit=60)
     assert "absent" in row["reason"] and "procrustes" not in row

@@ -30,6 +30,7 @@ np.savez(out, points=placed.obsm["spatial"], radius=placed.obs["dpvae_radius"])
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_places_bitwise_alike_in_another_process(
     phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData, tmp_path: Path
 ) -> None:

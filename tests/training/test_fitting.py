@@ -87,9 +87,8 @@ def test_every_regularisation_of_each_form_is_tried_before_the_ensemble_is_train
         "training: 2 networks that read genes",
         "training",
     ]
-    assert [report.epoch for report in reports] == [0, 3, 6, 8, 10, 11, 12]
-    # Networks that only try take half of the epochs.
-    assert {report.epochs for report in reports} == {1 * 6 + 2 * 3}
+    assert [report.epoch for report in reports] == [0, 3, 6, 9, 12, 14, 16, 17, 18]
+    assert {report.epochs for report in reports} == {2 * (6 + 3)}
 
 
 @pytest.mark.parametrize("silent", [0, 100])
