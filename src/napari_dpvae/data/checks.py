@@ -54,9 +54,9 @@ def check_reference(reference: ad.AnnData, section_key: str | None = None) -> No
             f"{what} has {reference.n_obs} spots and at least {FEWEST_SPOTS} are needed: "
             "spots must be rows and genes columns."
         )
-    check_expression(reference, what)
     if section_key is not None:
         check_sections(reference, section_key)
+    check_expression(reference, what)
 
 
 def check_sections(reference: ad.AnnData, section_key: str) -> None:

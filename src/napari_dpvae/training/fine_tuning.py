@@ -19,7 +19,7 @@ from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Origin, Progress, calibrated
 from napari_dpvae.training.ensemble import Ensemble
 from napari_dpvae.training.fitted import FittedNetwork
-from napari_dpvae.training.fitting import train_group
+from napari_dpvae.training.group import train_group
 from napari_dpvae.training.plan import Plan, Run, groups, network_seed
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material, Spots
@@ -102,6 +102,7 @@ def _plan(start: Trained, anchors: np.ndarray, n: int, settings: TrainingSetting
                 _inputs(member.network),
                 held_out,
                 network_seed(settings, number),
+                settings.epochs,
                 start=member.network,
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,15 +13,14 @@ from napari_dpvae.data.layout import Layout
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.assemble import Origin, Progress, calibrated, uncalibrated
+from napari_dpvae.training.assemble import Origin, Progress, calibrated
 from napari_dpvae.training.ensemble import Ensemble
 from napari_dpvae.training.fitted import FittedNetwork
-from napari_dpvae.training.group import Group
+from napari_dpvae.training.group import Model, train_group
 from napari_dpvae.training.plan import Plan, Run, groups, plan_fit
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material
 
-Model = Callable[[], Trained]
 Fitted = dict[int, FittedNetwork]
 """Networks by their number in the plan."""
 
@@ -125,46 +124,6 @@ def _best(runs: Sequence[Run], fitted: Sequence[FittedNetwork]) -> dict[Form, st
                 errors[run.regularisation] = sum_before + network.errors.mean()
         best[form] = min(errors, key=lambda name: errors[name])
     return best
-
-
-def train_group(
-    runs: Sequence[Run],
-    origin: Origin,
-    material: Material,
-    progress: Progress,
-    model: Model | None,
-    measured: np.ndarray | None = None,
-) -> Generator[Step, None, list[FittedNetwork]]:
-    """Train networks together, then place what each did not see.
-
-    Half-way through its schedule a network is worse than none beside those that are done: the
-    model as it stands is theirs, and the networks' own only where there is no other.
-
-    Parameters
-    ----------
-    runs
-        What to train.
-    origin, material, progress
-        Of the training.
-    model
-        Of the networks that are done; None where there are none.
-    measured
-        (n, n_genes) 1 where a gene was measured, else 0; None if all were.
-    """
-    group = Group(runs, origin.plan, material)
-    model = model or (lambda: uncalibrated(origin, material, group.members(), progress))
-    stage = runs[0].stage
-    if len(runs) > 1:
-        stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
-    epochs = origin.plan.epochs_of(runs[0])
-    for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
-        progress.advance(stage, losses, len(runs))
-        if epoch < epochs:
-            yield Step(progress.report(), model)
-    fitted = group.fitted()
-    error = float(np.mean([network.errors.mean() for network in fitted]))
-    yield Step(progress.report(error), model)
-    return fitted
 
 
 def _ensemble(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ensemble, float]:

@@ -25,6 +25,8 @@ def make_folds(sections: np.ndarray, k: int, seed: int) -> np.ndarray:
 def make_blocks(coordinates: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """(n,) which of five contiguous blocks each spot of the frame is in; -1 for other spots.
 
+    -1 for all where blocks would be of a spot or two.
+
     Parameters
     ----------
     coordinates
@@ -33,5 +35,6 @@ def make_blocks(coordinates: np.ndarray, frame: np.ndarray) -> np.ndarray:
         (n,) bool.
     """
     blocks = np.full(len(coordinates), -1)
-    blocks[frame] = KMeans(BLOCKS, n_init=1, random_state=0).fit_predict(coordinates[frame])
+    if frame.sum() >= 2 * BLOCKS:
+        blocks[frame] = KMeans(BLOCKS, n_init=1, random_state=0).fit_predict(coordinates[frame])
     return blocks

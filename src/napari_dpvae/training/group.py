@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +12,19 @@ from scipy import sparse
 
 from napari_dpvae.geometry.anchors import distance_ratio
 from napari_dpvae.model.member import Member, encode
+from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
 from napari_dpvae.network.training import NOISES, Batches, Losses, train
+from napari_dpvae.training.assemble import Origin, Progress, uncalibrated
 from napari_dpvae.training.fitted import FittedNetwork, assess
 from napari_dpvae.training.plan import Plan, Run
+from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material, scaled
+
+Model = Callable[[], Trained]
+"""Makes a model as it stands."""
 
 
 class Group:
@@ -36,7 +42,7 @@ class Group:
 
     def __init__(self, runs: Sequence[Run], plan: Plan, material: Material) -> None:
         self._plan = plan
-        self._settings = replace(plan.settings, epochs=plan.epochs_of(runs[0]))
+        self._settings = replace(plan.settings, epochs=runs[0].epochs)
         self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
         self._runs = runs
         self._networks = [self._network(run) for run in runs]
@@ -124,3 +130,42 @@ class Group:
                 fixed_lambda=self._settings.fixed_lambda,
                 axes=axes,
             )
+
+
+def train_group(
+    runs: Sequence[Run],
+    origin: Origin,
+    material: Material,
+    progress: Progress,
+    model: Model | None,
+    measured: np.ndarray | None = None,
+) -> Generator[Step, None, list[FittedNetwork]]:
+    """Train networks together, then place what each did not see.
+
+    Half-way through its schedule a network is worse than none beside those that are done: the
+    model as it stands is theirs, and the networks' own only where there is no other.
+
+    Parameters
+    ----------
+    runs
+        What to train.
+    origin, material, progress
+        Of the training.
+    model
+        Of the networks that are done; None where there are none.
+    measured
+        (n, n_genes) 1 where a gene was measured, else 0; None if all were.
+    """
+    group = Group(runs, origin.plan, material)
+    model = model or (lambda: uncalibrated(origin, material, group.members(), progress))
+    stage = runs[0].stage
+    if len(runs) > 1:
+        stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
+    for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
+        progress.advance(stage, losses, len(runs))
+        if epoch < runs[0].epochs:
+            yield Step(progress.report(), model)
+    fitted = group.fitted()
+    error = float(np.mean([network.errors.mean() for network in fitted]))
+    yield Step(progress.report(error), model)
+    return fitted

@@ -16,7 +16,7 @@ from napari_dpvae.network.inputs import FORMS, Form, Inputs, inputs_in_turn
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.training import NOISES
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.folds import BLOCKS, make_blocks, make_folds
+from napari_dpvae.training.folds import make_blocks, make_folds
 
 USUAL_EPOCHS = 150
 MANY_SPOTS = 1000
@@ -43,6 +43,8 @@ class Run:
         (n,) bool: spots that it is not trained on, and then places.
     seed
         Of its weights, batches and noise.
+    epochs
+        Passes over the spots that it is trained on.
     regularisation
         By name; None for what is selected for its form.
     start
@@ -53,6 +55,7 @@ class Run:
     inputs: Inputs
     held_out: np.ndarray
     seed: int
+    epochs: int
     regularisation: str | None = None
     start: Network | None = None
 
@@ -88,12 +91,7 @@ class Plan:
     @property
     def epochs(self) -> int:
         """Over all networks."""
-        return sum(self.epochs_of(run) for run in (*self.selection, *self.ensemble, *self.blocks))
-
-    def epochs_of(self, run: Run) -> int:
-        """Of one network: those that hold out blocks take a share."""
-        share = BLOCK_SHARE if any(run is block for block in self.blocks) else 1.0
-        return max(1, round(share * self.settings.epochs))
+        return sum(run.epochs for run in (*self.selection, *self.ensemble, *self.blocks))
 
     @property
     def n_inputs(self) -> int:
@@ -139,23 +137,14 @@ def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) 
     )
     asked, members = settings.regularisation, settings.members
     folds = make_folds(layout.sections, members, settings.seed)
+    blocks = make_blocks(coordinates, layout.sections == layout.frame)
     n_checks = min(settings.checks, members // 2)
-    nobody = np.zeros(reference.n_obs, bool)
-    in_turn = _inputs(reference, nobody, settings)
     return Plan(
         settings=settings,
         regularisation=dict.fromkeys(FORMS, "medium" if asked == "auto" else asked),
         selection=_selection(reference, folds, n_checks, settings),
-        ensemble=tuple(
-            Run(
-                "training",
-                in_turn[fold % len(in_turn)],
-                folds == fold,
-                network_seed(settings, fold),
-            )
-            for fold in range(members)
-        ),
-        blocks=_blocks(reference, coordinates, layout, settings),
+        ensemble=_ensemble(reference, folds, settings),
+        blocks=_blocks(reference, blocks, settings),
         n_checks=n_checks,
     )
 
@@ -167,33 +156,44 @@ def _selection(
     if not n_checks:
         return ()
     checked, asked = folds < n_checks, settings.regularisation
+    seed = network_seed(settings, settings.members)
     return tuple(
-        Run(
-            "trying regularisations",
-            inputs,
-            checked,
-            network_seed(settings, settings.members),
-            name,
-        )
+        Run("trying regularisations", inputs, checked, seed, settings.epochs, name)
         for inputs in _inputs(reference, checked, settings)
         for name in (NOISES[inputs.form] if asked == "auto" else [asked])
     )
 
 
-def _blocks(
-    reference: ad.AnnData, coordinates: np.ndarray, layout: Layout, settings: TrainingSettings
+def _ensemble(
+    reference: ad.AnnData, folds: np.ndarray, settings: TrainingSettings
 ) -> tuple[Run, ...]:
-    """Each with another block of the frame held out; none where blocks would be a spot or two."""
-    frame = layout.sections == layout.frame
-    if frame.sum() < 2 * BLOCKS or not settings.blocks:
-        return ()
-    blocks, runs = make_blocks(coordinates, frame), []
-    for block in range(settings.blocks):
-        in_turn = _inputs(reference, blocks == block, settings)
+    """Each with another fold held out; in turn they read each kind of inputs."""
+    in_turn = _inputs(reference, np.zeros(reference.n_obs, bool), settings)
+    return tuple(
+        Run(
+            "training",
+            in_turn[fold % len(in_turn)],
+            folds == fold,
+            network_seed(settings, fold),
+            settings.epochs,
+        )
+        for fold in range(settings.members)
+    )
+
+
+def _blocks(
+    reference: ad.AnnData, blocks: np.ndarray, settings: TrainingSettings
+) -> tuple[Run, ...]:
+    """Each with another block of the frame held out."""
+    epochs = max(1, round(BLOCK_SHARE * settings.epochs))
+    runs = []
+    for block in range(settings.blocks if blocks.max() >= 0 else 0):
+        held_out = blocks == block
+        in_turn = _inputs(reference, held_out, settings)
         stage = f"without block {block + 1} of {settings.blocks}"
         # The two kinds of inputs that differ most.
         inputs = in_turn[-(block % 2)]
-        runs.append(Run(stage, inputs, blocks == block, network_seed(settings, block)))
+        runs.append(Run(stage, inputs, held_out, network_seed(settings, block), epochs))
     return tuple(runs)
 
 
