@@ -82,7 +82,8 @@ class DPVAE:
         DataError
             When the reference cannot be used, with what to do about it.
         """
-        drain(self.fit_epochs(reference, section_key=section_key), progress)
+        epochs = self.fit_epochs(reference, section_key=section_key)
+        drain(epochs, progress)
         return self
 
     def fit_epochs(

@@ -10,19 +10,14 @@ import pandas as pd
 
 from napari_dpvae.data.coordinates import place_hint
 from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.data.structure import check_structure
-from napari_dpvae.data.values import stored_values
+from napari_dpvae.data.structure import check_matrix
 from napari_dpvae.errors import DataError
 
 FEWEST_SPOTS = 10
 MOST_SECTIONS_SHARE = 0.5
 """Share of spots that are sections of their own in a column that names no sections."""
-LARGEST_COUNT = 1e9
-"""No cell has so many molecules of a gene: a value beyond is wrong."""
 SMALLEST_EXTENT, LARGEST_COORDINATE = 1e-6, 1e12
 """Beyond these, squares of coordinates lose their digits."""
-MOSTLY_WHOLE = 0.99
-"""Values of which as many are whole are counts; a negative one among them is wrong."""
 
 
 def check_reference(reference: ad.AnnData, section_key: str | None = None) -> None:
@@ -106,6 +101,20 @@ def check_query(query: ad.AnnData) -> None:
     check_expression(query, "The query")
 
 
+def check_query_and_places(query: ad.AnnData, key: str | None, dims: int) -> np.ndarray:
+    """:func:`check_query`, and the :func:`known_coordinates`.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    _check_is_anndata(query, "The query")
+    known = known_coordinates(query, key, dims)
+    check_query(query)
+    return known
+
+
 def known_coordinates(query: ad.AnnData, key: str | None, dims: int) -> np.ndarray:
     """The places of a query that are known beforehand, (n, dims); NaN where they are not.
 
@@ -157,8 +166,7 @@ def check_expression(cells: ad.AnnData, what: str) -> None:
                 f"{what} has the {kind} name '{twice}' more than once: call {fix} on it first."
             )
     _check_gene_names(cells.var_names, what)
-    check_structure(cells.X, what)
-    _check_values(cells.X, what)
+    check_matrix(cells.X, what)
 
 
 def _check_is_anndata(cells: Any, what: str) -> None:
@@ -166,41 +174,6 @@ def _check_is_anndata(cells: Any, what: str) -> None:
         raise DataError(
             f"{what} must be an AnnData and is of the type {type(cells).__name__}: read a file "
             "with read_reference or read_query first."
-        )
-
-
-def _check_values(x: Any, what: str) -> None:
-    """Refuse values that are no expression, in chunks."""
-    dtype = np.dtype(x.dtype)
-    if dtype.kind == "b":
-        raise DataError(f"{what} has true and false in X, not numbers: give the counts.")
-    if dtype.kind not in "iuf":
-        which = "complex numbers" if dtype.kind == "c" else "values"
-        raise DataError(f"{what} has {which} in X that are not numbers of molecules: give counts.")
-    bad = negative = whole = stored = 0
-    largest = 0.0
-    for values in stored_values(x):
-        finite = np.isfinite(values)
-        bad += int(values.size - np.count_nonzero(finite))
-        stored += int(np.count_nonzero(values))
-        if bad or not values.size:
-            continue
-        negative += int(np.count_nonzero(values < 0))
-        whole += int(np.count_nonzero((values == np.floor(values)) & (values != 0)))
-        largest = max(largest, float(np.abs(values).max()))
-    if bad:
-        raise DataError(f"{what} has {bad} values in X that are not finite: replace or drop them.")
-    if not stored:
-        raise DataError(f"{what} has only zeros in X: name the layer that holds the counts.")
-    if negative and whole > MOSTLY_WHOLE * stored:
-        raise DataError(
-            f"{what} has {negative} negative values among the counts in X, which counts cannot "
-            "be: correct or drop them."
-        )
-    if largest > LARGEST_COUNT:
-        raise DataError(
-            f"{what} has a value of {largest:.3g} in X, which is more than a count can be: "
-            "correct it, or drop that cell."
         )
 
 

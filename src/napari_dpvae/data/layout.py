@@ -66,10 +66,11 @@ class Layout:
             When there is no such section, or no such entry.
         """
         pairs = None if pairs_key is None else _given_pairs(reference, pairs_key)
+        images: dict[str, Any] = dict(libraries(reference))
         if section_key is None:
             if frame is not None:
                 raise DataError(f"The frame '{frame}' needs the obs column that names sections.")
-            return cls(np.zeros(reference.n_obs, int), 0, pairs, _image(reference, None))
+            return cls(np.zeros(reference.n_obs, int), 0, pairs, images)
         column = reference.obs[section_key].astype("category")
         codes = column.cat.codes.to_numpy().astype(int)
         names = column.cat.categories.astype(str)
@@ -84,8 +85,9 @@ class Layout:
             )
         # A spot whose section is not known has a distance to none, nor to others like it.
         codes = np.where(codes < 0, -1 - np.arange(len(codes)), codes)
-        image = _image(reference, chosen)
-        return cls(codes, names.get_loc(chosen), pairs, image, section_key, chosen)
+        if len(images) > 1:
+            images = {name: image for name, image in images.items() if name == chosen}
+        return cls(codes, names.get_loc(chosen), pairs, images, section_key, chosen)
 
 
 def _given_pairs(reference: ad.AnnData, key: str) -> sparse.csr_array:
@@ -99,10 +101,3 @@ def _given_pairs(reference: ad.AnnData, key: str) -> sparse.csr_array:
             "must be more than 0."
         )
     return pairs
-
-
-def _image(reference: ad.AnnData, section: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = dict(libraries(reference))
-    if len(found) > 1 and section is not None:
-        return {section: found[section]} if section in found else {}
-    return found

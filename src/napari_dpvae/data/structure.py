@@ -8,10 +8,35 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
+from napari_dpvae.data.values import stored_values
 from napari_dpvae.errors import DataError
 
 INDICES_AT_ONCE = 4_000_000
 """Of a file that are looked at: bounds memory."""
+
+MOSTLY_WHOLE = 0.99
+"""Values of which as many are whole are counts; a negative one among them is wrong."""
+LARGEST_COUNT = 1e9
+"""No cell has so many molecules of a gene: a value beyond is wrong."""
+
+
+def check_matrix(x: Any, what: str) -> None:
+    """Refuse a matrix that is not what it says, or whose values are no expression.
+
+    Parameters
+    ----------
+    x
+        In memory or backed by a file.
+    what
+        Whose, for the sentence.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    check_structure(x, what)
+    _check_values(x, what)
 
 
 def check_structure(x: Any, what: str, where: str = "X") -> None:
@@ -96,3 +121,38 @@ def _check_pointers(pointers: np.ndarray, n_indices: int, n_data: int) -> None:
     pointers = pointers.astype(np.int64)
     if pointers[0] != 0 or pointers[-1] > n_data or (np.diff(pointers) < 0).any():
         raise ValueError("its row pointers do not rise from 0 to the number of values")
+
+
+def _check_values(x: Any, what: str) -> None:
+    """Refuse values that are no expression, in chunks."""
+    dtype = np.dtype(x.dtype)
+    if dtype.kind == "b":
+        raise DataError(f"{what} has true and false in X, not numbers: give the counts.")
+    if dtype.kind not in "iuf":
+        which = "complex numbers" if dtype.kind == "c" else "values"
+        raise DataError(f"{what} has {which} in X that are not numbers of molecules: give counts.")
+    bad = negative = whole = stored = 0
+    largest = 0.0
+    for values in stored_values(x):
+        finite = np.isfinite(values)
+        bad += int(values.size - np.count_nonzero(finite))
+        stored += int(np.count_nonzero(values))
+        if bad or not values.size:
+            continue
+        negative += int(np.count_nonzero(values < 0))
+        whole += int(np.count_nonzero((values == np.floor(values)) & (values != 0)))
+        largest = max(largest, float(np.abs(values).max()))
+    if bad:
+        raise DataError(f"{what} has {bad} values in X that are not finite: replace or drop them.")
+    if not stored:
+        raise DataError(f"{what} has only zeros in X: name the layer that holds the counts.")
+    if negative and whole > MOSTLY_WHOLE * stored:
+        raise DataError(
+            f"{what} has {negative} negative values among the counts in X, which counts cannot "
+            "be: correct or drop them."
+        )
+    if largest > LARGEST_COUNT:
+        raise DataError(
+            f"{what} has a value of {largest:.3g} in X, which is more than a count can be: "
+            "correct it, or drop that cell."
+        )

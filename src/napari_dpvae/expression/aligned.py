@@ -11,9 +11,9 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.expression.normalise import LIMIT, Moments, log_normalise_rows
-from napari_dpvae.expression.platform import PlatformGap
-from napari_dpvae.expression.units import Units
+from napari_dpvae.expression.normalise import CONSTANT, LIMIT, log_normalise_rows
+from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap
+from napari_dpvae.expression.units import Units, units_of
 
 CHUNK = 4096
 """Cells read at once: bounds memory."""
@@ -42,6 +42,17 @@ class PanelExpression:
     columns: np.ndarray
     depth_columns: np.ndarray | None
     depth_share: float
+
+    @classmethod
+    def of(
+        cls, cells: ad.AnnData, columns: np.ndarray, depth_columns: np.ndarray, depth_share: float
+    ) -> PanelExpression:
+        """Of cells in whose columns these genes are: see the attributes."""
+        x = cells.X
+        if sparse.issparse(x) and x.format != "csr":
+            x = sparse.csr_matrix(x)
+        units = units_of(x)
+        return cls(x, units, columns, depth_columns if units.counts else None, depth_share)
 
     @property
     def n_cells(self) -> int:
@@ -75,6 +86,33 @@ class PanelExpression:
         return np.asarray(raw @ counted) / self.depth_share
 
 
+class Moments:
+    """Mean and standard deviation of each gene, gathered a chunk of cells at a time.
+
+    Parameters
+    ----------
+    n_genes
+        Columns.
+    """
+
+    def __init__(self, n_genes: int) -> None:
+        self._n = 0
+        self._sum, self._squares = np.zeros(n_genes), np.zeros(n_genes)
+
+    def add(self, values: sparse.csr_matrix) -> None:
+        """Take up the rows of (n, n_genes)."""
+        n_genes = len(self._sum)
+        self._n += values.shape[0]
+        self._sum += np.bincount(values.indices, values.data, n_genes)
+        self._squares += np.bincount(values.indices, values.data**2, n_genes)
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (1 where a gene is constant), (n_genes,) each."""
+        mean, square = self._sum / self._n, self._squares / self._n
+        variance = square - mean**2
+        return mean, np.sqrt(np.where(variance > CONSTANT * square, variance, 1.0))
+
+
 class Totals(NamedTuple):
     """What is gathered of a whole query in one pass."""
 
@@ -86,12 +124,6 @@ class Totals(NamedTuple):
     """(p,) sum over all cells, as measured."""
     depth: np.ndarray | None
     """(n,) of each cell; None where the query does not hold counts."""
-
-
-def rows_of(cells: ad.AnnData) -> Any:
-    """``X`` as rows can be taken from it quickly: a view is taken once, columns become rows."""
-    x = cells.X
-    return sparse.csr_matrix(x) if sparse.issparse(x) and x.format != "csr" else x
 
 
 def gather(expression: PanelExpression, chosen: np.ndarray | None = None) -> Totals:
@@ -176,6 +208,42 @@ class AlignedQuery:
     def across_gap(self) -> bool:
         """Whether it is read by its own statistics."""
         return self.statistics == "query"
+
+    def by_platform(
+        self, axes: np.ndarray, depth: float, counts: bool, measured: np.ndarray | None
+    ) -> AlignedQuery:
+        """The same cells, standardised as their platform asks for, in one pass over them.
+
+        By their own statistics where their units are others than the reference's, or the gap
+        between the platforms is wide; else as they are.
+
+        Parameters
+        ----------
+        axes
+            (k, n_core) principal axes of the reference's standardised expression.
+        depth
+            Median of the reference's spots.
+        counts
+            Whether the reference holds counts.
+        measured
+            (n,) bool: cells that this is found of; all if not given.
+        """
+        totals = gather(self.expression, measured)
+        n_measured = self.n_cells if measured is None else int(measured.sum())
+        gap, other_units = None, self.expression.units.counts != counts
+        if not other_units and n_measured >= FEWEST_CELLS:
+            core = self.present[: self.n_core]
+            known = np.flatnonzero(core)
+            own, usual, spread = totals.mean[: len(known)], self.mean[known], self.deviation[known]
+            ratio = own.sum() / usual.sum() if usual.sum() > 0 else 1.0
+            if totals.depth is not None:
+                depths = totals.depth if measured is None else totals.depth[measured]
+                ratio = np.median(depths) / max(depth, 1.0)
+            gap = measure_gap((own - usual) / spread, usual, spread, axes[:, core], float(ratio))
+        aligned = replace(self, totals=totals, gap=gap)
+        if other_units or (gap is not None and gap.wide):
+            return aligned.by_statistics(totals.mean, totals.deviation)
+        return aligned
 
     def by_reference(self, mean: np.ndarray, deviation: np.ndarray) -> AlignedQuery:
         """The same cells, standardised by a reference's (n_genes,) mean and deviation."""

@@ -67,30 +67,3 @@ def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) ->
     """Values (n, g) in deviations from the mean, within the limit."""
     clipped: np.ndarray = np.clip((values - mean) / deviation, -LIMIT, LIMIT)
     return clipped
-
-
-class Moments:
-    """Mean and standard deviation of each gene, gathered a chunk of cells at a time.
-
-    Parameters
-    ----------
-    n_genes
-        Columns.
-    """
-
-    def __init__(self, n_genes: int) -> None:
-        self._n = 0
-        self._sum, self._squares = np.zeros(n_genes), np.zeros(n_genes)
-
-    def add(self, values: sparse.csr_matrix) -> None:
-        """Take up the rows of (n, n_genes)."""
-        n_genes = len(self._sum)
-        self._n += values.shape[0]
-        self._sum += np.bincount(values.indices, values.data, n_genes)
-        self._squares += np.bincount(values.indices, values.data**2, n_genes)
-
-    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation (1 where a gene is constant), (n_genes,) each."""
-        mean, square = self._sum / self._n, self._squares / self._n
-        variance = square - mean**2
-        return mean, np.sqrt(np.where(variance > CONSTANT * square, variance, 1.0))

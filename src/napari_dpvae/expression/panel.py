@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import anndata as ad
 import numpy as np
@@ -12,17 +12,10 @@ from sklearn.decomposition import PCA
 from napari_dpvae.data.gene_names import other_names
 from napari_dpvae.data.values import Matrix, dense, depths, holds_counts
 from napari_dpvae.errors import DataError
-from napari_dpvae.expression.aligned import (
-    AlignedQuery,
-    PanelExpression,
-    Totals,
-    gather,
-    rows_of,
-)
+from napari_dpvae.expression.aligned import AlignedQuery, PanelExpression
 from napari_dpvae.expression.genes import choose_genes
 from napari_dpvae.expression.normalise import log_expression, statistics
-from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap
-from napari_dpvae.expression.units import in_counts, units_of
+from napari_dpvae.expression.units import in_counts
 from napari_dpvae.settings import GeneChoice
 
 AXES = 5
@@ -126,8 +119,7 @@ class GenePanel:
 
     def standardised(self, reference: ad.AnnData) -> np.ndarray:
         """(n, n_genes) float32 of the reference, by its own mean and deviation."""
-        expression, present = self._expression(reference)
-        return self._aligned(expression, present).x
+        return self._by_name(reference).x
 
     def align(self, cells: ad.AnnData, measured: np.ndarray | None = None) -> AlignedQuery:
         """Align cells to the panel by gene name, in one pass over them.
@@ -146,42 +138,22 @@ class GenePanel:
         DataError
             When too few panel genes are there, with what to do about it.
         """
-        expression, present = self._expression(cells)
-        totals = gather(expression, measured)
-        aligned = self._aligned(expression, present, totals)
-        other_units = expression.units.counts != self.counts
-        n_measured = cells.n_obs if measured is None else int(measured.sum())
-        if not other_units and n_measured >= FEWEST_CELLS:
-            aligned = replace(aligned, gap=self._measure_gap(present, totals, measured))
-        if other_units or (aligned.gap is not None and aligned.gap.wide):
-            return aligned.by_statistics(totals.mean, totals.deviation)
-        return aligned
+        aligned = self._by_name(cells)
+        return aligned.by_platform(self.axes, self.depth, self.counts, measured)
 
-    def _expression(self, cells: ad.AnnData) -> tuple[PanelExpression, np.ndarray]:
-        """The panel's genes in cells, and which of them are there."""
-        present = _known(self.genes, cells.var_names)
+    def _by_name(self, cells: ad.AnnData) -> AlignedQuery:
+        """Cells in the panel's columns, standardised by the reference's mean and deviation."""
+        names = cells.var_names
+        present = _known(self.genes, names)
         self._check_shared(cells, present)
-        x = rows_of(cells)
-        units = units_of(x)
-        columns = cells.var_names.get_indexer(self.genes[present])
-        depth_columns, share = None, 1.0
-        if units.counts:
-            depth_columns, share = self._depth_columns(cells.var_names)
-        return PanelExpression(x, units, columns, depth_columns, share), present
-
-    def _depth_columns(self, names: pd.Index) -> tuple[np.ndarray, float]:
-        """Columns that a cell's depth is summed over, and their share of a reference's counts."""
-        if not self.counts:
-            return np.arange(len(names)), 1.0
-        shared = _known(self.depth_genes, names)
-        return names.get_indexer(self.depth_genes[shared]), float(self.depth_share[shared].sum())
-
-    def _aligned(
-        self, expression: PanelExpression, present: np.ndarray, totals: Totals | None = None
-    ) -> AlignedQuery:
-        """Cells standardised by the reference's mean and deviation."""
+        columns = names.get_indexer(self.genes[present])
+        depth_columns, share = np.arange(len(names)), 1.0
+        if self.counts:
+            shared = _known(self.depth_genes, names)
+            depth_columns = names.get_indexer(self.depth_genes[shared])
+            share = float(self.depth_share[shared].sum())
         return AlignedQuery(
-            expression=expression,
+            expression=PanelExpression.of(cells, columns, depth_columns, share),
             n_core=self.n_core,
             present=present,
             mean=self.mean,
@@ -189,23 +161,9 @@ class GenePanel:
             expected_mean=self.mean,
             expected_deviation=self.deviation,
             statistics="reference",
-            totals=totals,
+            totals=None,
             gap=None,
         )
-
-    def _measure_gap(
-        self, present: np.ndarray, totals: Totals, measured: np.ndarray | None
-    ) -> PlatformGap:
-        """Between the reference and the cells measured."""
-        core = present[: self.n_core]
-        known = np.flatnonzero(core)
-        own, usual, deviation = totals.mean[: len(known)], self.mean[known], self.deviation[known]
-        if totals.depth is None:
-            ratio = own.sum() / usual.sum() if usual.sum() > 0 else 1.0
-        else:
-            depth = totals.depth if measured is None else totals.depth[measured]
-            ratio = float(np.median(depth)) / max(self.depth, 1.0)
-        return measure_gap((own - usual) / deviation, usual, deviation, self.axes[:, core], ratio)
 
     def in_units(self, x: np.ndarray) -> np.ndarray:
         """Normalised expression of the core's genes, from what is standardised (n, n_core)."""

@@ -135,18 +135,18 @@ class _Run:
     ) -> None:
         device = find_device(settings.device)
         self._settings, self._n_genes = settings, networks[0].n_genes
-        self._stack, self._device = Stack(networks, device), device
-        self._batches = batches
+        self._device, self._batches = device, batches
+        self._read, self._mix = self._inputs(networks, x)
         self._rows = [torch.from_numpy(each.rows).to(device) for each in batches]
         self._s = [each.s.to(device) for each in batches]
         core = slice(self._n_genes)
         self._core = x[:, core].to(device)
         self._measured = None if measured is None else measured[:, core].to(device)
-        self._read, self._mix = self._inputs(networks, x)
         self._rngs = [np.random.default_rng(each.seed) for each in batches]
         self._source = torch.Generator(device).manual_seed(batches[0].seed)
         most = max(len(each.rows) for each in batches)
         self._n_spots, self._n_batches = most, -(-most // settings.batch_size)
+        self._stack = Stack(networks, device)
         self._optimiser = OneCycleAdamW(
             self._stack.learned, settings.learning_rate, settings.epochs * self._n_batches
         )

@@ -13,17 +13,17 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from napari_dpvae.data.checks import check_query, known_coordinates
+from napari_dpvae.data.checks import check_query_and_places
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.aligned import AlignedQuery
-from napari_dpvae.geometry.domain import Domain, make_domain
+from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import scores_across_gap
 from napari_dpvae.placement.query import ReadQuery, read_by
-from napari_dpvae.placement.solve import Solved, Solver
+from napari_dpvae.placement.solve import Solved, Solver, solve_steps
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.conformal import conformal_factor, region_radius
 from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
@@ -99,15 +99,15 @@ def placement_steps(
     The one flow of a query, in memory or backed by a file: checked, aligned, encoded, solved,
     calibrated. Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
-    check_query(query)
+    _check_mode(settings, known_key)
+    known = check_query_and_places(query, known_key, trained.coordinates.shape[1])
+    _check_size(query, settings)
     query = with_panel_names(trained, query)
-    _check_mode(query, settings, known_key)
-    known = known_coordinates(query, known_key, trained.coordinates.shape[1])
     domain = make_domain(settings.domain, trained.coordinates, outlines)
     yield 0.0
     read = read_by(trained, query, settings.query_covers)
     _report_alignment(read.aligned, trained.panel.genes)
-    solved = yield from _solve(Solver.of(trained, read), settings, domain, known)
+    solved = yield from solve_steps(Solver.of(trained, read), settings, domain, known)
     return _placement(query, trained, settings, read, solved, np.isfinite(known).all(axis=1))
 
 
@@ -129,27 +129,6 @@ def with_panel_names(
     return ad.AnnData(query.X, obs=query.obs, var=named.var, obsm=dict(query.obsm))
 
 
-def _solve(
-    solver: Solver, settings: PlacementSettings, domain: Domain, known: np.ndarray
-) -> Generator[float, None, Solved]:
-    """Yield the share of cells done, and return where they lie; known places (n, d) are kept."""
-    aligned, fixed = solver.query.aligned, np.isfinite(known).all(axis=1)
-    if fixed.any():
-        solver = solver.with_anchors(aligned.read(fixed), known[fixed])
-    if settings.mode == "free":
-        solved = solver.solve_free(aligned, domain)
-    else:
-        parts: list[Solved] = []
-        done = 0
-        for part in solver.solve_chunks(aligned, settings.anchors, domain):
-            parts.append(part)
-            done += len(part.points)
-            yield done / aligned.n_cells
-        solved = Solved.joined(parts)
-    solved.points[fixed] = known[fixed]
-    return solved
-
-
 def _calibrated_as(trained: Trained, aligned: AlignedQuery) -> str:
     """Whose platform held-out spots are seen by, ``query`` or ``reference``, to calibrate regions.
 
@@ -159,12 +138,15 @@ def _calibrated_as(trained: Trained, aligned: AlignedQuery) -> str:
     return "query" if aligned.across_gap and counts and len(trained.scores) else "reference"
 
 
-def _check_mode(query: ad.AnnData, settings: PlacementSettings, known_key: str | None) -> None:
+def _check_size(query: ad.AnnData, settings: PlacementSettings) -> None:
     if settings.mode == "free" and query.n_obs > MOST_FREE:
         raise DataError(
             f"The mode free compares all pairs of cells and takes at most {MOST_FREE}; "
             f"the query has {query.n_obs}: use the mode anchored."
         )
+
+
+def _check_mode(settings: PlacementSettings, known_key: str | None) -> None:
     if settings.mode == "impute" and known_key is None:
         raise DataError(
             "The mode impute needs the places that are known: name the obsm entry of the query "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from napari_dpvae.geometry.free import place_free
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.query import ReadQuery
+from napari_dpvae.settings import PlacementSettings
 
 PAIRS_AT_ONCE = 1_000_000
 """Pairs of cell and anchor that are compared at once: bounds memory, and stays near the caches."""
@@ -200,6 +201,27 @@ class Solver:
     def _mean(self, each: Sequence[np.ndarray]) -> np.ndarray:
         """Over what the members say, by their weights."""
         return np.asarray(np.average(each, axis=0, weights=self.weights))
+
+
+def solve_steps(
+    solver: Solver, settings: PlacementSettings, domain: Domain, known: np.ndarray
+) -> Generator[float, None, Solved]:
+    """Yield the share of cells done, and return where they lie; known places (n, d) are kept."""
+    aligned, fixed = solver.query.aligned, np.isfinite(known).all(axis=1)
+    if fixed.any():
+        solver = solver.with_anchors(aligned.read(fixed), known[fixed])
+    if settings.mode == "free":
+        solved = solver.solve_free(aligned, domain)
+    else:
+        parts: list[Solved] = []
+        done = 0
+        for part in solver.solve_chunks(aligned, settings.anchors, domain):
+            parts.append(part)
+            done += len(part.points)
+            yield done / aligned.n_cells
+        solved = Solved.joined(parts)
+    solved.points[fixed] = known[fixed]
+    return solved
 
 
 def _relative_likeness(x: np.ndarray, profiles: np.ndarray) -> np.ndarray:
