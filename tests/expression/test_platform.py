@@ -81,3 +81,26 @@ def test_what_networks_weigh_on_spots_does_not_count_across_a_gap(
     trained = DPVAE(hasty, checks=1).fit(phantom.reference).trained
     for cells, n_weights in ((phantom.reference, 2), (phantom.query, 1)):
         assert len(set(read_by(trained, cells).weights)) == n_weights
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_part_of_a_tissue_that_is_no_counts_is_read_as_the_whole(
+    dataset: Dataset, share: float
+) -> None:
+    """Intensities of an atlas: each half and end of it differs much, and is of one assay."""
+    atlas = ad.read_h5ad(dataset("drosophila_embryo_BDTNP3D"))
+    panel = GenePanel.choose(atlas)
+    for axis in range(3):
+        along = atlas.obsm["spatial"][:, axis]
+        part = atlas[along < np.quantile(along, share)].copy()
+        assert panel.align(part).statistics == "reference"
+
+
+def test_values_in_a_unit_of_another_size_are_read_by_themselves(dataset: Dataset) -> None:
+    atlas = ad.read_h5ad(dataset("drosophila_embryo_BDTNP3D"))
+    other = atlas.copy()
+    other.X = other.X * 20
+    panel = GenePanel.choose(atlas)
+    aligned = panel.align(other)
+    assert aligned.statistics == "query"
+    np.testing.assert_allclose(aligned.x, panel.align(atlas).x, atol=1e-3)

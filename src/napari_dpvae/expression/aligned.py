@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_dpvae.expression.normalise import CONSTANT, LIMIT, log_normalise_rows
-from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap
+from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap, similar
 from napari_dpvae.expression.units import Units, units_of
 
 CHUNK = 4096
@@ -229,17 +229,21 @@ class AlignedQuery:
             (n,) bool: cells that this is found of; all if not given.
         """
         totals = gather(self.expression, measured)
-        n_measured = self.n_cells if measured is None else int(measured.sum())
-        gap, other_units = None, self.expression.units.counts != counts
-        if not other_units and n_measured >= FEWEST_CELLS:
-            core = self.present[: self.n_core]
-            known = np.flatnonzero(core)
-            own, usual, spread = totals.mean[: len(known)], self.mean[known], self.deviation[known]
-            ratio = own.sum() / usual.sum() if usual.sum() > 0 else 1.0
-            if totals.depth is not None:
-                depths = totals.depth if measured is None else totals.depth[measured]
-                ratio = np.median(depths) / max(depth, 1.0)
-            gap = measure_gap((own - usual) / spread, usual, spread, axes[:, core], float(ratio))
+        core = self.present[: self.n_core]
+        known = np.flatnonzero(core)
+        own, usual, spread = totals.mean[: len(known)], self.mean[known], self.deviation[known]
+        gap, other_units, depths = None, self.expression.units.counts != counts, totals.depth
+        few = (self.n_cells if measured is None else measured.sum()) < FEWEST_CELLS
+        if other_units or few:
+            pass
+        elif depths is None:
+            # Values that are no counts tell a unit by their size, but no platform: where they
+            # follow the tissue closely, a part of it is farther off than another assay of it all.
+            other_units = usual.sum() > 0 and not similar(own.sum() / usual.sum())
+        else:
+            chosen = depths if measured is None else depths[measured]
+            ratio = float(np.median(chosen)) / max(depth, 1.0)
+            gap = measure_gap((own - usual) / spread, usual, spread, axes[:, core], ratio)
         aligned = replace(self, totals=totals, gap=gap)
         if other_units or (gap is not None and gap.wide):
             return aligned.by_statistics(totals.mean, totals.deviation)

@@ -27,8 +27,12 @@ class PlatformGap(NamedTuple):
     def wide(self) -> bool:
         """Whether the query needs its own statistics."""
         alike = self.mean_correlation >= LEAST_CORRELATION
-        as_deep = 1 / MOST_DEPTH_RATIO <= self.depth_ratio <= MOST_DEPTH_RATIO
-        return not (alike and as_deep)
+        return not (alike and similar(self.depth_ratio))
+
+
+def similar(ratio: float) -> bool:
+    """Whether a query is about as deep as the reference, or as large in value."""
+    return 1 / MOST_DEPTH_RATIO <= ratio <= MOST_DEPTH_RATIO
 
 
 def measure_gap(
