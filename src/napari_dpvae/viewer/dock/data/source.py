@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Read = Callable[[str], ad.AnnData]
 Accept = Callable[[ad.AnnData], None]
-FILES = "Cells (*.h5ad *.h5 *.mtx *.gz);;All files (*)"
+FILES = "Cells (*.h5ad *.h5mu *.h5 *.loom *.mtx *.csv *.tsv *.txt *.gz);;All files (*)"
 
 
 class Source(QWidget):
@@ -182,7 +182,7 @@ class Source(QWidget):
             self.open(path)
 
     def _choose_folder(self) -> None:
-        title = f"Open the {self._name.lower()}: a Space Ranger or 10x folder"
+        title = f"Open the {self._name.lower()}: a Space Ranger, 10x or instrument folder, or a .zarr store"
         path = QFileDialog.getExistingDirectory(self, title, remembered_folder())
         if path:
             self.open(path)
