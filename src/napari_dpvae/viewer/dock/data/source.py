@@ -182,7 +182,7 @@ class Source(QWidget):
             self.open(path)
 
     def _choose_folder(self) -> None:
-        title = f"Open the {self._name.lower()}: a Space Ranger, 10x or instrument folder, or a .zarr store"
+        title = f"Open the {self._name.lower()}: the folder of an instrument, or a .zarr store"
         path = QFileDialog.getExistingDirectory(self, title, remembered_folder())
         if path:
             self.open(path)
