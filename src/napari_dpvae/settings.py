@@ -85,7 +85,7 @@ class TrainingSettings(_Checked):
     epochs: int = _setting(
         0,
         "Passes over the reference. 0 takes as many as its size asks for: 150 of up to 1,000 "
-        "spots, 45 of 5,000. More seldom helps: the rate falls to zero by the last one. "
+        "spots, 57 of 5,000. More seldom helps: the rate falls to zero by the last one. "
         "Networks that hold out a block take half.",
         low=0,
         high=100_000,

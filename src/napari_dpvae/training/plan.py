@@ -21,7 +21,7 @@ from napari_dpvae.training.folds import make_blocks, make_folds
 USUAL_EPOCHS = 150
 MANY_SPOTS = 1000
 """A larger reference is passed over fewer times: it takes more steps, but not as many more."""
-SLOWER = 0.75
+SLOWER = 0.6
 """Power of the size that passes fall with."""
 FEWEST_EPOCHS = 5
 BLOCK_SHARE = 0.5
