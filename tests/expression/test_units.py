@@ -11,7 +11,7 @@ from scipy import sparse
 
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.expression.units import in_counts, units_of
+from napari_dpvae.expression.units import as_counts, units_of
 
 Change = Callable[[ad.AnnData], None]
 
@@ -55,7 +55,8 @@ def test_counts_come_back_as_they_were(
     dataset: Callable[[str], Path], name: str, change: Change
 ) -> None:
     cells = ad.read_h5ad(dataset(name))[:200].copy()
-    found = in_counts(changed(cells, change)).X
+    found, counts = as_counts(changed(cells, change).X)
+    assert counts
     np.testing.assert_array_equal(sparse.csr_matrix(found).toarray(), cells.X.toarray())
 
 
@@ -66,7 +67,8 @@ def test_no_counts_are_made_up(phantom: Phantom, change: Callable[[object], obje
     cells = phantom.reference.copy()
     cells.X = change(cells.X)
     assert not units_of(cells.X).counts
-    assert in_counts(cells) is cells
+    found, counts = as_counts(cells.X)
+    assert found is cells.X and not counts
 
 
 def test_random_values_are_no_counts() -> None:

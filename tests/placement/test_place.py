@@ -278,7 +278,7 @@ def test_cells_stay_where_there_is_tissue_unless_allowed_out(
     farthest = {}
     for choice in ("spots", "anywhere"):
         domain = make_domain(choice, trained.coordinates)
-        (solved,) = solver.solve_chunks(read.aligned, 16, domain)
+        (solved,) = solver.solve_chunks(16, domain)
         farthest[choice] = farthest_from_a_spot(solved.points, trained.coordinates)
     assert farthest["spots"] < 100 * (1 + 1e-9)
     assert farthest["anywhere"] > 150

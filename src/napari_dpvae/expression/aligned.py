@@ -151,7 +151,6 @@ def gather(expression: PanelExpression, chosen: np.ndarray | None = None) -> Tot
 class Cells(NamedTuple):
     """Some cells of a query, as networks read them."""
 
-    rows: slice | np.ndarray
     x: np.ndarray
     """(m, n_genes) float32, standardised; 0 (the reference's mean) where the query lacks a gene."""
     expressed: np.ndarray
@@ -159,7 +158,7 @@ class Cells(NamedTuple):
 
     def take(self, chosen: np.ndarray) -> Cells:
         """Those of a boolean mask."""
-        return Cells(chosen, self.x[chosen], self.expressed[chosen])
+        return Cells(self.x[chosen], self.expressed[chosen])
 
 
 @dataclass(frozen=True)
@@ -272,7 +271,7 @@ class AlignedQuery:
         at = np.repeat(np.arange(len(x)) * n_genes, stored)
         at += np.flatnonzero(self.present)[column]
         x.ravel()[at] = np.clip(scaled, -LIMIT, LIMIT)
-        return Cells(rows, x, stored > 0)
+        return Cells(x, stored > 0)
 
     def chunks(self) -> Iterator[Cells]:
         """All of its cells, :data:`CHUNK` at a time."""

@@ -54,4 +54,4 @@ def imitate(
     values = log_normalise(counts.astype(float), depth)
     x = np.zeros_like(spots)
     x[:, present] = standardised(values, *statistics(values))
-    return Cells(slice(0, len(x)), x, (counts > 0).any(axis=1))
+    return Cells(x, (counts > 0).any(axis=1))

@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.values import depths, holds_counts
+from napari_dpvae.data.values import Matrix, depths, holds_counts
 
 TARGET_SUM = 1e4
 """Counts per cell after depth normalisation."""
@@ -50,11 +50,17 @@ def log_expression(cells: ad.AnnData, genes: Sequence[str] | None = None) -> spa
         (n, g) float32.
     """
     chosen = cells if genes is None else cells[:, list(genes)]
-    x = sparse.csr_matrix(chosen.X, dtype=np.float32)
-    if not holds_counts(cells.X):
-        return x
-    scale = (TARGET_SUM / np.maximum(depths(cells.X), 1.0)).astype(np.float32)
-    return sparse.csr_matrix((sparse.diags_array(scale) @ x).log1p())
+    depth = depths(cells.X) if holds_counts(cells.X) else None
+    return log_values(chosen.X, depth)
+
+
+def log_values(x: Matrix, depth: np.ndarray | None) -> sparse.csr_matrix:
+    """:func:`log_normalise` of a matrix (n, g) in single precision, as :func:`log_expression`."""
+    values = sparse.csr_matrix(x, dtype=np.float32)
+    if depth is None:
+        return values
+    scale = (TARGET_SUM / np.maximum(depth, 1.0)).astype(np.float32)
+    return sparse.csr_matrix((sparse.diags_array(scale) @ values).log1p())
 
 
 def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

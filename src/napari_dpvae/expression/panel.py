@@ -10,12 +10,12 @@ import pandas as pd
 from sklearn.decomposition import PCA
 
 from napari_dpvae.data.gene_names import other_names
-from napari_dpvae.data.values import Matrix, dense, depths, holds_counts
+from napari_dpvae.data.values import Matrix, dense, depths
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.aligned import AlignedQuery, PanelExpression
 from napari_dpvae.expression.genes import choose_genes
-from napari_dpvae.expression.normalise import log_expression, statistics
-from napari_dpvae.expression.units import in_counts
+from napari_dpvae.expression.normalise import log_values, statistics
+from napari_dpvae.expression.units import as_counts
 from napari_dpvae.settings import GeneChoice
 
 AXES = 5
@@ -96,11 +96,12 @@ class GenePanel:
         """
         if sections is None:
             sections = np.zeros(reference.n_obs, int)
-        reference = in_counts(reference)
-        counts = holds_counts(reference.X)
-        shares = _mean_share(reference.X) if counts else np.empty(0)
+        # Looked at and taken once: of a view each access would copy it.
+        x, counts = as_counts(reference.X)
+        depth = depths(x) if counts else None
+        shares = _mean_share(x) if counts else np.empty(0)
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
-        logged = log_expression(reference)
+        logged = log_values(x, depth)
         ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
         values = dense(logged[:, reference.var_names.get_indexer(ranked)])
         mean, deviation = statistics(values)
@@ -111,7 +112,7 @@ class GenePanel:
             deviation=deviation,
             axes=_principal_axes(((values - mean) / deviation)[:, :n_genes]),
             counts=counts,
-            depth=float(np.median(depths(reference.X))) if counts else 0.0,
+            depth=0.0 if depth is None else float(np.median(depth)),
             depth_genes=depth_genes,
             depth_share=shares,
             other_names=other_names(reference.var if counts else reference.var.loc[ranked]),

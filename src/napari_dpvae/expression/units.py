@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.values import COUNTS, INVERSES, Kind, expression_kind
+from napari_dpvae.data.values import COUNTS, INVERSES, Kind, Matrix, expression_kind
 
 Undo = Callable[[np.ndarray], np.ndarray]
 
@@ -74,15 +73,15 @@ def units_of(x: Any) -> Units:
     return Units(kind, counts=False)
 
 
-def in_counts(cells: ad.AnnData) -> ad.AnnData:
-    """The cells, with counts in ``X`` where they can be taken back from what is there."""
-    units = units_of(cells.X)
+def as_counts(x: Matrix) -> tuple[Matrix, bool]:
+    """Values as counts, where counts can be taken back from them, and whether they are counts now.
+
+    What needs nothing taken back is returned as it is.
+    """
+    units = units_of(x)
     if units.undo is None:
-        return cells
-    x = units.read(sparse.csr_matrix(cells.X, dtype=np.float64)).astype(np.float32)
-    return ad.AnnData(
-        x, obs=cells.obs, var=cells.var, uns=cells.uns, obsm=cells.obsm, obsp=cells.obsp
-    )
+        return x, units.counts
+    return units.read(sparse.csr_matrix(x, dtype=np.float64)).astype(np.float32), True
 
 
 def _counts(x: sparse.csr_matrix, undo: Undo) -> tuple[sparse.csr_matrix, float]:

@@ -42,7 +42,7 @@ def scores_across_gap(solver: Solver) -> np.ndarray:
         if not held_out.any():
             continue
         one = solver.of_one(member)
-        solved = one.solve(aligned, cells.take(held_out), anchors, NearSpots(one.coordinates))
+        solved = one.solve(cells.take(held_out), anchors, NearSpots(one.coordinates))
         errors = np.linalg.norm(solved.points - trained.coordinates[spots[held_out]], axis=1)
         scores.append(conformity_scores(errors, solved.spread, trained.usual_spread))
     return np.concatenate(scores)

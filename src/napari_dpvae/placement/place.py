@@ -167,7 +167,7 @@ def _report_alignment(aligned: AlignedQuery, genes: np.ndarray) -> None:
         )
     if not aligned.across_gap:
         return
-    reason = "One of reference and query holds counts and the other normalised values"
+    reason = "Reference and query are in different units"
     if aligned.gap is not None:
         reason = (
             f"The query is of another kind than the reference (correlation of gene means "

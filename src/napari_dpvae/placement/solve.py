@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from napari_dpvae.expression.aligned import AlignedQuery, Cells
+from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.geometry.domain import Domain
 from napari_dpvae.geometry.free import place_free
 from napari_dpvae.model.member import Member
@@ -103,22 +103,18 @@ class Solver:
             self.expression[own],
         )
 
-    def solve_chunks(
-        self, aligned: AlignedQuery, n_anchors: int, domain: Domain
-    ) -> Iterator[Solved]:
-        """Solve all cells of a query, each on its own: see :meth:`solve`."""
-        for cells in aligned.chunks():
-            yield self.solve(aligned, cells, n_anchors, domain)
+    def solve_chunks(self, n_anchors: int, domain: Domain) -> Iterator[Solved]:
+        """Solve all cells of the query, each on its own: see :meth:`solve`."""
+        for cells in self.query.aligned.chunks():
+            yield self.solve(cells, n_anchors, domain)
 
-    def solve(self, aligned: AlignedQuery, cells: Cells, n_anchors: int, domain: Domain) -> Solved:
+    def solve(self, cells: Cells, n_anchors: int, domain: Domain) -> Solved:
         """Solve cells, each on its own, as the weighted mean over the members.
 
         Parameters
         ----------
-        aligned
-            What the cells are of.
         cells
-            Some of its cells.
+            Some of the query's, or such as were measured like them.
         n_anchors
             Anchors per cell.
         domain
@@ -136,13 +132,13 @@ class Solver:
             domain.keep_inside(self._mean(points)),
             self._mean(spreads),
             self.consensus(latents),
-            self._likeness(aligned, cells, latents),
+            self._likeness(cells, latents),
             cells.expressed,
         )
 
-    def solve_free(self, aligned: AlignedQuery, domain: Domain) -> Solved:
+    def solve_free(self, domain: Domain) -> Solved:
         """Solve all cells together from the distances between their consensus latents."""
-        first, cells = self.members[0], aligned.read()
+        first, cells = self.members[0], self.query.aligned.read()
         each = self.infer(cells.x)
         latents = self.consensus(each)
         points = place_free(
@@ -150,9 +146,7 @@ class Solver:
         )
         points = domain.keep_inside(points)
         spread = first.spread(points, latents, self.coordinates)
-        return Solved(
-            points, spread, latents, self._likeness(aligned, cells, each), cells.expressed
-        )
+        return Solved(points, spread, latents, self._likeness(cells, each), cells.expressed)
 
     def infer(self, x: np.ndarray) -> list[np.ndarray]:
         """Latents (n, latent_dim) in each member: the encoder's, corrected by the decoders."""
@@ -192,11 +186,9 @@ class Solver:
         profiles = normalize(profiles)
         return profiles - profiles.mean(axis=0)
 
-    def _likeness(
-        self, aligned: AlignedQuery, cells: Cells, latents: Sequence[np.ndarray]
-    ) -> np.ndarray:
+    def _likeness(self, cells: Cells, latents: Sequence[np.ndarray]) -> np.ndarray:
         decoded = [member.decode(z) for member, z in zip(self.members, latents, strict=True)]
-        return aligned.likeness(cells.x, np.mean(decoded, axis=0))
+        return self.query.aligned.likeness(cells.x, np.mean(decoded, axis=0))
 
     def _mean(self, each: Sequence[np.ndarray]) -> np.ndarray:
         """Over what the members say, by their weights."""
@@ -211,11 +203,11 @@ def solve_steps(
     if fixed.any():
         solver = solver.with_anchors(aligned.read(fixed), known[fixed])
     if settings.mode == "free":
-        solved = solver.solve_free(aligned, domain)
+        solved = solver.solve_free(domain)
     else:
         parts: list[Solved] = []
         done = 0
-        for part in solver.solve_chunks(aligned, settings.anchors, domain):
+        for part in solver.solve_chunks(settings.anchors, domain):
             parts.append(part)
             done += len(part.points)
             yield done / aligned.n_cells
