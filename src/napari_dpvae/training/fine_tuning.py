@@ -18,9 +18,8 @@ from napari_dpvae.network.network import Network
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Origin, Progress, calibrated
 from napari_dpvae.training.ensemble import Ensemble
-from napari_dpvae.training.fitted import FittedNetwork
-from napari_dpvae.training.group import train_group
-from napari_dpvae.training.plan import Plan, Run, groups, network_seed
+from napari_dpvae.training.group import Fitted, Model, train_runs
+from napari_dpvae.training.plan import Plan, Run, network_seed
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material, Spots
 
@@ -66,28 +65,26 @@ def fine_tune(
         pairs.resize((len(material.frame), len(material.frame)))
     tuned_to = Statistics(query.expected_mean, query.expected_deviation)
     origin = Origin(plan, start.asked, replace(layout, pairs=pairs), reference.n_obs, tuned_to)
-    progress, model = Progress(plan.epochs), None
+    progress = Progress(plan.epochs)
     yield Step(progress.report(), None)
-    fitted: dict[int, FittedNetwork] = {}
-    for numbers in groups(plan.ensemble):
-        runs = [plan.ensemble[number] for number in numbers]
-        done = yield from train_group(runs, origin, material, progress, model, measured)
-        fitted |= dict(zip(numbers, done, strict=True))
-        weights = start.weights[sorted(fitted)]
-        networks = tuple(fitted[number] for number in sorted(fitted))
-        model = partial(
+
+    def made(fitted: Fitted) -> Model:
+        weights = start.weights[list(fitted)]
+        return partial(
             calibrated,
             origin,
             material,
-            Ensemble(networks, weights / weights.sum()),
+            Ensemble(tuple(fitted.values()), weights / weights.sum()),
             progress,
             # As they were: no part is held out from the choice of genes any more, and by now all
             # networks have seen all blocks.
             scale=float(start.card["ensemble_scale"]),
             block_scores=start.block_scores,
         )
-    assert model is not None, "a model has networks"
-    return model()
+
+    runs = plan.ensemble
+    fitted = yield from train_runs(runs, origin, material, progress, made, measured=measured)
+    return made(fitted)()
 
 
 def _plan(start: Trained, anchors: np.ndarray, n: int, settings: TrainingSettings) -> Plan:

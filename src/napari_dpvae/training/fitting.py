@@ -16,13 +16,10 @@ from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Origin, Progress, calibrated
 from napari_dpvae.training.ensemble import Ensemble
 from napari_dpvae.training.fitted import FittedNetwork
-from napari_dpvae.training.group import Model, train_group
-from napari_dpvae.training.plan import Plan, Run, groups, plan_fit
+from napari_dpvae.training.group import Fitted, Model, train_group, train_runs
+from napari_dpvae.training.plan import Plan, Run, plan_fit
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material
-
-Fitted = dict[int, FittedNetwork]
-"""Networks by their number in the plan."""
 
 
 def fit(
@@ -59,13 +56,14 @@ def fit(
         origin, selected, model = yield from _select(origin, material, progress)
         plan = origin.plan
     material = read()
-    fitted: Fitted = {}
-    for numbers in groups(plan.ensemble):
-        runs = [plan.ensemble[number] for number in numbers]
-        done = yield from train_group(runs, origin, material, progress, model)
-        fitted |= dict(zip(numbers, done, strict=True))
+
+    def made(fitted: Fitted) -> Model:
         ensemble, scale = _ensemble(plan, selected, fitted)
-        model = partial(calibrated, origin, material, ensemble, progress, scale=scale)
+        return partial(calibrated, origin, material, ensemble, progress, scale=scale)
+
+    fitted = yield from train_runs(plan.ensemble, origin, material, progress, made, model)
+    ensemble, scale = _ensemble(plan, selected, fitted)
+    model = made(fitted)
     blocks: list[FittedNetwork] = []
     for run in plan.blocks:
         blocks += yield from train_group([run], origin, read(run.held_out), progress, model)
@@ -73,7 +71,6 @@ def fit(
         model = partial(
             calibrated, origin, material, ensemble, progress, scale=scale, block_scores=scores
         )
-    assert model is not None, "an ensemble has networks"
     return model()
 
 
@@ -85,16 +82,14 @@ def _select(
     By spots that had no say in the choice of genes: among thousands of genes some fit any two
     hundred spots by chance, and a network that reads those looks better on them than on others.
     """
-    plan, model = origin.plan, None
-    fitted: Fitted = {}
-    for numbers in groups(plan.selection):
-        runs = [plan.selection[number] for number in numbers]
-        done = yield from train_group(runs, origin, material, progress, model)
-        fitted |= dict(zip(numbers, done, strict=True))
-        tried = Ensemble.by_own_errors(_in_order(fitted))
-        model = partial(calibrated, origin, material, tried, progress)
-    assert model is not None, "there is a selection"
-    networks = _in_order(fitted)
+    plan = origin.plan
+
+    def made(fitted: Fitted) -> Model:
+        tried = Ensemble.by_own_errors(tuple(fitted.values()))
+        return partial(calibrated, origin, material, tried, progress)
+
+    fitted = yield from train_runs(plan.selection, origin, material, progress, made)
+    networks = tuple(fitted.values())
     plan = plan.with_selected(plan.regularisation | _best(plan.selection, networks))
     chosen = tuple(
         network
@@ -102,15 +97,7 @@ def _select(
         if run.regularisation == plan.regularisation[run.inputs.form]
     )
     origin = replace(origin, plan=plan)
-    return (
-        origin,
-        Ensemble.by_own_errors(chosen),
-        partial(calibrated, origin, material, tried, progress),
-    )
-
-
-def _in_order(fitted: Fitted) -> tuple[FittedNetwork, ...]:
-    return tuple(fitted[number] for number in sorted(fitted))
+    return origin, Ensemble.by_own_errors(chosen), made(fitted)
 
 
 def _best(runs: Sequence[Run], fitted: Sequence[FittedNetwork]) -> dict[Form, str]:
@@ -132,10 +119,10 @@ def _ensemble(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[En
     Each weighs by how well its kind of inputs did when selected; 1 stands for a scale that was not
     measured yet.
     """
-    networks, weights = _in_order(fitted), np.ones(len(fitted))
+    networks, weights = tuple(fitted.values()), np.ones(len(fitted))
     if selected is not None:
         last = len(selected.weights) - 1
-        weights = selected.weights[[min(plan.kind(number), last) for number in sorted(fitted)]]
+        weights = selected.weights[[min(plan.kind(number), last) for number in fitted]]
     ensemble = Ensemble(networks, weights / weights.sum())
     if selected is None or len(fitted) < len(plan.ensemble):
         return ensemble, 1.0

@@ -19,12 +19,14 @@ from napari_dpvae.network.pairs import make_pairs
 from napari_dpvae.network.training import NOISES, Batches, Losses, train
 from napari_dpvae.training.assemble import Origin, Progress, uncalibrated
 from napari_dpvae.training.fitted import FittedNetwork, assess
-from napari_dpvae.training.plan import Plan, Run
+from napari_dpvae.training.plan import Plan, Run, groups
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material, scaled
 
 Model = Callable[[], Trained]
 """Makes a model as it stands."""
+Fitted = dict[int, FittedNetwork]
+"""Networks by their number among the runs, in that order."""
 
 
 class Group:
@@ -168,4 +170,35 @@ def train_group(
     fitted = group.fitted()
     error = float(np.mean([network.errors.mean() for network in fitted]))
     yield Step(progress.report(error), model)
+    return fitted
+
+
+def train_runs(
+    runs: Sequence[Run],
+    origin: Origin,
+    material: Material,
+    progress: Progress,
+    made: Callable[[Fitted], Model],
+    model: Model | None = None,
+    measured: np.ndarray | None = None,
+) -> Generator[Step, None, Fitted]:
+    """Train all networks of one material, those of one shape together.
+
+    Parameters
+    ----------
+    runs
+        What to train.
+    origin, material, progress, measured
+        As for :func:`train_group`.
+    made
+        The model of the networks that are done.
+    model
+        Until some are; None where there is none.
+    """
+    fitted: Fitted = {}
+    for numbers in groups(runs):
+        group = [runs[number] for number in numbers]
+        done = yield from train_group(group, origin, material, progress, model, measured)
+        fitted = dict(sorted((fitted | dict(zip(numbers, done, strict=True))).items()))
+        model = made(fitted)
     return fitted
