@@ -5,9 +5,11 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Refuses
 
 import napari_dpvae
 
@@ -105,5 +107,24 @@ def test_the_manifest_names_things_that_are_there() -> None:
     for target in targets:
         module, attribute = target.split(":")
         path = SOURCE.parent / (module.replace(".", "/") + ".py")
-        defined = {getattr(node, "name", None) for node in parsed(path).body}
+        defined = {getattr(node, "name", None) for node in ast.walk(parsed(path))}
         assert attribute in defined, target
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda path: napari_dpvae.view(path),
+        lambda path: napari_dpvae.draw_figure(path),
+        lambda path: napari_dpvae.virtual_expression(path, ["A"], at=path),
+        lambda path: napari_dpvae.write_placed(path, "placed.h5ad"),
+        lambda path: napari_dpvae.write_spatialdata(path, "placed.zarr"),
+        lambda path: napari_dpvae.DPVAE().fit(path),
+        lambda path: napari_dpvae.evaluate(napari_dpvae.TrainingSettings(), path),
+    ],
+)
+def test_a_path_in_place_of_cells_is_told_to_be_read_first(
+    call: Callable[[str], object], refuses: Refuses
+) -> None:
+    with refuses("read a file with read_reference, read_query or read_placed"):
+        call("cells.h5ad")

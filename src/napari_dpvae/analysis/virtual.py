@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 from napari_dpvae.analysis.cells import in_frame
+from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.keys import RADIUS, REACH, SPATIAL, STANDARD_ERROR, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.normalise import log_expression
@@ -62,6 +63,7 @@ def virtual_expression(
     DataError
         When a gene is not among the placed cells', or fewer than two cells belong here.
     """
+    check_located(placed, "The placed cells")
     unknown = [gene for gene in genes if gene not in placed.var_names]
     if unknown:
         raise DataError(f"The placed cells have no gene '{unknown[0]}': check its spelling.")

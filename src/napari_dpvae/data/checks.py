@@ -150,6 +150,7 @@ def check_expression(cells: ad.AnnData, what: str) -> None:
     DataError
         With what is wrong, where, and what to do.
     """
+    _check_is_anndata(cells, what)
     if cells.X is None or cells.n_vars == 0:
         raise DataError(f"{what} has no expression in X: name the layer that holds the counts.")
     for names, kind, fix in (
@@ -169,11 +170,24 @@ def check_expression(cells: ad.AnnData, what: str) -> None:
     check_matrix(cells.X, what)
 
 
+def check_located(cells: ad.AnnData, what: str) -> None:
+    """Refuse what is no cells or spots with coordinates.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, and what to do.
+    """
+    _check_is_anndata(cells, what)
+    if SPATIAL not in cells.obsm:
+        raise DataError(f"{what} have no coordinates in obsm['{SPATIAL}']: place them first.")
+
+
 def _check_is_anndata(cells: Any, what: str) -> None:
     if not isinstance(cells, ad.AnnData):
         raise DataError(
             f"{what} must be an AnnData and is of the type {type(cells).__name__}: read a file "
-            "with read_reference or read_query first."
+            "with read_reference, read_query or read_placed first."
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 import numpy as np
 
+from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.formats.spatialdata_store import SPOT_DIAMETER
 from napari_dpvae.data.images import best_image, libraries, scale_factor, spot_size
 from napari_dpvae.data.keys import SPATIAL
@@ -57,6 +58,7 @@ def write_spatialdata(
     DataError
         When there is something else at the path, or the folder cannot be written.
     """
+    check_located(placed, "The placed cells")
     with replacing_store(path) as scratch:
         to_spatialdata(placed, reference).write(scratch)
 

@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.keys import LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
 from napari_dpvae.data.writable import writable
 from napari_dpvae.errors import DataError
@@ -127,6 +128,7 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
         For another suffix, or a folder that cannot be written.
     """
     check_output(path, SUFFIXES)
+    check_located(placed, "The placed cells")
     suffix = Path(path).suffix.lower()
     try:
         if suffix == ".zarr":

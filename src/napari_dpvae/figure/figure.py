@@ -18,6 +18,7 @@ from napari_dpvae.analysis.cells import in_frame
 from napari_dpvae.analysis.virtual import VIRTUAL, virtual_expression
 from napari_dpvae.colours.categories import category_codes, category_colours, is_numeric
 from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
+from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.images import libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
 from napari_dpvae.data.write import replacing
@@ -77,6 +78,9 @@ def draw_figure(
     DataError
         For a volume, when there is nothing to draw, or when what colours it is nowhere.
     """
+    for cells, what in ((reference, "The reference's spots"), (placed, "The placed cells")):
+        if cells is not None:
+            check_located(cells, what)
     if reference is not None and placed is not None:
         reference = _section_of(reference, placed)
     data = [cells for cells in (reference, placed) if cells is not None]

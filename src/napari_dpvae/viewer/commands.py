@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import napari
 
 # Not for type checkers only: napari hands over the viewer by this annotation.
 from napari import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
     from napari_dpvae.viewer.dock.dock import DpvaeDock
 
 PLUGIN, WIDGET = "napari-dpvae", "Place dissociated cells"
 """As in the manifest."""
+LOADING = "Loading the libraries of the dp-VAE: some seconds, the first time…"
+
+
+def __getattr__(name: str) -> Any:
+    """The dock's class, where the manifest finds it: what it needs takes seconds to import."""
+    if name != "DpvaeDock":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with _said_to_be_busy():
+        from napari_dpvae.viewer.dock.dock import DpvaeDock
+    return DpvaeDock
+
+
+@contextmanager
+def _said_to_be_busy() -> Iterator[None]:
+    """The window says so, by cursor and status bar, before it hears nothing for a while."""
+    viewer = napari.current_viewer()
+    if viewer is None or QApplication.instance() is None:
+        yield
+        return
+    viewer.status = LOADING
+    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    QApplication.processEvents()
+    try:
+        yield
+    finally:
+        QApplication.restoreOverrideCursor()
+        viewer.status = "Ready"
 
 
 def open_dock(viewer: Viewer) -> DpvaeDock:

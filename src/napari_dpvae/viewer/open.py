@@ -8,6 +8,7 @@ import anndata as ad
 import napari
 from napari import Viewer
 
+from napari_dpvae.data.checks import check_located, check_reference
 from napari_dpvae.viewer.canvas.error_arrows import ErrorArrows
 from napari_dpvae.viewer.canvas.scene import Scene
 from napari_dpvae.viewer.state.session import Session
@@ -77,6 +78,11 @@ def view(
     DataError
         When the gene was not measured.
     """
+    if placed is not None:
+        check_located(placed, "The placed cells")
+    if reference is not None:
+        check_reference(reference)
+    # Refused before there is a window.
     viewer = viewer or napari.Viewer(title="dp-VAE")
     state = session(viewer)
     if reference is not None:

@@ -105,3 +105,15 @@ def test_a_facet_stands_around_its_cell(dims: int) -> None:
     assert np.ptp(layer.vertices[:4, 0]) == pytest.approx(3.0, abs=1e-4)
     marks.resize(np.array([0.5, 1, 1, 1, 1]))
     assert np.ptp(marks.layer.vertices[:4, 0]) == pytest.approx(1.5, abs=1e-4)
+
+
+def test_selected_discs_have_a_white_ring_as_no_category_has() -> None:
+    marks = discs()
+    before = marks.layer.border_width.copy()
+    marks.select(np.array([1]))
+    assert marks.layer.selected_data == {1}
+    np.testing.assert_allclose(marks.layer.border_color[1], 1.0)
+    assert marks.layer.border_width[1] > before[1]
+    assert not np.allclose(marks.layer.border_color[0], 1.0)
+    marks.select(np.array([], int))
+    np.testing.assert_allclose(marks.layer.border_width, before)

@@ -213,3 +213,13 @@ def test_concerns_are_shown_and_go_with_the_data(
     dock.session.reference = phantom.reference
     qtbot.waitUntil(lambda: dock.data.concerns.text() == "", timeout=10_000)
     assert dock.data.concerns.isHidden()
+
+
+def test_an_empty_dock_offers_the_sample_and_opens_both_files_of_it(
+    dock: DpvaeDock, qtbot: QtBot
+) -> None:
+    assert dock.data.sample.isVisibleTo(dock.data)
+    qtbot.mouseClick(dock.data.sample, LEFT)
+    qtbot.waitUntil(lambda: dock.data.done)
+    assert (dock.session.reference.n_obs, dock.session.query.n_obs) == (321, 500)
+    assert not dock.data.sample.isVisibleTo(dock.data)

@@ -14,6 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QLineEdit,
     QTableView,
@@ -109,11 +110,10 @@ def test_what_can_be_done_says_what_it_does(dock: DpvaeDock) -> None:
     for step in dock.findChildren(Step):
         for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit):
             for widget in step.content.findChildren(kind):
-                # Parts of a table, of a box with steps or of a line, and titles that only fold.
+                # Parts of a table, of a box with steps or of a line.
                 inner = isinstance(widget.parent(), QTableView | QAbstractSpinBox | QLineEdit)
-                title = isinstance(widget.parent(), Fold) and widget is widget.parent().title
                 told = widget.toolTip() or widget.parent().toolTip()
-                if not (told or inner or title):
+                if not (told or inner):
                     silent.append((step.number, type(widget).__name__, widget.objectName()))
     assert silent == []
 
@@ -140,3 +140,17 @@ def test_a_job_is_seen_when_it_starts_below_the_edge(
     qtbot.waitUntil(seen)
     dock.model.training.throw.click()
     idle(dock.model)
+
+
+def test_the_window_says_that_it_is_busy_before_the_dock_is_imported(
+    viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    cursor = QApplication.setOverrideCursor
+    monkeypatch.setattr("napari_dpvae.viewer.commands.napari.current_viewer", lambda: viewer)
+    monkeypatch.setattr(
+        QApplication, "setOverrideCursor", lambda shape: (seen.append(viewer.status), cursor(shape))
+    )
+    assert commands.DpvaeDock is DpvaeDock
+    assert seen == [commands.LOADING]
+    assert QApplication.overrideCursor() is None

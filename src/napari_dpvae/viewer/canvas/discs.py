@@ -12,6 +12,8 @@ STRANGER = "x"
 """The symbol of cells with no home in the reference."""
 STRANGER_RING = 0.15
 """Of its size: dark with a white edge, it is seen on stained tissue and on black."""
+SELECTED_RING = 0.3
+"""Of its size, and white as no category is: napari's own blue ring is as one of them."""
 
 
 class Discs(Marks[Points]):
@@ -29,7 +31,8 @@ class Discs(Marks[Points]):
             layer.symbol = np.where(strangers, STRANGER, "disc")
             layer.border_width = np.where(strangers, STRANGER_RING, layer.border_width)
             layer.border_color = np.where(strangers[:, None], 1.0, layer.border_color)
-        self._border = np.array(layer.border_color)
+        self._border = self._plain_border = np.array(layer.border_color)
+        self._plain_width = np.array(layer.border_width)
         self._faces = np.array(layer.face_color)
 
     @property
@@ -79,6 +82,14 @@ class Discs(Marks[Points]):
     def resize(self, share: np.ndarray) -> None:
         """Draw each cell (n,) at a share of the usual size."""
         self.layer.size = self.size * share
+
+    def select(self, cells: np.ndarray) -> None:
+        """Ring cells, given by number (k,), and have napari's tools work on them."""
+        self.layer.selected_data = set(cells.tolist())
+        width, self._border = self._plain_width.copy(), self._plain_border.copy()
+        width[cells], self._border[cells] = SELECTED_RING, 1.0
+        self.layer.border_width = width
+        self.layer.border_color = self._veiled(self._border)
 
     def _show(self) -> None:
         # napari 0.9.2 heeds this in a slice of a volume only: what is hidden is transparent too.

@@ -15,6 +15,7 @@ from napari.layers import Points
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.viewer.canvas.arrangement import SideBySide
 from napari_dpvae.viewer.canvas.cells import Cells
+from napari_dpvae.viewer.canvas.discs import Discs
 from napari_dpvae.viewer.canvas.hover import Hover
 from napari_dpvae.viewer.canvas.lasso import Lasso
 from napari_dpvae.viewer.canvas.layers import (
@@ -146,8 +147,8 @@ class Scene:
             )
 
     def _mark_selected(self, cells: np.ndarray) -> None:
-        if self.placed is not None and isinstance(self.placed.marks.layer, Points):
-            self.placed.marks.layer.selected_data = set(cells.tolist())
+        if self.placed is not None and isinstance(self.placed.marks, Discs):
+            self.placed.marks.select(cells)
 
     def _draw_lasso(self) -> None:
         if self.placed is not None:

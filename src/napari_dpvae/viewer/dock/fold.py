@@ -25,6 +25,7 @@ class Fold(QWidget):
         super().__init__()
         self.title = QToolButton()
         self.title.setText(title)
+        self.title.setToolTip("Show or hide what is under this title.")
         self.title.setCheckable(True)
         self.title.setChecked(unfolded)
         self.title.setAutoRaise(True)

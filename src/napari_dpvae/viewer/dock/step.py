@@ -37,6 +37,7 @@ class Step(Fold):
         content.setLayout(self.body)
         super().__init__("", content, unfolded=True)
         self.title.setStyleSheet("font-weight: bold;")
+        self.title.setToolTip(f"Open or fold this step; Alt+{number} opens it.")
         self.session = session
         self.number = number
         self._name = f"{number}  {name}"
@@ -92,9 +93,9 @@ class Step(Fold):
         self.unfolded = True
 
     def summarise(self, line: str) -> None:
-        """What to say in one line while folded, if it is not the status."""
+        """What to say in a few words while folded, where the status is longer."""
         self.headline.setText(line)
-        self.headline.setToolTip(line)
+        self.headline.setToolTip(self.status.text() or line)
 
     def follow(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
         """Call a slot on a session's signal for as long as this widget is there."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
+from qtpy.QtWidgets import QPushButton
 
 from napari_dpvae.data.checks import check_reference
 from napari_dpvae.data.concerns import concerns
 from napari_dpvae.data.images import image_sizes
 from napari_dpvae.data.keys import DPVAE, SPATIAL
+from napari_dpvae.data.phantom import sample_folder
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.viewer.dock.data.opened_layers import OpenedLayers
 from napari_dpvae.viewer.dock.data.sections import SectionChoice
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 
 NONE = "none yet"
+SAMPLE = ("phantom_reference.h5ad", "phantom_query.h5ad")
 
 
 class DataStep(Step):
@@ -37,12 +40,14 @@ class DataStep(Step):
     def __init__(self, session: Session, viewer: Viewer, unsaved: Unsaved) -> None:
         super().__init__(1, "Data", session)
         self._unsaved = unsaved
-        self.reference = Source(
-            "Reference", read_reference, self._set_reference, viewer, "phantom_reference.h5ad"
-        )
-        self.query = Source("Query", read_query, self._set_query, viewer, "phantom_query.h5ad")
+        self.reference = Source("Reference", read_reference, self._set_reference, viewer, SAMPLE[0])
+        self.query = Source("Query", read_query, self._set_query, viewer, SAMPLE[1])
         self.sections = SectionChoice(session)
         self.concerns = note("warning")
+        self.sample = QPushButton("Try it on a sample")
+        self.sample.setToolTip("Open the phantom: a small tissue, and cells whose place is known.")
+        self.sample.clicked.connect(self.open_sample)
+        self.body.addWidget(self.sample)
         for i, part in enumerate((self.reference, self.sections, self.query)):
             self.body.insertWidget(i, part)
         self.body.addWidget(self.concerns)
@@ -68,6 +73,10 @@ class DataStep(Step):
         self._dropped = paths[:2]
         self._roles = {"reference", "query"}
         self._open_dropped()
+
+    def open_sample(self) -> None:
+        """Open the phantom's reference and query."""
+        self.open_dropped([str(sample_folder() / name) for name in SAMPLE])
 
     def _open_dropped(self) -> None:
         """The next of what was dropped."""
@@ -113,14 +122,13 @@ class DataStep(Step):
     def _refresh(self) -> None:
         reference, query = self.session.reference, self.session.query
         self.tell(_missing(reference, query))
+        self.sample.setVisible(reference is None and query is None)
         self.reference.show_cells(reference, _spots(reference, self.session.unit))
         self.query.show_cells(query, _cells(query))
         if reference is not None and query is not None:
             shared = len(reference.var_names.intersection(query.var_names))
             self.tell(f"{shared:,} genes shared")
-            self.summarise(
-                f"{reference.n_obs:,} spots · {query.n_obs:,} cells · {shared:,} shared genes"
-            )
+            self.summarise(f"{reference.n_obs:,} spots · {query.n_obs:,} cells")
         self._look_twice(reference, query)
         self.set_done(reference is not None and query is not None)
 
@@ -156,7 +164,7 @@ def _kind(cells: ad.AnnData) -> str:
 
 def _missing(reference: ad.AnnData | None, query: ad.AnnData | None) -> str:
     if reference is None and query is None:
-        return "open a reference and a query, or see it all on a small sample: Open > Sample"
+        return "open a reference (spots with coordinates) and a query (dissociated cells)"
     if reference is None:
         return "needs a reference: spots with coordinates"
     return "needs a query: dissociated cells" if query is None else ""

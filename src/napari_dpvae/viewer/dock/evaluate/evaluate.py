@@ -156,6 +156,7 @@ class EvaluateStep(Step):
             self.arrows.addItem(part.method, part)
         self.arrows.addItem("none", None)
         self.tell(_summary(evaluation))
+        self.summarise(f"Procrustes {evaluation.table['procrustes'].iloc[0]:.3g}")
 
     def _draw(self) -> None:
         self.session.held_out = self.arrows.currentData()

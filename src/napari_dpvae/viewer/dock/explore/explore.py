@@ -113,7 +113,7 @@ class ExploreStep(Step):
         """Where the gene was not measured, in words."""
         session = self.session
         if session.gene is None:
-            return "" if session.genes else "needs a reference, or placed cells"
+            return "" if session.genes else "needs placed cells or a reference"
         if session.placed is not None and session.gene not in session.placed.var_names:
             return "not measured in the placed cells"
         if session.reference is not None and session.gene not in session.reference.var_names:

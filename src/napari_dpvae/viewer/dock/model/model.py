@@ -164,7 +164,7 @@ class ModelStep(Step):
 
 
 GONE = "Training was stopped, and thrown away: the reference was changed meanwhile."
-NOTHING = "needs a reference, or a saved model"
+NOTHING = "needs a reference or a model"
 ANOTHER = (
     "This model was trained on another reference, so its cells would not lie on this one: "
     "train again, or open its own reference."
@@ -186,5 +186,5 @@ def _summary(model: DPVAE, unit: str) -> str:
 def _headline(model: DPVAE, unit: str) -> str:
     card = model.card
     if "stopped_at" in card:
-        return f"⚠ {card['genes']:,} genes, stopped early"
-    return f"{card['genes']:,} genes · error {card['held_out_error']:.4g} {unit}"
+        return "⚠ stopped early"
+    return f"error {card['held_out_error']:.4g} {unit}"

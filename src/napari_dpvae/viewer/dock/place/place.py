@@ -160,18 +160,22 @@ class PlaceStep(Step):
 
     def _tell_placed(self, placed: ad.AnnData) -> None:
         notes = _notes(placed)
-        summary = _summary(placed, self.session.unit)
-        text = "\n".join([summary, *notes])
+        text = "\n".join([_summary(placed, self.session.unit), *notes])
         (self.warn if notes else self.tell)(text)
-        self.summarise(summary)
+        self.summarise(_counts(placed, dict(zip(STATUSES, STATUSES, strict=True))))
+
+
+def _counts(placed: ad.AnnData, words: dict[str, str]) -> str:
+    """How many cells have which status, in these words."""
+    if STATUS not in placed.obs:
+        return f"{placed.n_obs:,} cells placed"
+    counts = placed.obs[STATUS].value_counts()
+    return " · ".join(f"{counts[s]:,} {words[s]}" for s in STATUSES if counts.get(s))
 
 
 def _summary(placed: ad.AnnData, unit: str) -> str:
     """How many cells have which status, and how wide their regions are."""
-    text = f"{placed.n_obs:,} cells placed"
-    if STATUS in placed.obs:
-        counts = placed.obs[STATUS].value_counts()
-        text = " · ".join(f"{counts[s]:,} {WORDS[s]}" for s in STATUSES if counts.get(s))
+    text = _counts(placed, WORDS)
     if _calibrated(placed):
         text += f" · median radius {placed.obs[RADIUS].median():.4g} {unit}"
     return text
