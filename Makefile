@@ -18,6 +18,7 @@ setup: .venv/.complete
 
 # With no display the window lives on a virtual screen, and a picture of it is written.
 demo: setup
+	@echo "demo: training on the phantom, placing its cells, and showing them in napari; a minute or two."
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
 		$(BIN)/napari-dpvae demo; \
 	else \
@@ -37,7 +38,7 @@ lint: setup
 	$(BIN)/pip check
 
 types: setup
-	$(BIN)/mypy
+	@scripts/step.sh "types: mypy, a minute or two the first time" $(BIN)/mypy
 
 tests: setup
 	$(PYTEST)

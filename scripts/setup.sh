@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what the project needs: system packages, then a virtual environment in .venv.
-# Run by `make`; safe to run again.
+# Run by `make`; safe to run again. Takes uv where it is there, else pip.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,13 +23,32 @@ if command -v dpkg-query >/dev/null; then
         as_root=""
         [ "$(id -u)" -eq 0 ] || as_root="sudo -n"
         export DEBIAN_FRONTEND=noninteractive
-        { $as_root apt-get update -q && $as_root apt-get install -q -y --no-install-recommends $missing; } ||
+        { scripts/step.sh "setup 1/4: system packages$missing" sh -c "$as_root apt-get update -q &&
+            $as_root apt-get install -q -y --no-install-recommends $missing"; } ||
             { echo "setup: these system packages are missing and could not be installed:$missing" >&2; exit 1; }
     fi
 fi
 
-echo "setup: installing into .venv; this takes some minutes."
-[ -x .venv/bin/python ] || "$python" -m venv .venv
-# torch first and by itself: a later range must not pull another build of it.
-.venv/bin/python -m pip install -q -c constraints.txt torch
-.venv/bin/python -m pip install -q -c constraints.txt -e ".[dev]"
+if command -v uv >/dev/null; then
+    make_venv="uv venv --quiet --seed --python $python .venv"
+    # uv does not read where pip finds wheels.
+    install="uv pip install --python .venv/bin/python ${PIP_FIND_LINKS:+--find-links $PIP_FIND_LINKS}"
+else
+    make_venv="$python -m venv .venv"
+    install=".venv/bin/python -m pip install"
+fi
+[ -x .venv/bin/python ] || scripts/step.sh "setup 2/4: the environment .venv" $make_venv
+
+# torch first and by itself: a later range must not pull another build of it. On Linux PyPI's brings
+# CUDA, several GB: without a graphics card the CPU build is taken, where its index can be reached.
+torch=torch
+cpu=https://download.pytorch.org/whl/cpu
+if [ "$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && ! [ -e /proc/driver/nvidia ]; then
+    if "$python" -c "import urllib.request as u; u.urlopen('$cpu/torch/', timeout=5)" 2>/dev/null; then
+        torch="--extra-index-url $cpu torch"
+    else
+        echo "setup: the index of torch's CPU build cannot be reached; the default build is taken."
+    fi
+fi
+scripts/step.sh "setup 3/4: torch (up to some minutes: the largest part)" $install -c constraints.txt $torch
+scripts/step.sh "setup 4/4: everything else (some minutes)" $install -c constraints.txt -e ".[dev]"
