@@ -35,7 +35,7 @@ if command -v uv >/dev/null; then
     install="uv pip install --python .venv/bin/python ${PIP_FIND_LINKS:+--find-links $PIP_FIND_LINKS}"
 else
     make_venv="$python -m venv .venv"
-    install=".venv/bin/python -m pip install"
+    install=".venv/bin/python -m pip install --progress-bar off"
 fi
 [ -x .venv/bin/python ] || scripts/step.sh "setup 2/4: the environment .venv" $make_venv
 

@@ -25,6 +25,7 @@ _PUBLIC = {
     "virtual_expression": "analysis.virtual",
     "write_figure": "figure.figure",
     "write_placed": "data.write",
+    "write_report": "report.report",
     "write_spatialdata": "data.spatial_data",
 }
 __all__ = ["__version__", *_PUBLIC]

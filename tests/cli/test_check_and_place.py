@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from napari_dpvae import DPVAE, read_placed
+from napari_dpvae.analysis.outcome import outcome
 from napari_dpvae.cli import commands, main
-from napari_dpvae.cli.outcome import outcome
 
 HASTY = ["--epochs", "2", "--regularisation", "light", "--genes", "40", "--hidden", "16"]
 HASTY += ["--wide-genes", "0", "--members", "2", "--checks", "0", "--blocks", "0"]

@@ -139,7 +139,7 @@ def _share_bar() -> Iterator[Callable[[float], None]]:
 
 def place(options: Any) -> None:
     """Place a query's cells, write them, and say what is uncertain and why."""
-    from napari_dpvae.cli.outcome import outcome
+    from napari_dpvae.analysis.outcome import outcome
     from napari_dpvae.data.gene_names import read_gene_table
     from napari_dpvae.data.write import SUFFIXES, check_output
     from napari_dpvae.dpvae import DPVAE
@@ -195,6 +195,26 @@ def evaluate(options: Any) -> None:
         with replacing(options.output) as scratch:
             table.to_csv(scratch, index=False)
         say(f"Wrote {options.output}.")
+
+
+def report(options: Any) -> None:
+    """Write one page about placed cells, with what is known of their model."""
+    import pandas as pd
+
+    from napari_dpvae.data.read import read_placed, read_reference
+    from napari_dpvae.data.write import check_output
+    from napari_dpvae.dpvae import DPVAE
+    from napari_dpvae.report.report import write_report
+
+    check_output(options.output, (".html",))
+    write_report(
+        read_placed(options.placed),
+        options.output,
+        reference=read_reference(options.reference) if options.reference else None,
+        model=DPVAE.load(options.model) if options.model else None,
+        evaluation=pd.read_csv(options.evaluation) if options.evaluation else None,
+    )
+    say(f"Wrote {options.output}.")
 
 
 def view(options: Any) -> None:

@@ -137,6 +137,13 @@ def _parser() -> argparse.ArgumentParser:
     add_settings(evaluate, TrainingSettings)
     add_settings(evaluate, PlacementSettings)
 
+    report = command("report", commands.report, "write one page about placed cells")
+    report.add_argument("placed", help="placed cells (.h5ad or .zarr)")
+    report.add_argument("-o", "--output", required=True, help="page (.html)")
+    report.add_argument("--reference", help=REFERENCE)
+    report.add_argument("--model", help="model file that placed them (.safetensors)")
+    report.add_argument("--evaluation", metavar="CSV", help="report that evaluate wrote")
+
     view = command("view", commands.view, "show placed cells in napari")
     view.add_argument("placed", help="placed cells (.h5ad or .zarr)")
     view.add_argument("--reference", help=REFERENCE)

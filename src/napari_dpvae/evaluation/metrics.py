@@ -52,6 +52,12 @@ def _pair_distances(true: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, n
     return d, d_hat
 
 
+def error_by_chance(places: np.ndarray) -> tuple[float, float]:
+    """Mean error of spots (n, d) all placed in their middle, and each at the place of another."""
+    middle = np.linalg.norm(places - places.mean(axis=0), axis=1).mean()
+    return float(middle), float(_pair_distances(places, places)[0].mean())
+
+
 def _blocks(rows: np.ndarray, n: int) -> Iterator[np.ndarray]:
     """The rows in parts, so that the distances of a part to n cells fit into memory."""
     size = max(1, BLOCK // n)

@@ -41,6 +41,7 @@ def test_each_button_writes_its_kind_and_nothing_beside(
         "table": ".csv",
         "spatial": ".zarr",
         "model": ".safetensors",
+        "report": ".html",
         "figure": ".png",
     }
     for name, suffix in kinds.items():

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGridLayout
 
 from napari_dpvae.data.spatial_data import write_spatialdata
 from napari_dpvae.data.write import write_placed
+from napari_dpvae.report.report import write_report
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.saving import SaveButton, Write, figure_button
 from napari_dpvae.viewer.dock.step import Step
@@ -49,8 +50,15 @@ class SaveStep(Step):
             ".safetensors",
             lambda: session.model.save if session.model is not None else None,
         )
+        self.report = self._kept(
+            "Report…",
+            "One page for a browser: what was done, how sure it is, maps, what to look twice at",
+            "report",
+            ".html",
+            self._write_report,
+        )
         self.figure = self._followed(figure_button(session, self.progress))
-        self._buttons = (self.cells, self.table, self.spatial, self.model, self.figure)
+        self._buttons = (self.cells, self.table, self.spatial, self.model, self.report, self.figure)
         for button in (self.cells, self.spatial):
             button.saved.connect(self._on_kept)
         grid = QGridLayout()
@@ -86,6 +94,21 @@ class SaveStep(Step):
         if placed is None:
             return None
         return partial(write_spatialdata, placed, reference=self.session.reference)
+
+    def _write_report(self) -> Write | None:
+        session = self.session
+        if session.placed is None:
+            return None
+        # A model that was trained since is not the one that placed the cells.
+        model = None if session.placed_by == "another model" else session.model
+        table = None if session.evaluation is None else session.evaluation.table
+        return partial(
+            write_report,
+            session.placed,
+            reference=session.reference,
+            model=model,
+            evaluation=table,
+        )
 
     def _enable(self) -> None:
         for button in self._buttons:

@@ -16,6 +16,13 @@ LACKING = 0.2
 """Share of the panel's genes that a query may lack without a word."""
 
 
+def status_counts(placed: ad.AnnData) -> str:
+    """How many cells there are of each status."""
+    counts = placed.obs[STATUS].value_counts()
+    said = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+    return f"{placed.n_obs} cells: {said}."
+
+
 def outcome(placed: ad.AnnData) -> Iterator[str]:
     """A line with the number of cells of each status, and lines that say why.
 
@@ -25,8 +32,7 @@ def outcome(placed: ad.AnnData) -> Iterator[str]:
         From :meth:`napari_dpvae.DPVAE.place`.
     """
     counts = placed.obs[STATUS].value_counts()
-    said = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
-    yield f"{placed.n_obs} cells: {said}."
+    yield status_counts(placed)
     if counts.get(UNCERTAIN, 0) > MANY * placed.n_obs:
         yield from _why_uncertain(placed)
     if counts.get(OUTSIDE, 0) > MANY * placed.n_obs:

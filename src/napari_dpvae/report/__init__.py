@@ -1,0 +1,1 @@
+"""One page about one run, to keep beside its results and to show to others."""

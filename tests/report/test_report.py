@@ -1,0 +1,107 @@
+"""The report of a run: one page that tells what was done, and needs no other file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from tests.conftest import Refuses
+
+import napari_dpvae as dpv
+from napari_dpvae.cli import main
+from napari_dpvae.evaluation.metrics import error_by_chance
+
+MEASURES = {
+    "method": ["dp-VAE", "vanilla VAE"],
+    "procrustes": [0.1234, 0.8765],
+    "coverage": [0.9, np.nan],
+}
+
+
+def page(path: Path, placed: ad.AnnData, **more: Any) -> str:
+    dpv.write_report(placed, path, **more)
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_page_is_whole_and_asks_for_nothing_else(
+    placed: ad.AnnData, phantom: Any, model: dpv.DPVAE, tmp_path: Path
+) -> None:
+    html = page(tmp_path / "report.html", placed, reference=phantom.reference, model=model)
+    assert not re.findall(r'(?:src|href)="(?!data:)', html)
+    # Status, radius, cell type and two genes; three histograms, of which one needs held-out blocks.
+    assert html.count("data:image/png;base64,") == 7
+    for told in ("120 cells", "321 spots", model.genes[0], model.trained.model_hash(), "arXiv"):
+        assert told in html
+    assert "$" not in html
+
+
+def test_measures_stand_beside_chance_and_the_vanilla_vae(
+    placed: ad.AnnData, model: dpv.DPVAE, tmp_path: Path
+) -> None:
+    html = page(tmp_path / "r.html", placed, model=model, evaluation=pd.DataFrame(MEASURES))
+    middle, random = error_by_chance(model.trained.coordinates)
+    assert model.card["held_out_error"] < middle < random
+    for value in (model.card["held_out_error"], middle, random, 0.1234, 0.8765):
+        assert f"{value:.4g}" in html
+
+
+def test_the_error_by_chance_is_that_of_a_square() -> None:
+    places = np.random.default_rng(0).uniform(0, 1, (2000, 2))
+    middle, random = error_by_chance(places)
+    # Mean distance to the middle of a unit square, and between two points in it.
+    assert middle == pytest.approx(0.3826, abs=0.01)
+    assert random == pytest.approx(0.5214, abs=0.01)
+
+
+def test_what_is_wrong_is_told(
+    placed: ad.AnnData, phantom: Any, model: dpv.DPVAE, tmp_path: Path
+) -> None:
+    query = phantom.query[:, ~phantom.query.var_names.isin(model.genes[:30])].copy()
+    poor = model.place(query)
+    assert "30 of the" in page(tmp_path / "poor.html", poor, model=model)
+    assert "genes of the panel are not in" not in page(tmp_path / "fine.html", placed, model=model)
+
+
+def test_names_in_the_data_are_text_and_no_markup(placed: ad.AnnData, tmp_path: Path) -> None:
+    strange = placed.copy()
+    strange.uns["dpvae"] = {**placed.uns["dpvae"], "frame": "<script>alert(1)</script>"}
+    html = page(tmp_path / "r.html", strange)
+    assert "<script>" not in html and "&lt;script&gt;" in html
+
+
+def test_cells_in_a_volume_have_a_report_without_maps(placed: ad.AnnData, tmp_path: Path) -> None:
+    volume = placed.copy()
+    volume.obsm["spatial"] = np.column_stack([placed.obsm["spatial"], np.zeros(placed.n_obs)])
+    assert "open them in napari" in page(tmp_path / "r.html", volume)
+
+
+def test_cells_and_model_that_do_not_belong_together_are_refused(
+    placed: ad.AnnData, phantom: Any, hasty: dpv.TrainingSettings, tmp_path: Path, refuses: Refuses
+) -> None:
+    other = dpv.DPVAE(hasty).fit(phantom.reference)
+    with refuses("placed by another model"):
+        dpv.write_report(placed, tmp_path / "r.html", model=other)
+    with refuses("were not placed by napari-dpvae"):
+        dpv.write_report(phantom.reference, tmp_path / "r.html")
+    with refuses(r"\.html"):
+        dpv.write_report(placed, tmp_path / "r.pdf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_writes_the_page(
+    placed: ad.AnnData, model: dpv.DPVAE, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dpv.write_placed(placed, tmp_path / "placed.h5ad")
+    model.save(tmp_path / "model.safetensors")
+    pd.DataFrame(MEASURES).to_csv(tmp_path / "measures.csv", index=False)
+    given = [str(tmp_path / name) for name in ("placed.h5ad", "report.html")]
+    more = {"--model": "model.safetensors", "--evaluation": "measures.csv"}
+    options = [part for name, file in more.items() for part in (name, str(tmp_path / file))]
+    assert main(["report", given[0], "-o", given[1], *options]) == 0
+    assert "report.html" in capsys.readouterr().out
+    assert "0.8765" in Path(given[1]).read_text(encoding="utf-8")
