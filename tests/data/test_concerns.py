@@ -120,3 +120,42 @@ def test_counts_that_are_elsewhere_and_counts_with_fractions(phantom: Any) -> No
     ).tocsr()  # fmt: skip
     (said,) = concerns(cells)
     assert "fractions" in said
+
+
+def test_an_image_without_its_scale_is_told_from_none(phantom: Any) -> None:
+    reference = phantom.reference.copy()
+    (entry,) = reference.uns["spatial"].values()
+    del entry["scalefactors"]
+    (said,) = concerns(reference)
+    assert "no scale factor" in said
+
+
+def test_many_spots_at_one_place(phantom: Any) -> None:
+    reference = phantom.reference.copy()
+    reference.obsm["spatial"][:30] = 0
+    assert any("30 spots have the same place (0, 0)" in said for said in concerns(reference))
+
+
+def test_images_of_several_sections_that_nothing_tells_apart(phantom: Any) -> None:
+    reference = phantom.reference.copy()
+    (entry,) = reference.uns["spatial"].values()
+    reference.uns["spatial"] = {"one": entry, "two": entry}
+    assert any("2 sections (one, two)" in said for said in concerns(reference))
+    reference.obs["slide"] = ["one"] * 200 + ["two"] * (reference.n_obs - 200)
+    assert not any("2 sections (one, two)" in said for said in concerns(reference))
+
+
+def test_zeros_and_ones_are_named(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
+    reference, query = pair
+    query.X = (query.X > 0).astype(np.float32)
+    assert any("The query holds only zeros and ones" in said for said in concerns(reference, query))
+
+
+def test_spots_beside_the_tissue_of_their_image(phantom: Any) -> None:
+    reference = phantom.reference.copy()
+    (entry,) = reference.uns["spatial"].values()
+    pixels = np.full((400, 500, 3), 240, np.uint8)
+    pixels[20:90, 400:480] = 100
+    entry["images"] = {"hires": pixels}
+    (said,) = concerns(reference)
+    assert "of the spots lie on tissue" in said

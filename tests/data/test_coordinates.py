@@ -50,6 +50,16 @@ PLACES = {
     "CosMx": in_obs("CenterX_global_px", "CenterY_global_px"),
     "Seurat": in_obs("imagecol", "imagerow"),
     "array": in_obs("array_col", "array_row"),
+    "Giotto": in_obs("sdimx", "sdimy"),
+    "of R": in_obs("coord.x", "coord.y"),
+    "micrometres": in_obs("x_um", "y_um"),
+    "QuPath": in_obs("Centroid X µm", "Centroid Y µm"),
+    "numbers that may be missing": in_obs("x", "y", lambda v: pd.array(v, "Int64")),
+    "of another name in obsm": in_obsm("spatial_um", np.asarray),
+    "x and y among other columns": lambda cells, xy: cells.obsm.__setitem__(
+        "spatial",
+        pd.DataFrame({"n": 1, "y": xy[:, 1], "x": xy[:, 0], "id": "a"}, cells.obs_names),
+    ),
 }
 
 
@@ -95,3 +105,48 @@ def test_what_is_no_place_is_refused(
     cells.write_h5ad(tmp_path / "r.h5ad")
     with refuses(said):
         read_reference(tmp_path / "r.h5ad")
+
+
+def test_the_likeliest_of_several_is_taken(phantom: Any, tmp_path: Path) -> None:
+    cells = phantom.reference.copy()
+    xy = cells.obsm.pop("spatial")
+    for x, y, factor in (
+        ("CenterX_local_px", "CenterY_local_px", 0.1),
+        ("UMAP_x", "UMAP_y", 7.0),
+        ("min_x", "min_y", 0.9),
+        ("array_col", "array_row", 0.01),
+        ("CenterX_global_px", "CenterY_global_px", 1.0),
+    ):
+        in_obs(x, y)(cells, factor * xy)
+    cells.write_h5ad(tmp_path / "r.h5ad")
+    np.testing.assert_allclose(read_reference(tmp_path / "r.h5ad").obsm["spatial"], xy)
+
+
+def test_places_that_may_be_in_several_columns_are_not_guessed(
+    phantom: Any, tmp_path: Path, refuses: Any
+) -> None:
+    cells = phantom.reference.copy()
+    xy = cells.obsm.pop("spatial")
+    in_obs("left_x", "left_y")(cells, xy)
+    in_obs("right_x", "right_y")(cells, 2 * xy)
+    cells.write_h5ad(tmp_path / "r.h5ad")
+    with refuses("left_x, left_y or the obs columns right_x, right_y may hold them"):
+        read_reference(tmp_path / "r.h5ad")
+
+
+def test_an_embedding_is_no_place(phantom: Any, tmp_path: Path, refuses: Any) -> None:
+    cells = phantom.reference.copy()
+    cells.obsm["X_umap"] = cells.obsm["spatial_pca"] = cells.obsm.pop("spatial")
+    cells.write_h5ad(tmp_path / "r.h5ad")
+    with refuses("no coordinates"):
+        read_reference(tmp_path / "r.h5ad")
+
+
+@pytest.mark.parametrize("missing", ["NA", "", "None", "-"])
+def test_text_for_a_place_that_is_not_known(phantom: Any, tmp_path: Path, missing: str) -> None:
+    cells = phantom.reference.copy()
+    places = cells.obsm["spatial"].astype(str).astype(object)
+    places[4] = missing
+    cells.obsm["spatial"] = places.astype(str)
+    cells.write_h5ad(tmp_path / "r.h5ad")
+    assert read_reference(tmp_path / "r.h5ad").n_obs == cells.n_obs - 1

@@ -88,3 +88,36 @@ def test_numbered_genes_are_named_by_their_column(
     cells.write_h5ad(tmp_path / "q.h5ad")
     assert read_query(tmp_path / "q.h5ad").var_names.tolist() == names
     assert "named by var['features']" in caplog.text
+
+
+def test_zeros_and_ones_are_no_counts(phantom: Any, tmp_path: Path) -> None:
+    cells = phantom.query.copy()
+    cells.layers["binary"] = (cells.X > 0).astype(np.float32)
+    cells.X = cells.X.log1p()
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    np.testing.assert_array_equal(read_query(tmp_path / "q.h5ad").X.toarray(), cells.X.toarray())
+    cells.layers["umis"], cells.X = phantom.query.X.copy(), cells.layers["binary"].copy()
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    assert read_query(tmp_path / "q.h5ad").X.sum() == phantom.query.X.sum()
+
+
+def test_counts_with_fractions_in_raw_are_used(phantom: Any, tmp_path: Path) -> None:
+    cells = phantom.query.copy()
+    kept = cells.copy()
+    kept.X.data = kept.X.data - np.random.default_rng(0).uniform(0, 0.4, kept.X.nnz)
+    cells.raw = kept
+    cells.X = cells.X.log1p()
+    cells.write_h5ad(tmp_path / "q.h5ad")
+    np.testing.assert_array_equal(read_query(tmp_path / "q.h5ad").X.toarray(), kept.X.toarray())
+
+
+def test_logarithms_in_raw_go_before_scaled_values(
+    scaled: ad.AnnData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logged = scaled.raw.to_adata()
+    logged.X = logged.X.log1p()
+    scaled.raw = logged
+    scaled.write_h5ad(tmp_path / "r.h5ad")
+    found = read_reference(tmp_path / "r.h5ad")
+    np.testing.assert_allclose(found.X.toarray(), logged.X.toarray())
+    assert "the logarithms (log1p) in .raw are used" in caplog.text

@@ -50,6 +50,9 @@ def test_symbols_in_a_column(query: ad.AnnData, column: str) -> None:
         (lambda name: f"GRCh38_{name}", "genome"),
         (lambda name: f"GRCh38______{name}.3", "genome"),
         (lambda name: f"hg19-{name}".lower(), "case"),
+        (lambda name: f" {name} ", "blanks"),
+        (lambda name: f"Abc-1_{name}.2", "identifier joined"),
+        (lambda name: f"{name}|Abc", "identifier joined"),
     ],
 )
 def test_spellings_of_identifiers(query: ad.AnnData, spell: Any, said: str) -> None:
@@ -138,3 +141,31 @@ def test_a_model_places_cells_whatever_their_genes_are_called(
     query.var_names = identifiers()
     np.testing.assert_allclose(model.place(query).obsm["spatial"], expected, atol=1e-3)
     assert "var['gene_name']" in caplog.text
+
+
+def test_signs_that_programs_of_r_change(query: ad.AnnData) -> None:
+    names = [f"HLA-A{i}" for i in range(N)]
+    for other in (".", "_"):
+        query.var_names = [name.replace("-", other) for name in names]
+        found, match = match_genes(names, query)
+        assert found.var_names.tolist() == names and "- _ ." in match.rule
+
+
+def test_symbols_joined_to_identifiers(query: ad.AnnData) -> None:
+    names = query.var_names.copy()
+    for joined in ("{name}_{id}", "{id}_{name}", "{id}.3|{name}"):
+        query.var_names = [
+            joined.format(name=name, id=i) for name, i in zip(names, identifiers(), strict=True)
+        ]
+        found, match = match_genes(names, query)
+        assert found.var_names.tolist() == names.tolist()
+        assert "without the identifier" in match.rule
+
+
+def test_a_column_of_any_name(query: ad.AnnData) -> None:
+    names = query.var_names.copy()
+    query.var["what we call it"] = names
+    query.var["chromosome"] = "chr1"
+    query.var_names = identifiers()
+    _, match = match_genes(names, query)
+    assert match.matched == N and "what we call it" in match.rule

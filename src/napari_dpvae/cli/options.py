@@ -18,7 +18,7 @@ def add_reading(parser: argparse.ArgumentParser, *, sections: bool) -> None:
     if sections:
         parser.add_argument("--section-key", help="obs column with the section of each spot")
         parser.add_argument(
-            "--coordinates", metavar="TABLE", help="coordinates of spots whose counts are a CSV"
+            "--coordinates", metavar="TABLE", help="coordinates of spots whose file has none"
         )
 
 

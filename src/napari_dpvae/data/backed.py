@@ -10,12 +10,11 @@ import anndata as ad
 import h5py
 import pandas as pd
 
-from napari_dpvae.data.counts import X
+from napari_dpvae.data.counts import X, what_is_held
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.modalities import GENES, KIND
 from napari_dpvae.data.read import read_query
 from napari_dpvae.data.structure import check_structure
-from napari_dpvae.data.values import COUNTS, expression_kind
 
 
 @contextmanager
@@ -77,7 +76,7 @@ def _backed(
         return None
     check_structure(x, str(path))
     elsewhere = len(file.get("layers", ())) or "raw" in file
-    if layer is None and elsewhere and not _holds_counts(x):
+    if layer is None and elsewhere and what_is_held(x) is not None:
         return None
     obsm = ad.io.read_elem(file["obsm"]) if places and "obsm" in file else {}
     return ad.AnnData(x, obs=_text_index(obs), var=_text_index(var), obsm=obsm)
@@ -92,10 +91,6 @@ def _rows(file: h5py.File) -> ad.abc.CSRDataset | h5py.Dataset | None:
         rows = ad.io.sparse_dataset(x)
         return rows if isinstance(rows, ad.abc.CSRDataset) else None
     return None
-
-
-def _holds_counts(x: ad.abc.CSRDataset | h5py.Dataset) -> bool:
-    return x.dtype.kind in "iuf" and expression_kind(x) in COUNTS
 
 
 def _text_index(table: pd.DataFrame) -> pd.DataFrame:

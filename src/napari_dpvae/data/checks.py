@@ -189,6 +189,11 @@ def _check_is_anndata(cells: Any, what: str) -> None:
             f"{what} must be an AnnData and is of the type {type(cells).__name__}: read a file "
             "with read_reference, read_query or read_placed first."
         )
+    if cells.isbacked:
+        raise DataError(
+            f"{what} is open in its file {cells.filename}: give cells.to_memory(), or place from "
+            "file to file (place_file, napari-dpvae place), which reads a part at a time."
+        )
 
 
 def _check_gene_names(names: pd.Index, what: str) -> None:

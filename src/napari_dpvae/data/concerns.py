@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
-from napari_dpvae.data.counts import counts_elsewhere
+from napari_dpvae.data.counts import BINARY, counts_elsewhere, what_is_held
 from napari_dpvae.data.gene_names import AS_THEY_ARE, match_genes
 from napari_dpvae.data.image_fit import about_image
-from napari_dpvae.data.images import best_image, libraries
+from napari_dpvae.data.images import best_image, image_of, libraries
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.sections import section_columns
-from napari_dpvae.data.values import COUNTS, Kind, expression_kind
+from napari_dpvae.data.values import COUNTS, WORDS, Kind, expression_kind
 
 FEW_SPOTS = 100
 FEW_GENES = 50
 SMALL_SHARE = 0.1
 SHALLOW = 0.1
+MOST_AT_ONE_PLACE = 20
+"""Sections that lie on one another, or bins that were rounded, share places; so many do not."""
 SAME_PLACE = 0.2
 """Share of spots that have the place of another, in slides that lie on one another."""
 OVERLAP = 0.5
 """Share of spots within the box of another section, where sections lie over each other."""
 FAR = 20.0
 """Spots are far that lie so many interquartile ranges from the others."""
-WORDS: dict[Kind, str] = {
-    "log1p": "logarithms (log1p)",
-    "log2": "binary logarithms (log2)",
-    "log10": "decimal logarithms (log10)",
-    "square roots": "square roots",
-    "scaled": "scaled values (some are negative)",
-    "normalised": "normalised values",
-    "counts with fractions": "counts with fractions",
-    "counts": "counts",
-}
 
 
 def concerns(
@@ -63,7 +56,7 @@ def concerns_of_query(query: ad.AnnData) -> list[str]:
     """The same of a query alone, where only a model of its reference is at hand."""
     kind = expression_kind(query.X)
     if kind in COUNTS:
-        return list(_about_fractions(kind, "The query"))
+        return list(_about_counts(kind, query.X, "The query"))
     return [f"The query holds no counts but {WORDS[kind]}.{_elsewhere(query)}"]
 
 
@@ -76,8 +69,15 @@ def _about_spots(reference: ad.AnnData) -> Iterator[str]:
     flat = places.shape[1] == 2
     if not flat and np.ptp(places[:, 2]) == 0:
         yield "All spots lie in one plane: leave out z, so that the slice can be drawn as one."
-    if flat and not any(best_image(entry) for entry in libraries(reference).values()):
-        yield "The reference has no image: cells are shown on its spots alone."
+    if flat:
+        yield from _about_lack_of_image(reference)
+    same = pd.DataFrame(places).value_counts()
+    if same.iloc[0] > MOST_AT_ONE_PLACE:
+        where = ", ".join(f"{axis:.6g}" for axis in same.index[0])
+        yield (
+            f"{same.iloc[0]} spots have the same place ({where}): if it stands for a place that "
+            "is not known, make it NaN or drop them."
+        )
     middle, spread = (
         np.median(places, axis=0),
         np.subtract(*np.quantile(places, [0.75, 0.25], axis=0)),
@@ -87,10 +87,30 @@ def _about_spots(reference: ad.AnnData) -> Iterator[str]:
         yield f"{far} spots lie far from all others: check their coordinates."
 
 
+def _about_lack_of_image(reference: ad.AnnData) -> Iterator[str]:
+    entries = libraries(reference).values()
+    if any(best_image(entry) for entry in entries):
+        return
+    if any(image_of(entry) is not None for entry in entries):
+        yield (
+            "The reference has an image but no scale factor that says how large its pixels are "
+            f"(uns['{SPATIAL}'] … scalefactors, tissue_hires_scalef): it is not shown."
+        )
+    else:
+        yield "The reference has no image: cells are shown on its spots alone."
+
+
 def _about_sections(reference: ad.AnnData, section_key: str | None) -> Iterator[str]:
     """Slides that lie on one another are told by places that are taken more than once."""
     if section_key is not None:
         return
+    images = [name for name, entry in libraries(reference).items() if best_image(entry)]
+    if len(images) > 1 and not section_columns(reference):
+        yield (
+            f"It has images of {len(images)} sections ({', '.join(images[:3])}) that lie on one "
+            "another, and no obs column that says which spots are of which: add one, or keep one "
+            "image."
+        )
     places = pd.DataFrame(np.asarray(reference.obsm[SPATIAL], float))
     twice = int(places.duplicated(keep=False).sum())
     columns = [*section_columns(reference)]
@@ -150,7 +170,7 @@ def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
 def _about_values(reference: ad.AnnData, query: ad.AnnData | None) -> Iterator[str]:
     kind = expression_kind(reference.X)
     counts = kind in COUNTS
-    yield from _about_fractions(kind, "The reference")
+    yield from _about_counts(kind, reference.X, "The reference")
     if not counts:
         elsewhere = _elsewhere(reference)
         if query is None or expression_kind(query.X) not in COUNTS:
@@ -165,11 +185,12 @@ def _about_values(reference: ad.AnnData, query: ad.AnnData | None) -> Iterator[s
         kinds = ("counts", "normalised values")
         has, other = kinds if counts else kinds[::-1]
         yield (
-            f"The reference holds {has} and the query {other}: they are compared by the genes' "
-            "own spread, and raw counts of both would be better."
+            f"The reference holds {has} and the query {other}: counts are taken back from them "
+            "where that can be; else both are compared by the genes' own spread. Raw counts of "
+            "both would be better."
         )
         return
-    yield from _about_fractions(own, "The query")
+    yield from _about_counts(own, query.X, "The query")
     if not counts and own != kind:
         yield (
             f"The reference holds {WORDS[kind]} and the query {WORDS[own]}: bring both to counts, "
@@ -179,9 +200,14 @@ def _about_values(reference: ad.AnnData, query: ad.AnnData | None) -> Iterator[s
         yield from _about_depth(reference, query)
 
 
-def _about_fractions(kind: Kind, what: str) -> Iterator[str]:
+def _about_counts(kind: Kind, x: Any, what: str) -> Iterator[str]:
     if kind == "counts with fractions":
         yield f"{what} holds counts with fractions, which are taken as counts."
+    elif kind == "counts" and what_is_held(x) == BINARY:
+        yield (
+            f"{what} holds only zeros and ones, which say what genes were seen and not how often: "
+            "give the counts, if there are any."
+        )
 
 
 def _elsewhere(cells: ad.AnnData) -> str:

@@ -3,62 +3,24 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
+from napari_dpvae.data.axes import NO_PLACE, find_axes
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-OBSM = (
-    "x_spatial",
-    "spatial_coordinates",
-    "spatial_coords",
-    "spatial_xy",
-    "x_coordinates",
-    "coordinates",
-    "coords",
-    "location",
-    "locations",
-    "positions",
-    "xy",
-    "xy_loc",
-    "centroids",
-    "spatial_fov",
-)
-"""Names in ``obsm`` beside ``spatial``, in lower case, the likeliest first."""
-COLUMNS = (
-    ("x", "y", "z"),
-    ("spatial_x", "spatial_y", "spatial_z"),
-    ("spatial1", "spatial2", "spatial3"),
-    ("spatial_1", "spatial_2", "spatial_3"),
-    ("x_centroid", "y_centroid", "z_centroid"),
-    ("centroid_x", "centroid_y", "centroid_z"),
-    ("center_x", "center_y", "center_z"),
-    ("x_center", "y_center", "z_center"),
-    ("centerx_global_px", "centery_global_px", ""),
-    ("x_global_px", "y_global_px", ""),
-    ("x_slide_mm", "y_slide_mm", ""),
-    ("pxl_col_in_fullres", "pxl_row_in_fullres", ""),
-    ("imagecol", "imagerow", ""),
-    ("pixel_x", "pixel_y", ""),
-    ("x_pixel", "y_pixel", ""),
-    ("xcoord", "ycoord", "zcoord"),
-    ("x_coord", "y_coord", "z_coord"),
-    ("coord_x", "coord_y", "coord_z"),
-    ("x_coordinate", "y_coordinate", "z_coordinate"),
-    ("xpos", "ypos", "zpos"),
-    ("x_pos", "y_pos", "z_pos"),
-    ("pos_x", "pos_y", "pos_z"),
-    ("x_location", "y_location", "z_location"),
-    ("array_col", "array_row", ""),
-    ("array_x", "array_y", ""),
-)
-"""Columns of ``obs`` with x, y and maybe z, in lower case; indices of an array last."""
+OBSM = ("x_spatial", "spatial_coordinates", "spatial_coords", "coordinates", "coords", "xy")
+"""Names in ``obsm`` beside ``spatial`` that are taken before others, in lower case."""
+LIKE_PLACES = re.compile(r"spatial|coord|centroid|position|location|pixel|(^|_)(xy|pos)(_|$)")
+MISSING = ("", "na", "n/a", "nan", "none", "null", "<na>", "-")
+"""Text that stands for no number, in lower case."""
 
 
 def settled_places(cells: ad.AnnData) -> ad.AnnData:
@@ -101,9 +63,9 @@ def settled_places(cells: ad.AnnData) -> ad.AnnData:
 
 def place_hint(cells: ad.AnnData) -> str:
     """Where coordinates could be, for a sentence that says there are none; empty if nowhere."""
-    found = _found(cells)
-    if found is not None:
-        return f" ({found[0]} may hold them)"
+    found = [where for where, _ in _candidates(cells)]
+    if found:
+        return f" ({' or '.join(found)} may hold them)"
     if "spatialdata_attrs" in cells.uns:
         return (
             " (it is the table of a SpatialData, whose places are in its shapes, points or labels: "
@@ -115,21 +77,28 @@ def place_hint(cells: ad.AnnData) -> str:
 
 
 def _found(cells: ad.AnnData) -> tuple[str, Any] | None:
-    """Where coordinates are, and what is there."""
+    """Where coordinates are, and what is there; None if they are nowhere, or maybe in several."""
     if SPATIAL in cells.obsm:
         return f"obsm['{SPATIAL}']", cells.obsm[SPATIAL]
-    lower = {str(key).lower(): key for key in cells.obsm}
-    for name in (SPATIAL, *OBSM):
-        if name in lower and _has_axes(cells.obsm[lower[name]]):
-            return f"obsm['{lower[name]}']", cells.obsm[lower[name]]
-    columns = {str(name).lower(): name for name in cells.obs}
-    for x, y, z in COLUMNS:
-        if x in columns and y in columns:
-            axes = [columns[axis] for axis in (x, y, z) if axis in columns]
-            table = cells.obs[axes]
-            if all(_is_numeric(table[axis]) for axis in axes):
-                return f"the obs columns {', '.join(map(str, axes))}", table
-    return None
+    found = _candidates(cells)
+    return found[0] if len(found) == 1 else None
+
+
+def _candidates(cells: ad.AnnData) -> list[tuple[str, Any]]:
+    """Where coordinates may be beside ``obsm["spatial"]``: one where it is clear."""
+    lower = {str(key).lower(): key for key in cells.obsm if _has_axes(cells.obsm[key])}
+    known = [lower[name] for name in (SPATIAL, *OBSM) if name in lower][:1]
+    like = [
+        key for name, key in lower.items() if LIKE_PLACES.search(name) and not NO_PLACE.search(name)
+    ]
+    found = [(f"obsm['{key}']", cells.obsm[key]) for key in known or like]
+    if found:
+        return found
+    for x, y, *z in find_axes(cells.obs):
+        if _is_numeric(cells.obs[x]) and _is_numeric(cells.obs[y]):
+            axes = [x, y, *(axis for axis in z if _is_numeric(cells.obs[axis]))]
+            found.append((f"the obs columns {', '.join(axes)}", cells.obs[axes]))
+    return found
 
 
 def _has_axes(values: Any) -> bool:
@@ -143,27 +112,26 @@ def _is_numeric(column: pd.Series) -> bool:
 
 
 def _as_numbers(values: Any, where: str) -> np.ndarray:
-    """Floats of an array, a table or text."""
+    """Floats of an array, a table or text; NaN where there is none."""
     if isinstance(values, pd.DataFrame):
-        values = _in_order(values).to_numpy()
+        values = _axes_of(values).to_numpy()
     if hasattr(values, "toarray"):
         values = values.toarray()
     values = np.asarray(values)
     if values.dtype.kind in "iufb":
         return values.astype(np.float64)
-    try:
-        flat = pd.to_numeric(pd.Series(values.ravel().astype(object)))
-        return flat.to_numpy(np.float64).reshape(values.shape)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"The coordinates in {where} are not numbers: write them as numbers."
-        ) from error
+    flat = pd.Series(values.ravel().astype(object))
+    numbers = pd.to_numeric(flat, errors="coerce")
+    lacking = flat.isna() | flat.astype(str).str.strip().str.lower().isin(MISSING)
+    if (numbers.isna() & ~lacking).any():
+        raise DataError(f"The coordinates in {where} are not numbers: write them as numbers.")
+    return numbers.to_numpy(np.float64).reshape(values.shape)
 
 
-def _in_order(table: pd.DataFrame) -> pd.DataFrame:
-    """Its columns as x, y, z where their names say which is which."""
-    columns = {str(name).lower(): name for name in table}
-    for axes in COLUMNS:
-        if axes[0] in columns and axes[1] in columns:
-            return table[[columns[axis] for axis in axes if axis in columns]]
-    return table
+def _axes_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Its columns with x, y and z, in this order; all that are numbers if no name says so."""
+    found = find_axes(table)
+    if len(found) == 1:
+        return table[found[0]]
+    numbers = table.select_dtypes("number")
+    return numbers if numbers.shape[1] in (2, 3) else table

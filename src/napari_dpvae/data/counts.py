@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import anndata as ad
 
 from napari_dpvae.data.structure import check_structure
-from napari_dpvae.data.values import COUNTS, expression_kind, stored_values
+from napari_dpvae.data.values import (
+    COUNTS,
+    INVERSES,
+    WORDS,
+    Kind,
+    expression_kind,
+    stored_values,
+)
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -16,6 +24,7 @@ LIKELY = ("counts", "raw_counts", "raw", "count", "umi", "umis", "spliced_counts
 """Layers that hold counts where others may as well."""
 RAW, X = "raw", "X"
 """Names that stand for ``raw`` and ``X`` where no layer is called so."""
+ZEROS, BINARY = "only zeros", "only zeros and ones"
 
 
 def with_expression(cells: ad.AnnData, layer: str | None) -> ad.AnnData:
@@ -48,44 +57,64 @@ def with_expression(cells: ad.AnnData, layer: str | None) -> ad.AnnData:
 
 
 def _with_counts(cells: ad.AnnData) -> ad.AnnData:
-    held = _what_x_holds(cells)
-    where = None if held is None else counts_elsewhere(cells)
-    if where is None:
+    held = what_is_held(cells.X)
+    found = None if held is None else _better_elsewhere(cells)
+    if found is None:
         return cells
+    where, kind = found
     logger.warning(
-        "X holds %s: the counts in %s are used instead; name the layer 'X' to use X.",
+        "X holds %s: the %s in %s are used instead; name the layer 'X' to use X.",
         held,
+        WORDS[kind],
         f".{RAW}" if where == RAW and where not in cells.layers else f"the layer '{where}'",
     )
     return with_expression(cells, where)
 
 
-def _what_x_holds(cells: ad.AnnData) -> str | None:
-    """Words for what is no counts; None for counts, and for what is no number."""
-    if cells.X is None:
+def what_is_held(x: Any) -> str | None:
+    """Words for what is no counts; None for counts, and for what is no number.
+
+    Parameters
+    ----------
+    x
+        (n, g) matrix, in memory or backed by a file; None where there is none.
+    """
+    if x is None:
         return "nothing"
-    if not _is_numeric(cells.X):
+    if not _is_numeric(x):
         return None
-    kind = expression_kind(cells.X)
+    kind = expression_kind(x)
     if kind not in COUNTS:
         return f"values that are not counts ({kind})"
-    return None if cells.X.size and any(v.any() for v in stored_values(cells.X)) else "only zeros"
+    largest = max((float(v.max(initial=0)) for v in stored_values(x)), default=0.0)
+    return {0.0: ZEROS, 1.0: BINARY}.get(largest)
 
 
 def counts_elsewhere(cells: ad.AnnData) -> str | None:
     """The layer with counts, or ``raw`` if that has them; None where neither does."""
+    found = _better_elsewhere(cells)
+    return found[0] if found is not None and found[1] in COUNTS else None
+
+
+def _better_elsewhere(cells: ad.AnnData) -> tuple[str, Kind] | None:
+    """The layer or raw with counts, and their kind; else what counts can be taken back from."""
     layers = sorted(cells.layers, key=lambda name: (name.lower() not in LIKELY, name))
-    for name in layers:
-        if _are_counts(cells.layers[name], f"the layer '{name}'"):
-            return str(name)
-    if cells.raw is not None and _are_counts(cells.raw.X, "raw"):
-        return RAW
-    return None
+    matrices = {str(name): cells.layers[name] for name in layers}
+    if cells.raw is not None:
+        matrices.setdefault(RAW, cells.raw.X)
+    kinds = {name: kind for name, x in matrices.items() if (kind := _kind(x, name)) is not None}
+    wanted: list[Kind] = [*COUNTS]
+    if cells.X is not None and _kind(cells.X, "X") in ("scaled", "normalised"):
+        wanted += INVERSES
+    return next(((name, kind) for w in wanted for name, kind in kinds.items() if kind == w), None)
 
 
-def _are_counts(x: object, where: str) -> bool:
-    check_structure(x, "The file", where)
-    return _is_numeric(x) and expression_kind(x) == "counts" and bool(x.sum() > 0)  # type: ignore
+def _kind(x: object, name: str) -> Kind | None:
+    """Of what can be expression; None for zeros and ones alone, and for what is no number."""
+    check_structure(x, "The file", name)
+    if not _is_numeric(x) or what_is_held(x) in (ZEROS, BINARY):
+        return None
+    return expression_kind(x)
 
 
 def _is_numeric(x: object) -> bool:

@@ -48,7 +48,9 @@ COLUMNS = (
     "_index",
     "index",
 )
-"""Columns of ``var`` with other names of genes, in lower case."""
+"""Columns of ``var`` with other names of genes, in lower case with ``_`` for blanks and dots."""
+UNLIKE = 0.5
+"""Share of a text column's values that differ, where it may name genes whatever it is called."""
 FEWEST = 10
 """A match of fewer genes is none: it may be by accident."""
 AS_GOOD = 0.95
@@ -59,6 +61,12 @@ GENOME = re.compile(
     r"(-\d{4}-[A-Z])?[_-]+",
     re.I,
 )
+JOINED = re.compile(
+    r"[_|:. -]+ENS[A-Z]*\d{6,}(\.\d+)?$|^ENS[A-Z]*\d{6,}(\.\d+)?[_|:. -]+(?=\D)", re.I
+)
+"""An Ensembl identifier after a symbol, or before it."""
+SIGNS = re.compile(r"[-_. ]+")
+"""Programs of R put one of these for another."""
 
 Change = Callable[[str], str]
 
@@ -112,7 +120,9 @@ def match_genes(
     """Give a query's genes the reference's names, where both name them differently.
 
     Names are compared as they are; by columns of ``var`` (symbols, Ensembl identifiers); without
-    the version of an identifier; without the genome before a name; and without regard to case.
+    the version of an identifier; without the genome before a name; without regard to signs that
+    programs of R change; by or without an identifier that is joined to a symbol; and without
+    regard to case.
     The rule that matches most genes is taken; as they are, if that is about as good.
 
     Parameters
@@ -150,7 +160,8 @@ def match_genes(
         enough = best[0] < AS_GOOD * matched if best[1] == AS_THEY_ARE else best[0] < matched
         if enough or best[0] < 0:
             best = (matched, rule, rows)
-        if best[1] == AS_THEY_ARE and matched >= AS_GOOD * min(len(wanted), query.n_vars):
+        most = min(len(wanted), query.n_vars)
+        if best[0] == most or best[1] == AS_THEY_ARE and best[0] >= AS_GOOD * most:
             break
     if table is not None and USERS not in counts:
         raise DataError(
@@ -214,9 +225,7 @@ def other_names(var: pd.DataFrame) -> dict[str, list[str]]:
     var
         What the file says of its genes.
     """
-    found = list(_name_columns(var, var.index.to_numpy(str)))[1:]
-    columns = [str(column) for column in var if str(column).lower() in COLUMNS]
-    return {column: names.tolist() for column, (_, names) in zip(columns, found, strict=True)}
+    return {column: _texts(var[column]).tolist() for column in _named_columns(var)}
 
 
 def name_column(var: pd.DataFrame) -> str | None:
@@ -227,8 +236,7 @@ def name_column(var: pd.DataFrame) -> str | None:
     var
         What a file says of its genes.
     """
-    known = [str(name) for name in var if str(name).lower() in COLUMNS]
-    text = [name for name in known if not pd.api.types.is_numeric_dtype(var[name])]
+    text = [name for name in _named_columns(var) if _plain(name) in COLUMNS]
     symbols = [name for name in text if re.search("name|symbol|feature", name, re.I)]
     return next(iter([*symbols, *text]), None)
 
@@ -253,12 +261,20 @@ def _rules(
     if reference_var is not None:
         known = reference_var.reindex(wanted)
         others = [(words, names) for words, names in _name_columns(known, wanted.to_numpy(str))]
+    targets = {words: _changed(names) for words, names in others}
     for words, names in sides:
-        for other_words, other in others:
-            for ignored, change in CHANGES:
-                changed = [change(name) if name else "" for name in names]
-                target = [change(name) if name else "" for name in other]
-                yield _words(words, other_words, ignored), _lookup(pd.Index(target), changed)
+        changed = _changed(names)
+        for other_words, target in targets.items():
+            for ignored in changed:
+                rows = _lookup(pd.Index(target[ignored]), changed[ignored])
+                yield _words(words, other_words, ignored), rows
+
+
+def _changed(names: np.ndarray) -> dict[str, list[str]]:
+    """Names after each of the :data:`CHANGES`, by what it ignores; those that are empty stay so."""
+    return {
+        ignored: [change(name) if name else "" for name in names] for ignored, change in CHANGES
+    }
 
 
 def _words(query: str, reference: str, ignored: str) -> str:
@@ -271,10 +287,32 @@ def _words(query: str, reference: str, ignored: str) -> str:
 def _name_columns(var: pd.DataFrame, names: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Where genes are named, and how."""
     yield AS_THEY_ARE, names
-    for column in var:
-        if str(column).lower() in COLUMNS:
-            values = var[column].astype(object)
-            yield f"var['{column}']", values.where(values.notna(), "").astype(str).to_numpy(str)
+    for column in _named_columns(var):
+        yield f"var['{column}']", _texts(var[column])
+
+
+def _named_columns(var: pd.DataFrame) -> list[str]:
+    """Columns with text that name genes, or may: those that are called so first."""
+    text = [name for name in var if not pd.api.types.is_numeric_dtype(var[name])]
+    known = [name for name in text if _plain(name) in COLUMNS]
+    others = [
+        name
+        for name in text
+        if name not in known
+        and isinstance(name, str)
+        and var[name].astype(str).nunique() > UNLIKE * len(var)
+    ]
+    return [*known, *others]
+
+
+def _plain(column: object) -> str:
+    return re.sub(r"[\W_]+", "_", str(column).strip().lower())
+
+
+def _texts(column: pd.Series) -> np.ndarray:
+    """A column as text, empty where it says nothing."""
+    values = column.astype(object)
+    return values.where(values.notna(), "").astype(str).to_numpy(str)
 
 
 def _without_version(name: str) -> str:
@@ -285,11 +323,27 @@ def _without_genome(name: str) -> str:
     return _without_version(GENOME.sub("", name))
 
 
+def _without_identifier(name: str) -> str:
+    return JOINED.sub("", name) if JOINED.search(name) else name
+
+
+def _identifier_alone(name: str) -> str:
+    found = JOINED.search(name)
+    return _without_version(found[0].strip("_|:-. ")) if found else _without_version(name)
+
+
+def _without_signs(name: str) -> str:
+    return SIGNS.sub("-", _without_genome(name.strip(" '\"")))
+
+
 CHANGES: tuple[tuple[str, Change], ...] = (
     ("", str),
     ("without the version of identifiers", _without_version),
     ("without the genome before them", _without_genome),
-    ("without regard to upper and lower case", lambda name: _without_genome(name).upper()),
+    ("without regard to - _ . and blanks", _without_signs),
+    ("by the identifier joined to them", _identifier_alone),
+    ("without the identifier joined to them", _without_identifier),
+    ("without regard to upper and lower case", lambda name: _without_signs(name).upper()),
 )
 """What is ignored of names, the least first."""
 

@@ -18,6 +18,10 @@ CLEARLY = 0.15
 """A turned image fits better if so much more of the spots lie on tissue."""
 MOSTLY_TISSUE = 0.7
 """Share of spots on tissue where spots and image fit."""
+FEW_ON = 0.5
+"""Share of spots on tissue below which it is said."""
+GLASS = 0.25
+"""Share of tissue on the border of an image that shows a whole section."""
 UNLIKE = 0.15
 """Pixels are tissue that differ from the image's border by this share of its range."""
 
@@ -74,6 +78,11 @@ def _about_tissue(image: np.ndarray, pixels: np.ndarray) -> Iterator[str]:
                 f"were turned: {advice}?"
             )
             return
+    if here < FEW_ON and _border(tissue).mean() < GLASS:
+        yield (
+            f"Only {here:.0%} of the spots lie on tissue in the image: are they in its "
+            "full-resolution pixels, and is it theirs?"
+        )
 
 
 def _inside(places: np.ndarray, size_yx: np.ndarray) -> np.ndarray:
@@ -91,7 +100,11 @@ def _tissue(image: np.ndarray) -> np.ndarray:
     """(rows, columns) whether a pixel is unlike the image's border."""
     grey = np.asarray(image, float)
     grey = grey[..., :3].mean(axis=2) if grey.ndim == 3 else grey
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     spread = np.quantile(grey, 0.99) - np.quantile(grey, 0.01)
-    result: np.ndarray = np.abs(grey - np.median(border)) > UNLIKE * max(float(spread), 1e-9)
+    result: np.ndarray = np.abs(grey - np.median(_border(grey))) > UNLIKE * max(float(spread), 1e-9)
     return result
+
+
+def _border(image: np.ndarray) -> np.ndarray:
+    """Values of the outermost rows and columns."""
+    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])

@@ -13,6 +13,8 @@ from napari_dpvae.geometry.spacing import spot_distance
 
 MOST_MEASURED = 50_000
 """Neighbours of more spots take seconds to find: they are taken to lie evenly."""
+RESOLUTIONS = ("hires", "lowres", "fullres")
+"""Of images, the likeliest to be of use first."""
 MOST_CHANNELS = 16
 """A first axis that is longer is no axis of channels."""
 
@@ -28,6 +30,9 @@ def libraries(cells: ad.AnnData) -> dict[str, Mapping[str, Any]]:
     entries = cells.uns.get(SPATIAL, {})
     if not isinstance(entries, Mapping):
         return {}
+    if isinstance(entries.get("images"), Mapping) and "scalefactors" in entries:
+        # One library without a name, as some converters leave it.
+        return {"library": entries}
     return {str(name): entry for name, entry in entries.items() if isinstance(entry, Mapping)}
 
 
@@ -56,17 +61,23 @@ def best_image(entry: Any) -> tuple[np.ndarray, float] | None:
         (rows, columns) or (rows, columns, 3 or 4), of 8 bits or floats up to 1 where it is in
         colour, and the side of a pixel in coordinate units. None without one.
     """
-    images = entry.get("images") if isinstance(entry, Mapping) else None
-    if not isinstance(images, Mapping):
-        return None
-    for resolution in ("hires", "lowres", "fullres"):
+    for resolution in RESOLUTIONS:
         factor = scale_factor(entry, f"tissue_{resolution}_scalef")
         if factor is None and resolution == "fullres":
             factor = 1.0
-        image = _drawable(images.get(resolution))
-        if image is not None and factor is not None:
+        image = image_of(entry, resolution)
+        if factor is not None and image is not None:
             return image, 1.0 / factor
     return None
+
+
+def image_of(entry: Any, *resolutions: str) -> np.ndarray | None:
+    """The first image of a library that can be drawn, of any resolution if none is named."""
+    images = entry.get("images") if isinstance(entry, Mapping) else None
+    if not isinstance(images, Mapping):
+        return None
+    found = (_drawable(images.get(name)) for name in resolutions or RESOLUTIONS)
+    return next((image for image in found if image is not None), None)
 
 
 def _drawable(image: Any) -> np.ndarray | None:

@@ -16,8 +16,9 @@ from napari_dpvae.data.checks import check_expression, check_query, check_refere
 from napari_dpvae.data.coordinates import settled_places
 from napari_dpvae.data.counts import with_expression
 from napari_dpvae.data.formats.registry import recognise
+from napari_dpvae.data.formats.space_ranger import with_places_beside
 from napari_dpvae.data.formats.spatialdata_store import read_spatialdata
-from napari_dpvae.data.formats.tables import read_table
+from napari_dpvae.data.formats.tables import coordinates_in, read_table, with_coordinates
 from napari_dpvae.data.gene_names import name_column
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import DPVAE, SPATIAL
@@ -25,6 +26,9 @@ from napari_dpvae.data.structure import check_matrices
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
+
+MOST_ALIKE = 0.5
+"""Share of genes with the name of another, above which they are no names."""
 
 
 def read_reference(
@@ -46,8 +50,8 @@ def read_reference(
     section_key
         Column of ``obs`` with the section of each spot, when there are several.
     coordinates
-        For counts as CSV or TSV: the table with the coordinates of each spot. Looked for beside
-        the counts if not given.
+        A table with the coordinates of each spot, where the file has none. Looked for beside the
+        counts if these are a CSV or TSV, or of 10x.
 
     Returns
     -------
@@ -59,7 +63,10 @@ def read_reference(
     DataError
         With what is wrong, where, and what to do.
     """
-    reference = settled_places(_read(path, layer, coordinates))
+    reference = _read(path, layer, coordinates)
+    if _is_tenx(path) and SPATIAL not in reference.obsm:
+        reference = _with_places_beside(reference, Path(path).expanduser())
+    reference = settled_places(reference)
     if SPATIAL in reference.uns:
         reference.uns[SPATIAL] = dict(libraries(reference))
     _check_has_places(reference, path)
@@ -119,9 +126,12 @@ def _read(path: str | Path, layer: str | None, coordinates: str | Path | None = 
     found = _existing(path)
 
     def read(file: Path) -> ad.AnnData:
-        if coordinates is not None:
+        chosen = recognise(file)
+        if coordinates is None:
+            return chosen.read(file)
+        if chosen.read is read_table:
             return read_table(file, _existing(coordinates))
-        return recognise(file).read(file)
+        return with_coordinates(chosen.read(file), _existing(coordinates), file)
 
     cells = _unique_genes(_named_genes(_open(found, read)))
     cells.X = _in_rows(cells.X)
@@ -160,22 +170,36 @@ def _open(path: Path, reader: Callable[[Path], ad.AnnData]) -> ad.AnnData:
         raise DataError(f"Cannot read {path}: {reason[:300]}") from error
 
 
+def _with_places_beside(spots: ad.AnnData, path: Path) -> ad.AnnData:
+    """Spots of 10x with the places of Space Ranger, or of a table, that lie beside them."""
+    spots = with_places_beside(spots, path)
+    table = coordinates_in(path if path.is_dir() else path.absolute().parent)
+    if SPATIAL in spots.obsm or table is None:
+        return spots
+    logger.warning("The coordinates are taken from %s.", table)
+    return with_coordinates(spots, table, path)
+
+
 def _check_has_places(reference: ad.AnnData, path: str | Path) -> None:
     """Say how formats that have no ``obsm`` are given their coordinates."""
     if SPATIAL in reference.obsm:
         return
-    format_name = recognise(Path(path).expanduser()).name
-    if format_name.startswith("10x"):
+    if _is_tenx(path):
         raise DataError(
-            f"The reference {path} has no coordinates: put Space Ranger's folder 'spatial', with "
-            "the positions of spots, beside its counts."
+            f"The reference {path} has no coordinates: name the folder of its instrument, put "
+            "Space Ranger's folder 'spatial' beside its counts, or give a table with the columns "
+            "barcode, x and y (--coordinates)."
         )
-    if "CSV" in format_name:
+    if "CSV" in recognise(Path(path).expanduser()).name:
         raise DataError(
             f"The reference {path} has no coordinates: give a table with the columns barcode, x "
             "and y beside it, called like it with _coordinates.csv, or put them in "
             f"obsm['{SPATIAL}'] of an .h5ad."
         )
+
+
+def _is_tenx(path: str | Path) -> bool:
+    return recognise(Path(path).expanduser()).name.startswith("10x")
 
 
 def _named_genes(cells: ad.AnnData) -> ad.AnnData:
@@ -190,10 +214,13 @@ def _named_genes(cells: ad.AnnData) -> ad.AnnData:
 def _unique_genes(cells: ad.AnnData) -> ad.AnnData:
     """Some genes share a name (one symbol, two identifiers): number the later ones."""
     if not cells.var_names.is_unique:
-        logger.warning(
-            "%d genes share a name with another and were numbered.",
-            int(cells.var_names.duplicated().sum()),
-        )
+        twice = int(cells.var_names.duplicated().sum())
+        if twice > MOST_ALIKE * cells.n_vars:
+            raise DataError(
+                f"{twice:,} of {cells.n_vars:,} genes have the name of another (such as "
+                f"'{cells.var_names[0]}'): put the names of genes in var_names."
+            )
+        logger.warning("%d genes share a name with another and were numbered.", twice)
         cells.var_names_make_unique()
     if not cells.obs_names.is_unique:
         logger.warning(
@@ -205,7 +232,9 @@ def _unique_genes(cells: ad.AnnData) -> ad.AnnData:
 
 
 def _in_rows(x: Any) -> Any:
-    """Sparse matrices as rows or columns; other kinds cannot be cut."""
+    """Numbers as this machine has them; sparse matrices as rows or columns, which can be cut."""
+    if x is not None and not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
     if sparse.issparse(x) and x.format not in ("csr", "csc"):
         return x.tocsr()
     return x

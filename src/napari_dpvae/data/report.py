@@ -12,7 +12,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 
-from napari_dpvae.data.concerns import WORDS, concerns
+from napari_dpvae.data.concerns import concerns
 from napari_dpvae.data.formats.modalities import MODALITIES
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.gene_names import FEWEST, match_genes
@@ -20,7 +20,7 @@ from napari_dpvae.data.images import best_image, libraries
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.data.sections import section_columns
-from napari_dpvae.data.values import COUNTS, depths, expression_kind
+from napari_dpvae.data.values import COUNTS, WORDS, depths, expression_kind
 from napari_dpvae.errors import DataError
 
 FINE, LOOK_TWICE, UNUSABLE = 0, 1, 2

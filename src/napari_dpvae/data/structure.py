@@ -131,6 +131,11 @@ def _check_values(x: Any, what: str) -> None:
     if dtype.kind not in "iuf":
         which = "complex numbers" if dtype.kind == "c" else "values"
         raise DataError(f"{what} has {which} in X that are not numbers of molecules: give counts.")
+    if not dtype.isnative:
+        raise DataError(
+            f"{what} has numbers in X whose bytes are in another order ({dtype}): "
+            "convert them with .astype(np.float32)."
+        )
     bad = negative = whole = stored = 0
     largest = 0.0
     for values in stored_values(x):

@@ -15,7 +15,17 @@ Kind: TypeAlias = Literal[
     "scaled",
 ]  # fmt: skip
 
-COUNTS = ("counts", "counts with fractions")
+COUNTS: tuple[Kind, ...] = ("counts", "counts with fractions")
+WORDS: dict[Kind, str] = {
+    "log1p": "logarithms (log1p)",
+    "log2": "binary logarithms (log2)",
+    "log10": "decimal logarithms (log10)",
+    "square roots": "square roots",
+    "scaled": "scaled values (some are negative)",
+    "normalised": "normalised values",
+    "counts with fractions": "counts with fractions",
+    "counts": "counts",
+}
 SAMPLE = 100
 """Rows that are looked at to tell one kind of fractions from another."""
 CHUNK = 4_000_000

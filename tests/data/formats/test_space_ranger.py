@@ -234,3 +234,13 @@ def test_a_damaged_picture_is_named(spots: ad.AnnData, tmp_path: Path, refuses: 
     path.write_bytes(path.read_bytes()[:300])
     with refuses("tissue_hires_image.png: it is no whole image"):
         read_reference(folder)
+
+
+@pytest.mark.parametrize("part", ["filtered_feature_bc_matrix.h5", "spatial"])
+def test_a_part_of_the_folder_finds_the_others(
+    spots: ad.AnnData, tmp_path: Path, part: str
+) -> None:
+    folder = write(spots, tmp_path / "outs")
+    found = read_reference(folder / part)
+    np.testing.assert_allclose(found.obsm["spatial"], np.asarray(spots.obsm["spatial"]))
+    assert best_image(found.uns["spatial"][LIBRARY]) is not None

@@ -99,7 +99,7 @@ def test_a_pyramid_and_an_image_that_is_turned(
     found = read_reference(tmp_path / "s.zarr")
     assert list(found.uns["spatial"]) == ["tissue"]
     assert best_image(found.uns["spatial"]["tissue"])[0].shape == (380, 480, 3)
-    assert "stain is turned or moved" in caplog.text
+    assert "stain lies where coordinates are negative" in caplog.text
 
 
 def test_a_store_without_a_table_is_refused(
@@ -134,3 +134,36 @@ def test_a_table_whose_elements_are_gone_keeps_its_own_places(
     SpatialData.init_from_elements({"table": table}).write(tmp_path / "s.zarr")
     found = read_reference(tmp_path / "s.zarr")
     np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])
+
+
+TURNED = np.array([[4.0, -3.0, 700.0], [3.0, 4.0, -100.0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.array([[5.0, 0, 250], [0, 5, 100], [0, 0, 1]]),
+        np.array([[5.0, 0, 0], [0, -5, 1000], [0, 0, 1]]),
+        np.array([[6.0, 0, 0], [0, 4, 0], [0, 0, 1]]),
+        TURNED,
+    ],
+    ids=["moved", "y up", "stretched", "turned"],
+)
+def test_an_image_with_an_affine_lies_under_its_spots(
+    spots: ad.AnnData, tmp_path: Path, matrix: np.ndarray
+) -> None:
+    pixels = np.full((200, 200, 3), 240, np.uint8)
+    pixels[120:124, 60:64] = 0
+    there = (matrix @ [62, 122, 1])[:2]
+    element = Image2DModel.parse(
+        np.moveaxis(pixels, 2, 0),
+        dims=("c", "y", "x"),
+        transformations={"global": Affine(matrix, ("x", "y"), ("x", "y"))},
+    )
+    data = {"spots": circles(spots), "table": table_of(spots), "tissue": element}
+    SpatialData.init_from_elements(data).write(tmp_path / "s.zarr")
+    found = best_image(read_reference(tmp_path / "s.zarr").uns["spatial"]["tissue"])
+    assert found is not None
+    image, size = found
+    row, column = np.argwhere(image[..., 0] < 120).mean(axis=0) + 0.5
+    np.testing.assert_allclose([column * size, row * size], there, atol=size)

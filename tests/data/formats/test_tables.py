@@ -80,6 +80,7 @@ def test_bytes_that_are_no_text_are_told(tmp_path: Path, refuses: Any) -> None:
     [
         ("a,b\n", "no table"),
         ("name,A,B\nx,one,two\n", "text where counts should be"),
+        ("name,A\nx,1\ny,2\nz,few\n", "text where counts should be"),
         ("\n", "Cannot read"),
     ],
 )
@@ -89,3 +90,88 @@ def test_what_is_no_table_of_counts_is_refused(
     (tmp_path / "q.csv").write_text(text)
     with refuses(said):
         read_query(tmp_path / "q.csv")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"sep": ";", "decimal": ","},
+        {"sep": "|"},
+        {"sep": "\t", "encoding": "utf-16"},
+        {"encoding": "utf-8-sig"},
+        {"quoting": 1, "lineterminator": "\r\n"},
+    ],
+    ids=["decimal commas", "|", "UTF-16", "byte order mark", "quoted"],
+)
+def test_dialects(spots: ad.AnnData, tmp_path: Path, form: dict[str, Any]) -> None:
+    (spots.to_df() + 0.5).to_csv(tmp_path / "q.csv", **form)
+    found = read_query(tmp_path / "q.csv")
+    np.testing.assert_array_equal(found.X.toarray(), spots.X.toarray() + 0.5)
+    assert found.var_names.tolist() == spots.var_names.tolist()
+
+
+def test_comments_before_a_table(spots: ad.AnnData, tmp_path: Path) -> None:
+    text = spots.to_df().to_csv()
+    for before in ("# made by a program, 2024\n# and more\n", "#cell"):
+        (tmp_path / "q.csv").write_text(before + text)
+        np.testing.assert_array_equal(read_query(tmp_path / "q.csv").X.toarray(), spots.X.toarray())
+
+
+PLACES_TABLES = {
+    "names last": lambda xy, names: pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "barcode": names}),
+    "row and column": lambda xy, names: pd.DataFrame(
+        {"row": xy[:, 1], "col": xy[:, 0]}, index=names
+    ),
+    "rows are numbered": lambda xy, names: pd.DataFrame(
+        {"cell_id": names, "x_centroid": xy[:, 0], "y_centroid": xy[:, 1], "area": 3}
+    ).set_index(pd.RangeIndex(len(names))),
+    "other names": lambda xy, names: pd.DataFrame(xy, index=names, columns=["V1", "V2"]),
+}
+
+
+@pytest.mark.parametrize("make", PLACES_TABLES.values(), ids=PLACES_TABLES)
+def test_tables_of_coordinates(spots: ad.AnnData, tmp_path: Path, make: Any) -> None:
+    spots.to_df().to_csv(tmp_path / "counts.csv")
+    table = make(spots.obsm["spatial"], spots.obs_names.to_numpy())[::-1]
+    table.to_csv(tmp_path / "coordinates.csv")
+    found = read_reference(tmp_path)
+    np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])
+
+
+def test_coordinates_without_headings(spots: ad.AnnData, tmp_path: Path) -> None:
+    spots.to_df().to_csv(tmp_path / "counts.csv")
+    table = pd.DataFrame(spots.obsm["spatial"], spots.obs_names)
+    table.to_csv(tmp_path / "coordinates.csv", header=False)
+    found = read_reference(tmp_path)
+    np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])
+
+
+def test_columns_that_are_no_genes(spots: ad.AnnData, tmp_path: Path) -> None:
+    table = spots.to_df()
+    table.insert(0, "x", spots.obsm["spatial"][:, 0])
+    table.insert(1, "y", spots.obsm["spatial"][:, 1])
+    table.insert(2, "kind", "tumour")
+    table.to_csv(tmp_path / "q.csv")
+    found = read_reference(tmp_path / "q.csv")
+    assert found.var_names.tolist() == spots.var_names.tolist()
+    np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])
+    assert set(found.obs["kind"]) == {"tumour"}
+    turned = spots.to_df().T
+    turned.insert(0, "gene_name", [f"Symbol{i}" for i in range(spots.n_vars)])
+    turned.to_csv(tmp_path / "q.csv")
+    assert read_query(tmp_path / "q.csv").var["gene_name"].tolist()[1] == "Symbol1"
+
+
+def test_spots_that_are_named_by_their_place(spots: ad.AnnData, tmp_path: Path) -> None:
+    places = np.c_[np.arange(spots.n_obs) % 30, np.arange(spots.n_obs) // 30] + 0.5
+    spots.obs_names = [f"{x}x{y}" for x, y in places]
+    spots.to_df().to_csv(tmp_path / "st.tsv", sep="\t")
+    np.testing.assert_allclose(read_reference(tmp_path / "st.tsv").obsm["spatial"], places)
+
+
+def test_what_rows_and_columns_are_taken_for_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pd.DataFrame(np.ones((4, 3), int), [*"abcd"], [*"efg"]).to_csv(tmp_path / "q.csv")
+    assert read_query(tmp_path / "q.csv").shape == (4, 3)
+    assert "rows (a, …) are taken as cells" in caplog.text

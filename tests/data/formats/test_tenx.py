@@ -10,11 +10,12 @@ from typing import Any
 import anndata as ad
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import io as sio
 from scipy import sparse
 
-from napari_dpvae import read_query
+from napari_dpvae import read_query, read_reference
 
 KINDS = ["Gene Expression"] * 290 + ["Antibody Capture"] * 7 + ["Multiplexing/Capture"] * 3
 
@@ -213,3 +214,46 @@ def test_a_matrix_that_unpacks_to_far_more_is_refused(
             file.write(b"1 1 1\n" * (1 << 17))
     with refuses("unpacks to more|not valid|[Tt]oo many"):
         read_query(folder)
+
+
+PROGRAMS = {
+    "kallisto": ("cells_x_genes.mtx", "cells_x_genes.barcodes.txt", "cells_x_genes.genes.txt"),
+    "alevin": ("quants_mat.mtx", "quants_mat_rows.txt", "quants_mat_cols.txt"),
+    "Parse": ("count_matrix.mtx", "cell_metadata.csv", "all_genes.csv"),
+}
+
+
+@pytest.mark.parametrize("names", PROGRAMS.values(), ids=PROGRAMS)
+@pytest.mark.parametrize("n_cells", [120, 90])
+def test_matrices_of_other_programs(
+    query: ad.AnnData, tmp_path: Path, names: tuple[str, str, str], n_cells: int
+) -> None:
+    query = query[:n_cells, :120].copy()
+    matrix, cells, genes = (tmp_path / name for name in names)
+    sio.mmwrite(matrix, sparse.coo_matrix(query.X.astype(int)))
+    cells.write_text("\n".join(query.obs_names) + "\n")
+    genes.write_text("\n".join(query.var_names) + "\n")
+    for path in (tmp_path, matrix):
+        assert_same(read_query(path), query)
+
+
+def test_folders_that_hold_the_folder(query: ad.AnnData, tmp_path: Path, refuses: Any) -> None:
+    write_mtx(query, tmp_path / "Solo.out" / "Gene" / "filtered")
+    assert_same(read_query(tmp_path / "Solo.out" / "Gene"), query)
+    write_mtx(query, tmp_path / "filtered_gene_bc_matrices" / "GRCh38", genes="genes.tsv")
+    assert_same(read_query(tmp_path / "filtered_gene_bc_matrices"), query)
+    write_mtx(query, tmp_path / "multi" / "outs" / "per_sample_outs" / "s1" / "count" / "m")
+    with refuses("name one .outs/per_sample_outs/s1/count"):
+        read_query(tmp_path / "multi")
+
+
+def test_places_of_a_table_beside_a_matrix(phantom: Any, tmp_path: Path) -> None:
+    spots = phantom.reference
+    write_mtx(spots, tmp_path / "m")
+    table = pd.DataFrame(spots.obsm["spatial"], spots.obs_names, ["x", "y"])
+    table[::-1].to_csv(tmp_path / "m" / "bead_locations.csv")
+    for found in (
+        read_reference(tmp_path / "m"),
+        read_reference(tmp_path / "m", coordinates=tmp_path / "m" / "bead_locations.csv"),
+    ):
+        np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])

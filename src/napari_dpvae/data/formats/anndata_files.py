@@ -18,8 +18,21 @@ from napari_dpvae.errors import DataError
 
 EXPRESSION = ("rna", "gex", "gene_expression", "gene expression", "expression", "transcriptome")
 """What the modality of genes is called in a MuData."""
-LOOM_NAMES = ("Gene", "gene", "gene_name", "gene_names", "var_names", "GeneName", "Accession")
-LOOM_CELLS = ("CellID", "cell_id", "obs_names", "cell_names", "barcode", "barcodes")
+LOOM_GENES = (
+    *("gene", "gene_name", "gene_names", "genename", "symbol", "gene_symbol", "var_names"),
+    *("accession", "gene_id", "gene_ids", "geneid", "ensembl", "name", "index"),
+)
+LOOM_CELLS = (
+    "cellid",
+    "cell_id",
+    "obs_names",
+    "cell_names",
+    "barcode",
+    "barcodes",
+    "cell",
+    "index",
+)
+"""Attributes of loom with the names of genes and cells, in lower case, the likeliest first."""
 LOOM_ROWS = 512
 """Genes of a loom read at once: it is stored dense."""
 
@@ -116,7 +129,7 @@ def read_loom(path: Path) -> ad.AnnData:
     """
     with hdf5(path) as file:
         matrix = file["matrix"]
-        genes = _loom_names(file["row_attrs"], LOOM_NAMES, path, "genes")
+        genes = _loom_names(file["row_attrs"], LOOM_GENES, path, "genes")
         try:
             cells = _loom_names(file["col_attrs"], LOOM_CELLS, path, "cells")
         except DataError:
@@ -143,10 +156,15 @@ def _loom_matrix(matrix: h5py.Dataset) -> sparse.csr_matrix:
 
 
 def _loom_names(group: h5py.Group, names: tuple[str, ...], path: Path, what: str) -> np.ndarray:
-    for name in names:
-        if name in group:
-            return _text(group[name])
-    raise DataError(f"Cannot read {path}: it does not name its {what} ({names[0]}).")
+    lower = {name.lower(): name for name in group}
+    found = [_text(group[lower[name]]) for name in names if name in lower]
+    if not found:
+        there = ", ".join(group) or "nothing"
+        raise DataError(
+            f"Cannot read {path}: nothing in it names its {what}, such as {names[0]}: "
+            f"it has {there}."
+        )
+    return next((values for values in found if len(set(values)) > len(values) / 2), found[0])
 
 
 def _loom_table(group: h5py.Group, index: np.ndarray) -> pd.DataFrame:

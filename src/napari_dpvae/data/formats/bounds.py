@@ -46,6 +46,15 @@ def check_memory(size: float, path: Path, what: str) -> None:
         )
 
 
+def is_plain(path: Path) -> bool:
+    """Whether a path is a file or a folder, and no device, pipe or socket, nor a broken link."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
 def check_regular(path: Path) -> None:
     """Refuse devices, pipes and sockets, which may never end.
 
@@ -54,8 +63,7 @@ def check_regular(path: Path) -> None:
     DataError
         When the path is neither a file nor a folder.
     """
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    if not is_plain(path):
         raise DataError(f"Cannot read {path}: it is neither a file nor a folder.")
 
 

@@ -80,8 +80,8 @@ def _decoded(name: object) -> str:
 
 def _merscope(folder: Path) -> ad.AnnData:
     """Vizgen MERSCOPE: µm."""
-    counts = _table(folder, "cell_by_gene*.csv", "cell_by_gene*.csv.gz", index=True)
-    about = _table(folder, "cell_metadata*.csv", "cell_metadata*.csv.gz", index=True)
+    counts = _table(folder, "*cell_by_gene*.csv", "*cell_by_gene*.csv.gz", index=True)
+    about = _table(folder, "*cell_metadata*.csv", "*cell_metadata*.csv.gz", index=True)
     return _placed_by(_of_counts(counts), about, ["center_x", "center_y"], folder)
 
 
@@ -127,7 +127,7 @@ PLATFORMS = (
         ),
         _xenium,
     ),
-    Platform("MERSCOPE", (("cell_by_gene*.csv*", "cell_metadata*.csv*"),), _merscope),
+    Platform("MERSCOPE", (("*cell_by_gene*.csv*", "*cell_metadata*.csv*"),), _merscope),
     Platform("CosMx", (("*exprMat_file.csv*", "*metadata_file.csv*"),), _cosmx),
     Platform("Slide-seq (Curio)", (("*cluster_assignment.txt", "*.h5ad"),), _curio),
     Platform("Stereo-seq", (("*.cellbin.gef",), ("02.count", "04.tissuecut")), _stereoseq),

@@ -18,7 +18,8 @@ from napari_dpvae.data.formats.anndata_files import (
     read_h5mu,
     read_loom,
 )
-from napari_dpvae.data.formats.bounds import check_regular, opened
+from napari_dpvae.data.formats.bounds import check_regular, is_plain, opened
+from napari_dpvae.data.formats.delimited import UTF16
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.platforms import platform_of, read_platform
 from napari_dpvae.data.formats.space_ranger import is_space_ranger, read_space_ranger
@@ -30,6 +31,8 @@ GIVE = (
     "give a .h5ad, .zarr, .loom, .h5mu, 10x .h5, CSV or TSV file, or a Space Ranger, 10x, Xenium "
     "or like folder"
 )
+DEEPEST, MOST_LOOKED_AT, MOST_NAMED = 4, 200, 3
+"""How far something is looked for within a folder that is none of the formats."""
 CONVERT = "convert it to .h5ad in the program that wrote it"
 
 
@@ -86,6 +89,8 @@ def _is_text_table(path: Path) -> bool:
     if not (path.is_file() and tables.is_table(path)):
         return False
     head = _head(path, 4096)
+    if head.startswith(UTF16):
+        return True
     return bool(head.strip()) and b"\x00" not in head and not head.lstrip().startswith(b"<")
 
 
@@ -115,6 +120,10 @@ def _is_spatialdata(path: Path) -> bool:
     )
 
 
+def _is_space_ranger(path: Path) -> bool:
+    return path.is_dir() and is_space_ranger(path)
+
+
 def _is_tenx_folder(path: Path) -> bool:
     return path.is_dir() and bool(_tenx_inside(path))
 
@@ -124,9 +133,9 @@ def _tenx_inside(path: Path) -> list[Path]:
     for folder in (path, path / "outs"):
         if not folder.is_dir():
             continue
-        if find_mtx(folder):
+        if find_mtx(folder) or _one_genome(folder):
             return [folder]
-        for pattern in ("*filtered*matri*", "*raw*matri*", "*.h5"):
+        for pattern in ("*filtered*matri*", "filtered", "*raw*matri*", "raw", "*.h5"):
             found = [
                 entry
                 for entry in sorted(folder.glob(pattern))
@@ -171,7 +180,7 @@ FORMATS = (
     Format("Xenium, MERSCOPE, CosMx, Slide-seq, Stereo-seq", "h5py, pandas; spatialdata-io",
            lambda path: path.is_dir() and platform_of(path) is not None, read_platform),
     Format("Space Ranger outs", "h5py, pandas, Pillow",
-           lambda path: path.is_dir() and is_space_ranger(path), read_space_ranger),
+           _is_space_ranger, read_space_ranger),
     Format("10x folder", "h5py, scipy", _is_tenx_folder, _read_tenx_folder),
     Format("counts and coordinates as CSV or TSV in a folder", "pandas",
            lambda path: path.is_dir() and tables.is_pair(path), tables.read_pair),
@@ -198,12 +207,15 @@ def recognise(path: Path) -> Format:
 def _what_it_is(path: Path) -> str:
     """Words for what is not read."""
     if path.is_dir():
-        if any(path.iterdir()):
-            return (
-                "it is a folder with nothing in it that is known: it is not a Space Ranger folder "
-                f"(spatial/tissue_positions…), nor a 10x one (matrix.mtx): {GIVE}"
-            )
-        return f"it is an empty folder: {GIVE}"
+        if not any(path.iterdir()):
+            return f"it is an empty folder: {GIVE}"
+        inside = _known_inside(path)
+        if inside:
+            return f"it is a folder of things that can be read: name one ({', '.join(inside)})"
+        return (
+            "it is a folder with nothing in it that is known: it is not a Space Ranger folder "
+            f"(spatial/tissue_positions…), nor a 10x one (matrix.mtx): {GIVE}"
+        )
     head = _head(path, 512, unpack=False)
     if not head:
         return f"it is empty: {GIVE}"
@@ -216,6 +228,8 @@ def _what_it_is(path: Path) -> str:
             return "it is packed with gzip, and damaged or ends too early: copy it again"
         inner = Path(path.stem).suffix or "file in it"
         return f"it is packed with gzip: unpack the {inner} first (gunzip)"
+    if path.suffix.lower() in (".xlsx", ".xls"):
+        return "it is a workbook: save its sheet as CSV"
     if head.startswith(b"PK\x03\x04"):
         return "it is packed as zip: unpack it first"
     if head.startswith(b"\x89HDF"):
@@ -225,6 +239,28 @@ def _what_it_is(path: Path) -> str:
     if re.match(rb"\s*<(!doctype|html|\?xml)", head, re.I):
         return "it is a web page, not the file: download it again"
     return f"it is none of the formats that are read: {GIVE}"
+
+
+def _known_inside(folder: Path) -> list[str]:
+    """What is read within a folder, at most :data:`DEEPEST` folders down; the first few."""
+    found: list[str] = []
+    level = [folder]
+    for _ in range(DEEPEST):
+        inner = [entry for each in level for entry in sorted(each.iterdir()) if is_plain(entry)]
+        found = [
+            str(entry.relative_to(folder)) for entry in inner[:MOST_LOOKED_AT] if _is_known(entry)
+        ]
+        if found:
+            break
+        level = [entry for entry in inner if entry.is_dir()]
+    return found[:MOST_NAMED]
+
+
+def _is_known(path: Path) -> bool:
+    try:
+        return any(each.recognises(path) for each in FORMATS)
+    except (DataError, OSError):
+        return False
 
 
 def _head(path: Path, size: int, *, unpack: bool = True) -> bytes:

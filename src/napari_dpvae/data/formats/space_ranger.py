@@ -46,6 +46,8 @@ def is_space_ranger(path: Path) -> bool:
 
 
 def _candidates(path: Path) -> list[Path]:
+    if path.name == "spatial":
+        path = path.parent
     roots = [path, path / "outs"]
     inner = [root / "binned_outputs" / name for root in roots for name in BINS]
     inner += [root / name for root in roots for name in (*BINS, "segmented_outputs")]
@@ -78,15 +80,33 @@ def read_space_ranger(path: Path) -> ad.AnnData:
     counts = _counts_file(folder)
     assert counts is not None
     cells = read_tenx_mtx(counts) if counts.is_dir() else read_tenx_h5(counts)
-    places = _read_places(folder)
-    cells = _with_places(cells, places, path)
+    cells = _located(cells, folder, path)
     if "raw" in counts.name and "in_tissue" in cells.obs:
         inside = cells.obs["in_tissue"].to_numpy() == 1
         cells = cells[inside].copy()
         logger.warning("%s has raw counts only: spots off the tissue are left out.", path)
+    return cells
+
+
+def with_places_beside(cells: ad.AnnData, path: Path) -> ad.AnnData:
+    """Spots with places and images, if those lie beside the counts that were named.
+
+    Parameters
+    ----------
+    cells
+        As read from a 10x file or folder.
+    path
+        Of that; places are looked for in the folder that it is in.
+    """
+    folder = path.absolute().parent
+    return _located(cells, folder, folder) if _positions_file(folder) is not None else cells
+
+
+def _located(cells: ad.AnnData, folder: Path, path: Path) -> ad.AnnData:
+    """Spots with the places and images that are in their folder."""
+    cells = _with_places(cells, _read_places(folder), path)
     libraries = cells.uns.pop("library_ids", [path.name or "library"])
-    entry = _read_images(folder)
-    cells.uns[SPATIAL] = {str(libraries[0]): entry}
+    cells.uns[SPATIAL] = {str(libraries[0]): _read_images(folder)}
     return cells
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.formats.bounds import check_store
+from napari_dpvae.data.formats.laid_straight import laid_straight
 from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.images import libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, SPATIAL
@@ -56,6 +57,8 @@ def from_spatialdata(data: SpatialData, path: object, *, placed: bool = False) -
     name = _table_name(data, path, placed)
     cells = data.tables[name].copy()
     regions = _regions(cells, data)
+    if not regions and SPATIAL not in cells.obsm:
+        logger.warning("%s: its table '%s' says of no shapes that they are its cells.", path, name)
     if regions:
         system = _system(data, regions)
         _put_places(cells, data, regions, system)
@@ -169,7 +172,7 @@ def _put_images(cells: ad.AnnData, data: SpatialData, system: str) -> None:
 
 
 def _image(data: SpatialData, name: str, system: str) -> tuple[np.ndarray, float] | None:
-    """Pixels (rows, columns, channels) and their size; None where it cannot lie under spots."""
+    """Pixels (rows, columns[, channels]) and their size; None where it cannot lie under spots."""
     from spatialdata.transformations import get_transformation
 
     if system not in get_transformation(data[name], get_all=True):
@@ -178,14 +181,13 @@ def _image(data: SpatialData, name: str, system: str) -> tuple[np.ndarray, float
     matrix = get_transformation(image, to_coordinate_system=system).to_affine_matrix(
         input_axes=("x", "y"), output_axes=("x", "y")
     )
-    scale = float(matrix[0, 0])
-    if not np.allclose(matrix, np.diag([scale, scale, 1.0]), atol=1e-6 * abs(scale)) or scale <= 0:
-        logger.warning(
-            "The image %s is turned or moved against the spots, and is not shown under them.", name
-        )
-        return None
     pixels = np.moveaxis(np.asarray(image.transpose("c", "y", "x").data), 0, 2)
-    return (pixels if pixels.shape[2] in (3, 4) else pixels[..., 0]), scale
+    found = laid_straight(pixels if pixels.shape[2] in (3, 4) else pixels[..., 0], matrix)
+    if found is None:
+        logger.warning(
+            "The image %s lies where coordinates are negative, or far off: it is not shown.", name
+        )
+    return found
 
 
 def _level(image: Any) -> Any:

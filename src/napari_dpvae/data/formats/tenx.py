@@ -17,6 +17,14 @@ from napari_dpvae.data.formats.modalities import GENES, KIND, genes_alone
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
 
+MATRIX = re.compile(r"(matrix|cells_x_genes|quants_mat|counts)\.mtx(\.gz)?$", re.I)
+"""What programs call the matrix."""
+CELLS_FIRST = re.compile(r"cells_x|quants_mat|count_?matrix", re.I)
+"""Those whose rows are cells, where the numbers of cells and genes do not say it."""
+BARCODES = ("barcodes", "cells", "rows", "cell_metadata")
+FEATURES = ("features", "genes.names", "genes", "cols", "all_genes")
+"""What they call the names of cells and of genes."""
+ENDS = (".tsv", ".tsv.gz", ".txt", ".txt.gz", ".csv", ".csv.gz")
 LONGEST_ENTRY = 80
 """Bytes of a line of ``matrix.mtx``."""
 SHORTEST_ENTRY = 6
@@ -103,10 +111,13 @@ def _text(values: np.ndarray) -> np.ndarray:
 
 
 def find_mtx(folder: Path) -> list[Path]:
-    """Every ``matrix.mtx`` in a folder, with any prefix, packed or not."""
-    return sorted(
-        path for path in folder.iterdir() if re.search(r"matrix\.mtx(\.gz)?$", path.name, re.I)
-    )
+    """Every matrix of counts in a folder, with any prefix, packed or not.
+
+    Beside Cell Ranger's ``matrix.mtx`` those of other programs, if there is none: kallisto's
+    ``cells_x_genes.mtx``, alevin's ``quants_mat.mtx``, ``count_matrix.mtx`` of Parse and others.
+    """
+    found = [path for path in sorted(folder.iterdir()) if MATRIX.search(path.name)]
+    return [path for path in found if "matrix.mtx" in path.name.lower()] or found
 
 
 def read_tenx_mtx(path: Path) -> ad.AnnData:
@@ -129,10 +140,10 @@ def read_tenx_mtx(path: Path) -> ad.AnnData:
             raise DataError(f"Cannot read {path}: it has {names}: name the one to read.")
         path = found[0]
     size = _header(path)
-    barcodes = _table(_beside(path, "barcodes"), size)[0]
-    features = _table(_beside(path, "features", "genes"), size)
+    barcodes = _table(_beside(path, BARCODES), size)[0]
+    features = _table(_beside(path, FEATURES), size)
     x = _matrix(path, size, (len(features), len(barcodes)))
-    names = pd.Index(features[min(1, features.shape[1] - 1)])
+    names = pd.Index(features[min(1, features.shape[1] - 1)].to_numpy())
     var = pd.DataFrame({"gene_ids": features[0].to_numpy()}, index=names)
     if features.shape[1] > 2:
         kinds = features[2].to_numpy()
@@ -143,20 +154,25 @@ def read_tenx_mtx(path: Path) -> ad.AnnData:
     return genes_alone(cells, path)
 
 
-def _beside(matrix: Path, *kinds: str) -> Path:
-    """The file with barcodes or features that has the matrix's prefix."""
-    prefix = re.sub(r"matrix\.mtx(\.gz)?$", "", matrix.name, flags=re.I)
-    names = [f"{prefix}{kind}.{end}" for kind in kinds for end in ("tsv", "tsv.gz", "txt", "csv")]
-    for name in names:
-        if (matrix.parent / name).is_file():
-            return matrix.parent / name
-    raise DataError(f"Cannot read {matrix}: there is no {names[0]} (nor .gz) beside it.")
+def _beside(matrix: Path, kinds: tuple[str, ...]) -> Path:
+    """The file with barcodes or features that has the matrix's prefix, or else none."""
+    prefix = MATRIX.sub("", matrix.name)
+    stem = re.sub(r"\.mtx(\.gz)?$", "", matrix.name, flags=re.I)
+    for start in (prefix, f"{stem}.", f"{stem}_", ""):
+        for kind in kinds:
+            for end in ENDS:
+                if (matrix.parent / f"{start}{kind}{end}").is_file():
+                    return matrix.parent / f"{start}{kind}{end}"
+    raise DataError(
+        f"Cannot read {matrix}: there is no {prefix}{kinds[0]}.tsv (nor .gz) beside it."
+    )
 
 
 def _table(path: Path, size: tuple[int, int, int]) -> pd.DataFrame:
     """The names of the matrix's rows or columns, without a line of headings."""
     with opened(path) as file:
-        table = pd.read_csv(file, sep="\t", header=None, dtype=str, keep_default_na=False)
+        separator = "," if ".csv" in path.name.lower() else "\t"
+        table = pd.read_csv(file, sep=separator, header=None, dtype=str, keep_default_na=False)
     headed = len(table) not in size[:2] and len(table) - 1 in size[:2]
     return table[1:].reset_index(drop=True) if headed else table
 
@@ -164,15 +180,12 @@ def _table(path: Path, size: tuple[int, int, int]) -> pd.DataFrame:
 def _matrix(path: Path, size: tuple[int, int, int], expected: tuple[int, int]) -> sparse.csr_matrix:
     """(n_cells, n_genes) counts, with no more read than the header and the file's size allow."""
     rows, columns, entries = size
-    if (rows, columns) == expected[::-1] and rows != columns:
-        transposed = True
-    elif (rows, columns) == expected:
-        transposed = False
-    else:
+    if (rows, columns) not in (expected, expected[::-1]):
         raise DataError(
             f"Cannot read {path}: it is of {rows:,} genes and {columns:,} cells, but the files "
             f"beside it name {expected[0]:,} and {expected[1]:,}."
         )
+    transposed = rows != expected[0] if rows != columns else CELLS_FIRST.search(path.name)
     if entries > rows * columns or entries * SHORTEST_ENTRY > path.stat().st_size * MOST_GZIP:
         raise DataError(f"Cannot read {path}: it says it has {entries:,} values, and cannot.")
     check_memory(entries * 24.0, path, "its matrix")
