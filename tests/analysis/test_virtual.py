@@ -140,3 +140,16 @@ def test_nothing_is_drawn_from_cells_that_all_lie_outside(
     noisy.obs["dpvae_status"] = pd.Categorical(["outside"] * 20_000)
     with refuses("nothing to draw from"):
         dpv.virtual_expression(noisy, ["Flat"], at=np.zeros((1, 2)))
+
+
+def test_proteins_are_mapped_like_genes(phantom: Phantom, placed: ad.AnnData) -> None:
+    cells = placed.copy()
+    gene = cells.var_names[0]
+    cells.obsm["protein"] = pd.DataFrame(
+        {"CD3": log_expression(cells, [gene]).toarray().ravel()}, index=cells.obs_names
+    )
+    virtual = dpv.virtual_expression(cells, ["CD3 (protein)", gene], at=phantom.reference)
+    np.testing.assert_allclose(virtual.X[:, 0], virtual.X[:, 1], rtol=1e-5)
+    cells.obsm["protein"] = cells.obsm["protein"].iloc[::-1].set_index(cells.obs_names)
+    other = dpv.virtual_expression(cells, ["CD3 (protein)"], at=phantom.reference)
+    assert not np.allclose(other.X[:, 0], virtual.X[:, 0], rtol=1e-2)

@@ -13,13 +13,17 @@ def test_values_are_log_counts_per_ten_thousand() -> None:
     x = np.array([[1.0, 3.0], [0.0, 10.0]])
     for matrix in (x, sparse.csr_matrix(x), sparse.csc_matrix(x)):
         shown = Expression(ad.AnnData(matrix))
-        np.testing.assert_allclose(shown.values("0"), np.log1p([2500.0, 0.0]))
+        values, unit = shown.values("0")
+        np.testing.assert_allclose(values, np.log1p([2500.0, 0.0]))
+        assert "per 10,000" in unit
         assert shown.values("absent") is None
 
 
 def test_normalised_values_are_shown_as_they_are() -> None:
     shown = Expression(ad.AnnData(np.array([[0.5], [-1.25]])))
-    np.testing.assert_array_equal(shown.values("0"), [0.5, -1.25])
+    values, unit = shown.values("0")
+    np.testing.assert_array_equal(values, [0.5, -1.25])
+    assert unit == "normalised expression"
 
 
 def test_limits_span_all_parts_and_are_never_empty() -> None:

@@ -12,6 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from napari_dpvae.analysis.cells import in_frame
 from napari_dpvae.data.checks import check_located
+from napari_dpvae.data.features import has_feature, other_values
 from napari_dpvae.data.keys import RADIUS, REACH, SPATIAL, STANDARD_ERROR, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.normalise import log_expression
@@ -43,7 +44,8 @@ def virtual_expression(
     placed
         From :meth:`napari_dpvae.DPVAE.place`: counts, or normalised values.
     genes
-        Of the placed cells, whether or not the reference has them.
+        Of the placed cells, whether or not the reference has them; also features of other kinds
+        that travel along, by the names of :func:`napari_dpvae.data.features.other_features`.
     at
         Where: the reference (its spots), or coordinates (t, 2 or 3) such as a grid's.
     neighbours
@@ -64,7 +66,7 @@ def virtual_expression(
         When a gene is not among the placed cells', or fewer than two cells belong here.
     """
     check_located(placed, "The placed cells")
-    unknown = [gene for gene in genes if gene not in placed.var_names]
+    unknown = [gene for gene in genes if not has_feature(placed, gene)]
     if unknown:
         raise DataError(f"The placed cells have no gene '{unknown[0]}': check its spelling.")
     cells = placed
@@ -76,7 +78,7 @@ def virtual_expression(
         )
     targets = np.asarray(at.obsm[SPATIAL] if isinstance(at, ad.AnnData) else at, float)
     weights, reach = _weights(cells, targets, neighbours)
-    x = log_expression(cells, genes)
+    x = _values(cells, genes)
     mean = (weights @ x).toarray()
     variance = np.maximum((weights @ x.power(2)).toarray() - mean**2, 0.0)
     # Effective number of cells (Kish 1965); one less makes the variance unbiased.
@@ -95,6 +97,21 @@ def virtual_expression(
         virtual.X[elsewhere] = virtual.layers[STANDARD_ERROR][elsewhere] = np.nan
         virtual.obs.loc[elsewhere, REACH] = np.nan
     return virtual
+
+
+def _values(cells: ad.AnnData, features: Sequence[str]) -> sparse.csr_matrix:
+    """(n, g) of genes and of features of other kinds, in the unit in which they are shown."""
+    measured = [name for name in features if name in cells.var_names]
+    x = log_expression(cells, measured).tocsc()
+    if len(measured) == len(features):
+        return sparse.csr_matrix(x)
+    others = {name: other_values(cells, name) for name in set(features) - set(measured)}
+    columns = [
+        x[:, [measured.index(name)]] if found is None else sparse.csc_matrix(found[0][:, None])
+        for name in features
+        for found in [others.get(name)]
+    ]
+    return sparse.csr_matrix(sparse.hstack(columns))
 
 
 def _weights(

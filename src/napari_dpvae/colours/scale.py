@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
+from napari_dpvae.data.features import other_values
 from napari_dpvae.data.values import holds_counts
 from napari_dpvae.expression.normalise import log_normalise
 
@@ -35,19 +36,23 @@ class Expression:
 
     def __init__(self, cells: ad.AnnData) -> None:
         self.counts = holds_counts(cells.X)
-        self.unit = "log1p counts per 10,000" if self.counts else "normalised expression"
+        self._cells = cells
         self._index = cells.var_names
         # Columns are read one at a time: compressed by column that is a hundred times faster.
         self._x = sparse.csc_matrix(cells.X)
         depth = np.asarray(self._x.sum(axis=1), np.float64).ravel()
         self._depth = depth if self.counts else None
 
-    def values(self, gene: str) -> np.ndarray | None:
-        """(n,) float64 of a gene; None where it was not measured."""
+    def values(self, gene: str) -> tuple[np.ndarray, str] | None:
+        """(n,) float64 of a gene, or of a feature of another kind, and their unit.
+
+        None where it was not measured.
+        """
         if gene not in self._index:
-            return None
+            return other_values(self._cells, gene)
         column = self._x[:, [self._index.get_loc(gene)]].toarray().astype(np.float64)
-        return log_normalise(column, self._depth).ravel()
+        unit = "log1p counts per 10,000" if self.counts else "normalised expression"
+        return log_normalise(column, self._depth).ravel(), unit
 
 
 def colour_limits(*parts: np.ndarray, limits: Limits = USUAL) -> tuple[float, float]:

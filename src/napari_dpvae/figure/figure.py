@@ -19,6 +19,7 @@ from napari_dpvae.analysis.virtual import VIRTUAL, virtual_expression
 from napari_dpvae.colours.categories import category_codes, category_colours, is_numeric
 from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
 from napari_dpvae.data.checks import check_located
+from napari_dpvae.data.features import has_feature
 from napari_dpvae.data.images import libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
 from napari_dpvae.data.write import replacing
@@ -118,7 +119,7 @@ def _check(
     if any(cells.obsm[SPATIAL].shape[1] != 2 for cells in data):
         raise DataError("A figure is drawn of a slice only: take a screenshot of a volume.")
     nowhere = ""
-    if gene is not None and not any(gene in cells.var_names for cells in data):
+    if gene is not None and not any(has_feature(cells, gene) for cells in data):
         nowhere = f"gene '{gene}'"
     elif column is not None and not any(column in cells.obs for cells in data):
         nowhere = f"obs column '{column}'"
@@ -225,10 +226,10 @@ def _numbers(
     cells: ad.AnnData, placed: ad.AnnData | None, gene: str | None, column: str | None
 ) -> tuple[str, np.ndarray] | None:
     """Unit and values (n,) that colour cells on a scale."""
-    if gene is not None and gene in cells.var_names:
-        expression = Expression(cells)
-        return expression.unit, np.asarray(expression.values(gene))
-    if gene is not None and placed is not None and gene in placed.var_names:
+    own = Expression(cells).values(str(gene)) if has_feature(cells, gene) else None
+    if own is not None:
+        return own[1], own[0]
+    if gene is not None and placed is not None and has_feature(placed, gene):
         return VIRTUAL, np.asarray(virtual_expression(placed, [gene], at=cells).X).ravel()
     if column in cells.obs:
         return str(column), cells.obs[column].to_numpy(float)

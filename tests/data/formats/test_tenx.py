@@ -115,9 +115,9 @@ def test_other_features_travel_along(
     found = read_query(tmp_path / "q.h5")
     assert_same(found, query[:, :290].copy())
     assert "Antibody Capture" in caplog.text
-    proteins = found.obsm["Antibody Capture"]
+    proteins = found.obsm["Antibody_Capture"]
     np.testing.assert_array_equal(proteins.toarray(), query.X[:, 290:297].toarray())
-    assert found.uns["modalities"]["Antibody Capture"].tolist() == list(query.var_names[290:297])
+    assert found.uns["modalities"]["Antibody_Capture"].tolist() == list(query.var_names[290:297])
     assert found.obsm["Multiplexing_Capture"].shape == (query.n_obs, 3)
     found.write_h5ad(tmp_path / "again.h5ad")
 

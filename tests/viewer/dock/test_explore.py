@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
@@ -130,3 +132,18 @@ def test_the_figure_is_of_what_is_shown(
     qtbot.waitUntil(lambda: not step.progress.running, timeout=60_000)
     assert target.is_file()
     assert "shown.svg" in step.status.text()
+
+
+def test_a_protein_of_the_placed_cells_is_drawn_and_mapped(
+    explored: DpvaeDock, viewer: Viewer, qtbot: QtBot
+) -> None:
+    cells = explored.session.placed.copy()
+    cells.obsm["Antibody_Capture"] = np.arange(2.0 * cells.n_obs).reshape(-1, 2)
+    cells.uns["modalities"] = {"Antibody_Capture": np.array(["CD3", "CD4"], object)}
+    explored.session.placed = cells
+    assert "CD4 (Antibody Capture)" in explored.session.genes
+    explored.session.gene = "CD4 (Antibody Capture)"
+    assert "virtual, from the placed cells" in explored.explore.status.text()
+    spots, drawn = viewer.layers["reference spots"], viewer.layers["placed cells"]
+    assert len(np.unique(drawn.face_color, axis=0)) > 50
+    qtbot.waitUntil(lambda: len(np.unique(spots.face_color, axis=0)) > 50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import anndata as ad
 import numpy as np
@@ -67,12 +68,12 @@ def add_modality(
     cells
         To add to.
     kind
-        Of the features; with ``/`` replaced, which files cannot hold in a name.
+        Of the features; what files and stores cannot hold in a name is replaced by ``_``.
     x
         (n, k) values.
     names
         (k,) of the features.
     """
-    key = kind.replace("/", "_")
+    key = re.sub(r"[^\w.-]", "_", kind)
     cells.obsm[key] = sparse.csr_matrix(x) if sparse.issparse(x) else np.asarray(x)
     cells.uns.setdefault(MODALITIES, {})[key] = names.to_numpy(str).astype(object)

@@ -89,8 +89,8 @@ class Cells:
         if gene is not None:
             if self._expression is None:
                 return None
-            values = self._expression.values(gene)
-            return None if values is None else Numbers(values, self._expression.unit)
+            found = self._expression.values(gene)
+            return None if found is None else Numbers(*found)
         if column is None or column not in self.adata.obs:
             return None
         held = self.adata.obs[column]

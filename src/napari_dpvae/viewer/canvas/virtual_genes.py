@@ -10,6 +10,7 @@ from psygnal import Signal
 from superqt.utils import create_worker
 
 from napari_dpvae.analysis.virtual import virtual_expression
+from napari_dpvae.data.features import has_feature
 from napari_dpvae.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class VirtualGenes:
         reference, placed = self._session.reference, self._session.placed
         if gene in self._known or reference is None or placed is None:
             return self._known.get(gene)
-        if gene in reference.var_names or gene not in placed.var_names:
+        if has_feature(reference, gene) or not has_feature(placed, gene):
             return None
         self._known = dict(list(self._known.items())[-MOST_KEPT:])
         # Asked again before it is there, it waits.

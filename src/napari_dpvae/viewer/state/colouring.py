@@ -8,6 +8,7 @@ import anndata as ad
 from psygnal import Signal
 
 from napari_dpvae.colours.scale import USUAL, Limits
+from napari_dpvae.data.features import has_feature
 from napari_dpvae.errors import DataError
 from napari_dpvae.viewer.state.observed import observed
 
@@ -92,7 +93,7 @@ class Colouring:
             self.column = None
 
     def _measured(self, gene: str) -> bool:
-        return any(gene in cells.var_names for cells in self._data())
+        return any(has_feature(cells, gene) for cells in self._data())
 
     @property
     def limits(self) -> Limits:

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.checks import check_query, check_reference
+from napari_dpvae.data.features import other_features
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import DPVAE as KEY
 from napari_dpvae.data.sections import section_columns
@@ -167,11 +168,13 @@ class Session:
 
     @property
     def genes(self) -> list[str]:
-        """Genes that can be shown, sorted: those that all on show have, then those that some have.
+        """Genes and features of other kinds that can be shown, sorted; those that all have first.
 
         A gene that one alone has leaves the other without colour: it is no gene to begin with.
         """
-        held = Counter(name for data in self._data() for name in set(data.var_names))
+        held = Counter(
+            name for data in self._data() for name in {*data.var_names, *other_features(data)}
+        )
         return sorted(held, key=lambda name: (-held[name], name))
 
     @property

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
 from napari_dpvae.colours.categories import is_numeric
+from napari_dpvae.data.features import has_feature
 from napari_dpvae.viewer.dock.explore.ask import Ask
 from napari_dpvae.viewer.dock.explore.cell_list import CellList
 from napari_dpvae.viewer.dock.explore.gene_row import GeneRow
@@ -114,9 +115,9 @@ class ExploreStep(Step):
         session = self.session
         if session.gene is None:
             return "" if session.genes else "needs placed cells or a reference"
-        if session.placed is not None and session.gene not in session.placed.var_names:
+        if session.placed is not None and not has_feature(session.placed, session.gene):
             return "not measured in the placed cells"
-        if session.reference is not None and session.gene not in session.reference.var_names:
+        if session.reference is not None and not has_feature(session.reference, session.gene):
             drawn = (
                 "" if session.placed is None else ": virtual, from the placed cells around a spot"
             )
