@@ -81,6 +81,15 @@ class DPVAE:
         ------
         DataError
             When the reference cannot be used, with what to do about it.
+
+        Examples
+        --------
+        >>> seen = []
+        >>> small = dpv.DPVAE(epochs=2, genes=40, members=2, checks=0, blocks=0)
+        >>> small.fit(reference, progress=seen.append).is_trained
+        True
+        >>> seen[-1].epoch == seen[-1].epochs
+        True
         """
         epochs = self.fit_epochs(reference, section_key=section_key)
         drain(epochs, progress)
@@ -152,6 +161,12 @@ class DPVAE:
         ------
         DataError
             When reference or query cannot be used, with what to do about it.
+
+        Examples
+        --------
+        >>> tuned = model.fine_tune(reference, query, epochs=2)
+        >>> tuned.trained.model_hash() == model.trained.model_hash()
+        False
         """
         steps = self.fine_tune_epochs(
             reference,
@@ -253,6 +268,11 @@ class DPVAE:
         ------
         DataError
             When the cells lack the panel's genes.
+
+        Examples
+        --------
+        >>> model.encode(query).shape
+        (120, 2)
         """
         check_expression(cells, "The data")
         trained = self.trained
@@ -297,6 +317,12 @@ class DPVAE:
         ------
         DataError
             When the query cannot be used, with what to do about it.
+
+        Examples
+        --------
+        >>> placed = model.place(query, anchors=32)
+        >>> placed.obs["dpvae_status"].cat.categories.tolist()
+        ['placed', 'uncertain', 'outside']
         """
         steps = self.place_chunks(
             query, settings, known_key=known_key, outlines=outlines, **changes
@@ -337,6 +363,12 @@ class DPVAE:
         ------
         DataError
             When the file is not there, damaged, or not a model of ours.
+
+        Examples
+        --------
+        >>> model.save("model.safetensors")
+        >>> dpv.DPVAE.load("model.safetensors").genes == model.genes
+        True
         """
         trained = load_model(path)
         model = cls(trained.asked)

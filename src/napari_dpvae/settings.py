@@ -66,6 +66,12 @@ class TrainingSettings(_Checked):
     """How the gene panel is chosen and the dp-VAE is trained.
 
     Symbols are those of Zhou & Du, arXiv 2408.00911.
+
+    Examples
+    --------
+    >>> dpv.TrainingSettings(alpha2=-1)
+    Traceback (most recent call last):
+    ValueError: alpha2 is -1: it must lie between 0 and 100000.0.
     """
 
     latent_dim: int = _setting(
@@ -209,7 +215,13 @@ class TrainingSettings(_Checked):
 
 @dataclass(frozen=True)
 class PlacementSettings(_Checked):
-    """How the cells' coordinates are solved from latent distances."""
+    """How the cells' coordinates are solved from latent distances.
+
+    Examples
+    --------
+    >>> dpv.PlacementSettings(probability=0.5).probability
+    0.5
+    """
 
     mode: Mode = _setting(
         "anchored",

@@ -64,6 +64,12 @@ def virtual_expression(
     ------
     DataError
         When a gene is not among the placed cells', or fewer than two cells belong here.
+
+    Examples
+    --------
+    >>> virtual = dpv.virtual_expression(placed, ["Gene000", "Gene001"], at=reference)
+    >>> virtual.shape
+    (321, 2)
     """
     check_located(placed, "The placed cells")
     unknown = [gene for gene in genes if not has_feature(placed, gene)]

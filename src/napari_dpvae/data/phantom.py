@@ -80,6 +80,12 @@ def make_phantom(
     -------
     Phantom
         With an H&E-like image in ``reference.uns["spatial"]``.
+
+    Examples
+    --------
+    >>> phantom = dpv.make_phantom(n_cells=200)
+    >>> phantom.query.n_obs, list(phantom.truth.columns[:2])
+    (200, ['x', 'y'])
     """
     rng = np.random.default_rng(seed)
     tissue = _Tissue()

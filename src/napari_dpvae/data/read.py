@@ -62,6 +62,12 @@ def read_reference(
     ------
     DataError
         With what is wrong, where, and what to do.
+
+    Examples
+    --------
+    >>> reference = dpv.read_reference(sample / "phantom_reference.h5ad")
+    >>> reference.n_obs, reference.obsm["spatial"].shape
+    (321, (321, 2))
     """
     reference = _read(path, layer, coordinates)
     if _is_tenx(path) and SPATIAL not in reference.obsm:
@@ -91,6 +97,11 @@ def read_query(path: str | Path, *, layer: str | None = None) -> ad.AnnData:
     ------
     DataError
         With what is wrong, where, and what to do.
+
+    Examples
+    --------
+    >>> dpv.read_query(sample / "phantom_query.h5ad").shape
+    (500, 300)
     """
     query = _read(path, layer)
     check_query(query)
@@ -104,6 +115,12 @@ def read_placed(path: str | Path) -> ad.AnnData:
     ------
     DataError
         When the file is not there or holds no placed cells.
+
+    Examples
+    --------
+    >>> dpv.write_placed(placed, "placed.h5ad")
+    >>> dpv.read_placed("placed.h5ad").obsm["spatial"].shape
+    (120, 2)
     """
     found = _existing(path)
 

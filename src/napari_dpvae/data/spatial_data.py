@@ -57,6 +57,12 @@ def write_spatialdata(
     ------
     DataError
         When there is something else at the path, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> dpv.write_spatialdata(placed, "run.zarr", reference)
+    >>> dpv.read_placed("run.zarr").n_obs
+    120
     """
     check_located(placed, "The placed cells")
     with replacing_store(path) as scratch:

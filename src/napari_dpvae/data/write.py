@@ -126,6 +126,12 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
     ------
     DataError
         For another suffix, or a folder that cannot be written.
+
+    Examples
+    --------
+    >>> dpv.write_placed(placed, "placed.csv")
+    >>> open("placed.csv").readline().split(",")[:3]
+    ['barcode', 'x', 'y']
     """
     check_output(path, SUFFIXES)
     check_located(placed, "The placed cells")

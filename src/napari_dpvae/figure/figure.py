@@ -78,6 +78,12 @@ def draw_figure(
     ------
     DataError
         For a volume, when there is nothing to draw, or when what colours it is nowhere.
+
+    Examples
+    --------
+    >>> figure = dpv.draw_figure(placed, reference, gene="Gene000", side_by_side=True)
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['placed cells', 'reference']
     """
     for cells, what in ((reference, "The reference's spots"), (placed, "The placed cells")):
         if cells is not None:
@@ -174,6 +180,10 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     ------
     DataError
         For another suffix, or a folder that cannot be written.
+
+    Examples
+    --------
+    >>> dpv.write_figure(dpv.draw_figure(placed, column="dpvae_radius"), "radius.png")
     """
     if Path(path).suffix not in FORMATS:
         raise DataError(f"Cannot write {path}: give it the suffix {', '.join(FORMATS)}.")

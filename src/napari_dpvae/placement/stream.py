@@ -71,6 +71,12 @@ def place_file(
     ------
     DataError
         When the query cannot be used or the output not be written, with what to do about it.
+
+    Examples
+    --------
+    >>> found = dpv.place_file(model, sample / "phantom_query.h5ad", "placed.h5ad")
+    >>> found.n_obs
+    500
     """
     check_output(output, SUFFIXES)
     settings = dataclasses.replace(settings or PlacementSettings(), **changes)

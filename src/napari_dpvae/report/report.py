@@ -65,11 +65,7 @@ def write_report(
 
     Examples
     --------
-    >>> import napari_dpvae as dpv
-    >>> phantom = dpv.read_phantom()
-    >>> model = dpv.DPVAE(epochs=20).fit(phantom.reference)
-    >>> placed = model.place(phantom.query)
-    >>> dpv.write_report(placed, "report.html", reference=phantom.reference, model=model)
+    >>> dpv.write_report(placed, "report.html", reference=reference, model=model)
     """
     check_output(path, (".html",))
     run = _checked(placed, reference, model, evaluation)
