@@ -29,23 +29,25 @@ if command -v dpkg-query >/dev/null; then
     fi
 fi
 
+cpu=https://download.pytorch.org/whl/cpu
 if command -v uv >/dev/null; then
     make_venv="uv venv --quiet --seed --python $python .venv"
     # uv does not read where pip finds wheels.
     install="uv pip install --python .venv/bin/python ${PIP_FIND_LINKS:+--find-links $PIP_FIND_LINKS}"
+    from_cpu="--torch-backend cpu"
 else
     make_venv="$python -m venv .venv"
     install=".venv/bin/python -m pip install --progress-bar off"
+    from_cpu="--extra-index-url $cpu"
 fi
 [ -x .venv/bin/python ] || scripts/step.sh "setup 2/4: the environment .venv" $make_venv
 
 # torch first and by itself: a later range must not pull another build of it. On Linux PyPI's brings
 # CUDA, several GB: without a graphics card the CPU build is taken, where its index can be reached.
 torch=torch
-cpu=https://download.pytorch.org/whl/cpu
 if [ "$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && ! [ -e /proc/driver/nvidia ]; then
     if "$python" -c "import urllib.request as u; u.urlopen('$cpu/torch/', timeout=5)" 2>/dev/null; then
-        torch="--extra-index-url $cpu torch"
+        torch="$from_cpu torch"
     else
         echo "setup: the index of torch's CPU build cannot be reached; the default build is taken."
     fi

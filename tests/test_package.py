@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -69,8 +70,8 @@ def test_an_unknown_name_is_refused_as_usual() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Names of the files in a freshly built wheel."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A freshly built wheel."""
     pytest.importorskip("hatchling")
     if not (ROOT / "pyproject.toml").is_file():
         pytest.skip("only a checkout can be built")
@@ -83,15 +84,38 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         timeout=120,
     )
     (path,) = folder.glob("*.whl")
-    return set(zipfile.ZipFile(path).namelist())
+    return zipfile.ZipFile(path)
+
+
+@pytest.fixture(scope="module")
+def wheel(built: zipfile.ZipFile) -> set[str]:
+    """Names of the files in it."""
+    return set(built.namelist())
 
 
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_what_they_need(wheel: set[str]) -> None:
     ours = {f"napari_dpvae/{name_of(path)}" for path in MODULES}
     sample = {"phantom_reference.h5ad", "phantom_query.h5ad", "phantom_truth.csv"}
-    extra = {"napari.yaml", "py.typed", *(f"sample_data/{name}" for name in sample)}
+    extra = {
+        "napari.yaml",
+        "py.typed",
+        "report/page.html",
+        *(f"sample_data/{name}" for name in sample),
+    }
     assert ours | {f"napari_dpvae/{name}" for name in extra} <= wheel
+
+
+@pytest.mark.slow
+def test_the_links_of_the_readme_lead_somewhere_from_outside_the_repository(
+    built: zipfile.ZipFile, wheel: set[str]
+) -> None:
+    (name,) = {name for name in wheel if name.endswith("METADATA")}
+    links = re.findall(r"\]\(([^)]+)\)", built.read(name).decode())
+    assert len(links) > 5
+    assert not [link for link in links if not link.startswith("https://")]
+    pictures = [link for link in links if link.endswith(".png")]
+    assert pictures and all("raw.githubusercontent.com" in link for link in pictures)
 
 
 @pytest.mark.slow
