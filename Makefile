@@ -32,8 +32,8 @@ tour: setup
 test: lint types tests
 
 lint: setup
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs hatch_build.py
+	$(BIN)/ruff format --check src tests benchmarks docs hatch_build.py
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari_dpvae
 	$(BIN)/pip check
