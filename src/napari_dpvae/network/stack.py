@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.linalg import vector_norm
 from torch.nn import functional
 
 from napari_dpvae.network.network import LOG_VARIANCE, Network
@@ -37,8 +39,10 @@ class Stack:
             self.weights[name] = stacked
         for network in networks:
             network.to(device).eval()
-        dropout = torch.tensor([network.dropout for network in networks], device=device)
-        self._dropout = dropout[:, None, None]
+        dropout = [network.dropout for network in networks]
+        # One mask serves networks that are alike in it, too.
+        dropout = dropout[:1] if len(set(dropout)) == 1 else dropout
+        self._dropout = torch.tensor(dropout, device=device)[:, None, None]
 
     @property
     def learned(self) -> list[nn.Parameter]:
@@ -74,13 +78,16 @@ class Stack:
             h = self._linear(f"{name}.{layer}", h)
             norm = f"{name}.{layer + 1}"
             gain, shift = self.weights[f"{norm}.weight"], self.weights[f"{norm}.bias"]
-            h = functional.layer_norm(h, h.shape[-1:]) * gain[:, None] + shift[:, None]
+            normal = functional.layer_norm(h, h.shape[-1:])
+            h = torch.addcmul(shift[:, None], normal, gain[:, None])
             h = self._drop(functional.silu(h), source)
         return h
 
     def _linear(self, name: str, h: Tensor) -> Tensor:
-        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        return torch.baddbmm(bias[:, None], h, weight.transpose(1, 2))
+        mapped: Tensor = _Linear.apply(
+            h, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+        )
+        return mapped
 
     def _drop(self, h: Tensor, source: torch.Generator) -> Tensor:
         """Silence the same units of row i in every network: rows are other spots in each."""
@@ -90,7 +97,22 @@ class Stack:
     def clip_gradients(self, most: float) -> None:
         """Scale the gradient of each network to a norm of so much at most."""
         gradients = [weight.grad for weight in self.learned if weight.grad is not None]
-        squares = [gradient.square().view(len(gradient), -1).sum(dim=1) for gradient in gradients]
-        factor = (most / (torch.stack(squares).sum(dim=0).sqrt() + 1e-6)).clamp(max=1.0)
+        norms = [vector_norm(gradient.view(len(gradient), -1), dim=1) for gradient in gradients]
+        factor = (most / (vector_norm(torch.stack(norms), dim=0) + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
             gradient.mul_(factor.view(-1, *[1] * (gradient.ndim - 1)))
+
+
+class _Linear(torch.autograd.Function):
+    """``h W' + b`` of each network; its gradient by W lies in memory as W does, not transposed."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(h, weight)
+        return torch.baddbmm(bias[:, None], h, weight.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        h, weight = ctx.saved_tensors
+        by_h = gradient @ weight if ctx.needs_input_grad[0] else None
+        return by_h, gradient.transpose(1, 2) @ h, gradient.sum(dim=1)

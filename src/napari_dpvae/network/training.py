@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ NOISES: dict[Form, dict[str, Noise]] = {
     "components": {"strong": Noise(2.0, 0.4), "medium": Noise(1.0, 0.3), "light": Noise(0.3, 0.1)},
 }
 """By the form read, and the name of the regularisation: noise averages out in components."""
+
+DECODED = 0.25
+"""Share of the spots of a step that are decoded, each time others, where all of them have distances
+to learn from: decoding is most of the work, and teaches the encoder little beside these."""
 
 
 def find_device(name: str) -> torch.device:
@@ -142,6 +147,7 @@ class _Run:
         core = slice(self._n_genes)
         self._core = x[:, core].to(device)
         self._measured = None if measured is None else measured[:, core].to(device)
+        self._decoded = DECODED if settings.alpha2 > 0 and measured is None else 1.0
         self._rngs = [np.random.default_rng(each.seed) for each in batches]
         self._source = torch.Generator(device).manual_seed(batches[0].seed)
         most = max(len(each.rows) for each in batches)
@@ -188,14 +194,14 @@ class _Run:
         blocks = [each.pairs.block(i) for each, i in zip(self._batches, chosen, strict=True)]
         weighted = [block for block in blocks if block is not None]
         pairs = torch.stack(weighted).to(self._device) if weighted else None
-        clean = self._core[rows]
-        mean, log_variance = stack.encode(self._noisy(rows, clean), self._source)
-        draw = self._randn(mean.shape[1:])
-        decoded = stack.decode(mean + draw * (0.5 * log_variance).exp(), self._source)
+        mean, log_variance = stack.encode(self._noisy(rows), self._source)
+        z = mean + self._randn(mean.shape[1:]) * (0.5 * log_variance).exp()
+        some = slice(math.ceil(self._decoded * z.shape[1]))
+        decoded, rows = stack.decode(z[:, some], self._source), rows[:, some]
         measured = None if self._measured is None else self._measured[rows]
         losses = torch.stack(
             [
-                reconstruction(clean, decoded, measured),
+                reconstruction(self._core[rows], decoded, measured),
                 kl_divergence(mean, log_variance, self._n_genes),
                 distance_preserving(mean, s, stack.scale, pairs),
             ]
@@ -210,9 +216,10 @@ class _Run:
         self._optimiser.step()
         return losses.detach()
 
-    def _noisy(self, rows: Tensor, clean: Tensor) -> Tensor:
+    def _noisy(self, rows: Tensor) -> Tensor:
         """What networks read of spots (M, b), with noise that is drawn once for all of them."""
         if not self._read:
+            clean = self._core[rows]
             return clean + self._mix * self._randn(clean.shape[1:])
         read = torch.stack([own[i] for own, i in zip(self._read, rows, strict=True)])
         return read + self._randn(read.shape[1:]) @ self._mix.transpose(1, 2)
