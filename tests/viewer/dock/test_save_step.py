@@ -42,6 +42,7 @@ def test_each_button_writes_its_kind_and_nothing_beside(
         "spatial": ".zarr",
         "model": ".safetensors",
         "report": ".html",
+        "whole": ".dpvae",
         "figure": ".png",
     }
     for name, suffix in kinds.items():
@@ -154,3 +155,22 @@ def test_stopping_a_save_frees_the_buttons(
     idle(ready.save)
     assert ready.save.table.isEnabled()
     assert "saved" not in ready.save.status.text()
+
+
+def test_a_session_is_saved_and_opened_again_by_buttons(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, chosen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = ready.session
+    session.gene = session.model.genes[0]
+    session.unsaved = True
+    qtbot.mouseClick(ready.save.whole, LEFT)
+    idle(ready.save)
+    path = chosen.with_suffix(".dpvae")
+    assert path.is_file() and not session.unsaved
+    gene = session.gene
+    session.reference = session.query = session.model = None
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(path), ""))
+    qtbot.mouseClick(ready.data.saved.button, LEFT)
+    idle(ready.data.saved)
+    assert session.placed is not None and session.model is not None
+    assert session.gene == gene and ready.place.done and ready.explore.done

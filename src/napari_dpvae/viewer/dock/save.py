@@ -14,6 +14,7 @@ from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.saving import SaveButton, Write, figure_button
 from napari_dpvae.viewer.dock.step import Step
 from napari_dpvae.viewer.state.session import Session
+from napari_dpvae.viewer.state.session_file import SUFFIX, write_session
 
 
 class SaveStep(Step):
@@ -50,6 +51,13 @@ class SaveStep(Step):
             ".safetensors",
             lambda: session.model.save if session.model is not None else None,
         )
+        self.whole = self._kept(
+            "Session…",
+            "All of it in one file, to go on later: data, model, placed cells, groups, colours",
+            "session",
+            SUFFIX,
+            self._write_session,
+        )
         self.report = self._kept(
             "Report…",
             "One page for a browser: what was done, how sure it is, maps, what to look twice at",
@@ -58,16 +66,17 @@ class SaveStep(Step):
             self._write_report,
         )
         self.figure = self._followed(figure_button(session, self.progress))
-        self._buttons = (self.cells, self.table, self.spatial, self.model, self.report, self.figure)
-        for button in (self.cells, self.spatial):
+        files = (self.cells, self.table, self.spatial, self.model)
+        self._buttons = (*files, self.report, self.figure, self.whole)
+        for button in (self.cells, self.spatial, self.whole):
             button.saved.connect(self._on_kept)
         grid = QGridLayout()
         for i, button in enumerate(self._buttons):
             grid.addWidget(button, i // 2, i % 2)
         self.body.insertLayout(0, grid)
         self.body.insertWidget(1, self.progress)
-        for signal in (session.reference_changed, session.placed_changed, session.model_changed):
-            self.follow(signal, self._refresh)
+        for name in ("reference", "query", "placed", "model"):
+            self.follow(getattr(session, f"{name}_changed"), self._refresh)
         self._refresh()
 
     def _kept(
@@ -94,6 +103,11 @@ class SaveStep(Step):
         if placed is None:
             return None
         return partial(write_spatialdata, placed, reference=self.session.reference)
+
+    def _write_session(self) -> Write | None:
+        session = self.session
+        held = (session.reference, session.query, session.model, session.placed)
+        return partial(write_session, session) if any(part is not None for part in held) else None
 
     def _write_report(self) -> Write | None:
         session = self.session

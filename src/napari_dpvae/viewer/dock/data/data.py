@@ -17,12 +17,14 @@ from napari_dpvae.data.phantom import sample_folder
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.viewer.dock.data.opened_layers import OpenedLayers
 from napari_dpvae.viewer.dock.data.sections import SectionChoice
+from napari_dpvae.viewer.dock.data.session_row import SessionRow
 from napari_dpvae.viewer.dock.data.source import Source
 from napari_dpvae.viewer.dock.job import Job, Steps, sentence
 from napari_dpvae.viewer.dock.step import Step
 from napari_dpvae.viewer.dock.style import note
 from napari_dpvae.viewer.dock.unsaved import Unsaved
 from napari_dpvae.viewer.state.session import Session
+from napari_dpvae.viewer.state.session_file import SUFFIX
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -47,7 +49,10 @@ class DataStep(Step):
         self.sample = QPushButton("Try it on a sample")
         self.sample.setToolTip("Open the phantom: a small tissue, and cells whose place is known.")
         self.sample.clicked.connect(self.open_sample)
-        self.body.addWidget(self.sample)
+        self.saved = SessionRow(session, unsaved)
+        self.saved.refused.connect(self.complain)
+        for button in (self.sample, self.saved):
+            self.body.addWidget(button)
         for i, part in enumerate((self.reference, self.sections, self.query)):
             self.body.insertWidget(i, part)
         self.body.addWidget(self.concerns)
@@ -62,11 +67,14 @@ class DataStep(Step):
         self._refresh()
 
     def open_dropped(self, paths: list[str]) -> None:
-        """Open what was dropped, one or two paths; without coordinates it is the query.
+        """Open what was dropped: a session, or one or two paths of cells.
 
-        Of two that have some the first is the reference. Where there is a reference, one path
-        alone is the query.
+        What has no coordinates is the query. Of two that have some the first is the reference.
+        Where there is a reference, one path alone is the query.
         """
+        if paths and paths[0].endswith(SUFFIX):
+            self.saved.open(paths[0])
+            return
         if len(paths) == 1 and self.session.reference is not None:
             self.query.open(paths[0])
             return
