@@ -13,6 +13,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_dpvae import DPVAE, read_placed
 from napari_dpvae.analysis.outcome import outcome
@@ -207,3 +208,21 @@ class TestPrograms:
         work.send_signal(signal.SIGTERM)
         assert work.wait(60) == 143
         assert not list(tmp_path.iterdir())
+
+
+def test_a_reference_of_several_files_and_an_image_of_its_own(
+    phantom: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(tmp_path / f"{name}.h5ad") for name in ("one", "two")]
+    for path in paths:
+        phantom.reference.write_h5ad(path)
+    output = ["-o", str(tmp_path / "m.safetensors")]
+    assert main(["train", paths[0], "--also", paths[1], *output, *HASTY]) == 0
+    assert f"{2 * phantom.reference.n_obs} spots" in capsys.readouterr().out
+    assert DPVAE.load(tmp_path / "m.safetensors").trained.frame == "one"
+    main(["check", paths[0], "--also", paths[1], "--json"])
+    sections = json.loads(capsys.readouterr().out)["reference"]["sections"]
+    assert sections == dict.fromkeys(("one", "two"), phantom.reference.n_obs)
+    Image.new("RGB", (300, 200), "white").save(tmp_path / "i.png")
+    main(["check", paths[0], "--image", str(tmp_path / "i.png"), "--image-affine", "8"])
+    assert "300 x 200 pixels of 8 units" in capsys.readouterr().out

@@ -37,13 +37,7 @@ def check(options: Any) -> int:
     """Say what is in a reference and a query, and whether they can be used; 0, 1 or 2."""
     from napari_dpvae.data.report import examine
 
-    report = examine(
-        options.reference,
-        options.query,
-        layer=options.layer,
-        section_key=options.section_key,
-        coordinates=options.coordinates,
-    )
+    report = examine(_paths(options), options.query, **_reading(options))
     say(json.dumps(report.as_json(), indent=1) if options.json else report.text())
     return report.code
 
@@ -55,9 +49,10 @@ def train(options: Any) -> None:
     check_output(options.output, (".safetensors",))
     settings = read_settings(options, TrainingSettings)
     reference = _read_reference(options)
-    say(f"Reference {options.reference}: {reference.n_obs} spots, {reference.n_vars} genes.")
-    _show_concerns(reference, options.section_key)
-    model = _fit(settings, reference, options.section_key)
+    named = ", ".join([options.reference, *options.also])
+    say(f"Reference {named}: {reference.n_obs} spots, {reference.n_vars} genes.")
+    _show_concerns(reference, _section_key(options))
+    model = _fit(settings, reference, _section_key(options))
     if options.fine_tune:
         model = _fine_tune(model, reference, options)
     model.save(options.output)
@@ -71,12 +66,33 @@ def train(options: Any) -> None:
 def _read_reference(options: Any) -> ad.AnnData:
     from napari_dpvae.data.read import read_reference
 
-    return read_reference(
-        options.reference,
-        layer=options.layer,
-        section_key=options.section_key,
-        coordinates=options.coordinates,
-    )
+    return read_reference(_paths(options), **_reading(options))
+
+
+def _given_reference(options: Any) -> ad.AnnData | None:
+    """The reference of placed cells, if one is named; of several files, if they were several."""
+    from napari_dpvae.data.read import read_reference
+
+    paths = options.reference
+    return read_reference(paths[0] if len(paths) == 1 else paths) if paths else None
+
+
+def _paths(options: Any) -> str | list[str]:
+    """The file or files of the reference."""
+    return [options.reference, *options.also] if options.also else options.reference
+
+
+def _reading(options: Any) -> dict[str, Any]:
+    """How the reference is read, as arguments."""
+    names = ("layer", "section_key", "coordinates", "image", "image_affine")
+    return {name: getattr(options, name) for name in names}
+
+
+def _section_key(options: Any) -> str | None:
+    """The column that names sections, of a file that has one or of several files."""
+    from napari_dpvae.data.keys import SECTION
+
+    return SECTION if options.also else options.section_key
 
 
 def _show_concerns(reference: ad.AnnData, section_key: str | None) -> None:
@@ -107,7 +123,7 @@ def _fine_tune(model: DPVAE, reference: ad.AnnData, options: Any) -> DPVAE:
             reference,
             query,
             known_key=options.known_key,
-            section_key=options.section_key,
+            section_key=_section_key(options),
             progress=show,
         )
 
@@ -183,7 +199,7 @@ def evaluate(options: Any) -> None:
         reference,
         query,
         split=options.split,
-        section_key=options.section_key,
+        section_key=_section_key(options),
         section=options.section,
         seeds=options.seeds,
         placement=read_settings(options, PlacementSettings),
@@ -201,7 +217,7 @@ def report(options: Any) -> None:
     """Write one page about placed cells, with what is known of their model."""
     import pandas as pd
 
-    from napari_dpvae.data.read import read_placed, read_reference
+    from napari_dpvae.data.read import read_placed
     from napari_dpvae.data.write import check_output
     from napari_dpvae.dpvae import DPVAE
     from napari_dpvae.report.report import write_report
@@ -210,7 +226,7 @@ def report(options: Any) -> None:
     write_report(
         read_placed(options.placed),
         options.output,
-        reference=read_reference(options.reference) if options.reference else None,
+        reference=_given_reference(options),
         model=DPVAE.load(options.model) if options.model else None,
         evaluation=pd.read_csv(options.evaluation) if options.evaluation else None,
     )
@@ -219,11 +235,11 @@ def report(options: Any) -> None:
 
 def view(options: Any) -> None:
     """Show placed cells in napari."""
-    from napari_dpvae.data.read import read_placed, read_reference
+    from napari_dpvae.data.read import read_placed
 
     _check_screenshot(options.screenshot)
     placed = read_placed(options.placed)
-    reference = read_reference(options.reference) if options.reference else None
+    reference = _given_reference(options)
     _check_display()
     from napari_dpvae.viewer.open import view
 

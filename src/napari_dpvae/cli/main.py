@@ -18,6 +18,7 @@ from napari_dpvae.cli.saying import say
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 REFERENCE = "file or folder with spots: .h5ad, .zarr, Space Ranger, Xenium, CSV and others"
+AGAIN = f"{REFERENCE}; may be given again, for each section"
 QUERY = "file or folder with cells: .h5ad, .zarr, 10x, loom, .h5mu, CSV and others"
 OUTPUTS = ".h5ad, .zarr, .csv or .geojson, by its suffix"
 STOPPED, ENDED = 130, 143
@@ -140,13 +141,13 @@ def _parser() -> argparse.ArgumentParser:
     report = command("report", commands.report, "write one page about placed cells")
     report.add_argument("placed", help="placed cells (.h5ad or .zarr)")
     report.add_argument("-o", "--output", required=True, help="page (.html)")
-    report.add_argument("--reference", help=REFERENCE)
+    report.add_argument("--reference", action="append", help=AGAIN)
     report.add_argument("--model", help="model file that placed them (.safetensors)")
     report.add_argument("--evaluation", metavar="CSV", help="report that evaluate wrote")
 
     view = command("view", commands.view, "show placed cells in napari")
     view.add_argument("placed", help="placed cells (.h5ad or .zarr)")
-    view.add_argument("--reference", help=REFERENCE)
+    view.add_argument("--reference", action="append", help=AGAIN)
     view.add_argument("--gene", help="colours spots and cells")
     add_screenshot(view)
 

@@ -20,6 +20,20 @@ def add_reading(parser: argparse.ArgumentParser, *, sections: bool) -> None:
         parser.add_argument(
             "--coordinates", metavar="TABLE", help="coordinates of spots whose file has none"
         )
+        parser.add_argument(
+            "--also",
+            metavar="REFERENCE",
+            action="append",
+            default=[],
+            help="another section of the reference, may be given again: each file is a section",
+        )
+        parser.add_argument("--image", help="image of its own to lie under the spots")
+        parser.add_argument(
+            "--image-affine",
+            default="1",
+            metavar="NUMBERS",
+            help="from the image's pixels to coordinates: side of a pixel, a,b,c,d,e,f, or a CSV",
+        )
 
 
 def add_screenshot(parser: argparse.ArgumentParser) -> None:

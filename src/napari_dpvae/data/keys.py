@@ -2,6 +2,8 @@
 
 SPATIAL = "spatial"
 """``obsm``: coordinates, (n, 2) or (n, 3), x right, y down. ``uns``: images and scale factors."""
+SECTION = "section"
+"""``obs`` of a reference of several files: the one that each spot is of."""
 LATENT = "X_dpvae"
 """``obsm`` of placed cells: latent means."""
 RADIUS = "dpvae_radius"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import anndata as ad
 from scipy import sparse
 
+from napari_dpvae.data.beside import IDENTITY, with_image
 from napari_dpvae.data.checks import check_expression, check_query, check_reference
 from napari_dpvae.data.coordinates import settled_places
 from napari_dpvae.data.counts import with_expression
@@ -21,6 +22,7 @@ from napari_dpvae.data.formats.spatialdata_store import read_spatialdata
 from napari_dpvae.data.formats.tables import coordinates_in, read_table, with_coordinates
 from napari_dpvae.data.gene_names import name_column
 from napari_dpvae.data.images import libraries
+from napari_dpvae.data.joined import joined, section_names
 from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.data.structure import check_matrices
 from napari_dpvae.errors import DataError
@@ -32,26 +34,35 @@ MOST_ALIKE = 0.5
 
 
 def read_reference(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     layer: str | None = None,
     section_key: str | None = None,
     coordinates: str | Path | None = None,
+    image: str | Path | None = None,
+    image_affine: object = IDENTITY,
 ) -> ad.AnnData:
     """Open and check a reference.
 
     Parameters
     ----------
     path
-        A file or folder of any format in :data:`napari_dpvae.data.formats.registry.FORMATS`.
+        A file or folder of any format in :data:`napari_dpvae.data.formats.registry.FORMATS`; or
+        several, each a section of one reference: ``obs["section"]`` then names them, and is the
+        section key.
     layer
         Layer with the raw counts, ``raw`` for those of ``.raw``, ``X`` for X as it is. If not
         given, X where it holds counts, else counts that are elsewhere.
     section_key
-        Column of ``obs`` with the section of each spot, when there are several.
+        Column of ``obs`` with the section of each spot, when one file holds several.
     coordinates
         A table with the coordinates of each spot, where the file has none. Looked for beside the
         counts if these are a CSV or TSV, or of 10x.
+    image
+        A file of its own to lie under the spots: PNG, JPEG, TIFF, OME-TIFF or OME-Zarr.
+    image_affine
+        From (x, y) in the image's pixels to coordinates: the side of a pixel, six numbers in rows,
+        an array (2, 3) or (3, 3), or a file with that.
 
     Returns
     -------
@@ -69,6 +80,8 @@ def read_reference(
     >>> reference.n_obs, reference.obsm["spatial"].shape
     (321, (321, 2))
     """
+    if not isinstance(path, str | Path):
+        return _read_sections(path, layer, {section_key, coordinates, image})
     reference = _read(path, layer, coordinates)
     if _is_tenx(path) and SPATIAL not in reference.obsm:
         reference = _with_places_beside(reference, Path(path).expanduser())
@@ -77,7 +90,23 @@ def read_reference(
         reference.uns[SPATIAL] = dict(libraries(reference))
     _check_has_places(reference, path)
     check_reference(reference, section_key)
+    if image is not None:
+        reference = with_image(reference, _existing(image), image_affine)
     return reference
+
+
+def _read_sections(
+    paths: Sequence[str | Path], layer: str | None, others: set[object]
+) -> ad.AnnData:
+    """Each file as a section of one reference."""
+    if others != {None}:
+        raise DataError(
+            "Several files are a section each: a section key, a table of coordinates or an image "
+            "can be given for one file only."
+        )
+    if not len(paths):
+        raise DataError("There is no file for the reference: name one or more.")
+    return joined([read_reference(path, layer=layer) for path in paths], section_names(paths))
 
 
 def read_query(path: str | Path, *, layer: str | None = None) -> ad.AnnData:

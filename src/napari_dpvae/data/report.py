@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from napari_dpvae.data.formats.modalities import MODALITIES
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.gene_names import FEWEST, match_genes
 from napari_dpvae.data.images import best_image, libraries
-from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.keys import SECTION, SPATIAL
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.data.values import COUNTS, WORDS, depths, expression_kind
@@ -77,36 +77,36 @@ class Report:
 
 
 def examine(
-    reference: str | Path,
+    reference: str | Path | Sequence[str | Path],
     query: str | Path | None = None,
     *,
-    layer: str | None = None,
     section_key: str | None = None,
-    coordinates: str | Path | None = None,
+    layer: str | None = None,
+    **reading: Any,
 ) -> Report:
     """Read a reference and maybe a query, and report on them.
 
     Parameters
     ----------
     reference, query
-        Files or folders.
-    layer, section_key, coordinates
+        Files or folders; several of the reference are its sections.
+    section_key, layer, **reading
         As for :func:`napari_dpvae.read_reference`.
     """
     report = Report()
     spots = cells = None
+    paths = [reference] if isinstance(reference, str | Path) else list(reference)
     with _heard(report.warnings):
         try:
-            spots = read_reference(
-                reference, layer=layer, section_key=section_key, coordinates=coordinates
-            )
-            report.found["reference"] = _about_reference(spots, Path(reference), section_key)
+            spots = read_reference(reference, layer=layer, section_key=section_key, **reading)
+            section_key = section_key if len(paths) == 1 else SECTION
+            report.found["reference"] = _about_reference(spots, paths, section_key)
         except DataError as error:
             report.refused.append(str(error))
         if query is not None:
             try:
                 cells = read_query(query, layer=layer)
-                report.found["query"] = _about(cells, Path(query), "cells")
+                report.found["query"] = _about(cells, [query], "cells")
             except DataError as error:
                 report.refused.append(str(error))
     if spots is not None:
@@ -133,9 +133,11 @@ def _report_genes(report: Report, spots: ad.AnnData, cells: ad.AnnData) -> None:
         )
 
 
-def _about_reference(spots: ad.AnnData, path: Path, section_key: str | None) -> dict[str, Any]:
+def _about_reference(
+    spots: ad.AnnData, paths: Sequence[str | Path], section_key: str | None
+) -> dict[str, Any]:
     places = np.asarray(spots.obsm[SPATIAL], float)
-    facts = _about(spots, path, "spots")
+    facts = _about(spots, paths, "spots")
     facts["coordinates"] = f"{places.shape[1]}-D"
     facts["extent"] = [round(float(side), 4) for side in np.ptp(places, axis=0)]
     images = {name: best_image(entry) for name, entry in libraries(spots).items()}
@@ -152,11 +154,11 @@ def _about_reference(spots: ad.AnnData, path: Path, section_key: str | None) -> 
     return facts
 
 
-def _about(cells: ad.AnnData, path: Path, what: str) -> dict[str, Any]:
+def _about(cells: ad.AnnData, paths: Sequence[str | Path], what: str) -> dict[str, Any]:
     kind = expression_kind(cells.X)
     facts: dict[str, Any] = {
-        "path": str(path),
-        "format": recognise(path.expanduser()).name,
+        "path": ", ".join(map(str, paths)),
+        "format": ", ".join(dict.fromkeys(recognise(Path(p).expanduser()).name for p in paths)),
         what: cells.n_obs,
         "genes": cells.n_vars,
         "expression": WORDS[kind],

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.formats.bounds import opened
+from napari_dpvae.data.formats.pictures import read_picture
 from napari_dpvae.data.formats.tenx import find_mtx, read_tenx_h5, read_tenx_mtx
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
@@ -36,8 +37,6 @@ COLUMNS = [
 ]
 PLACES = ["pxl_col_in_fullres", "pxl_row_in_fullres"]
 """x and y: the files name the row first."""
-LARGEST_IMAGE = 200_000_000
-"""Pixels of an image that is held whole."""
 
 
 def is_space_ranger(path: Path) -> bool:
@@ -236,28 +235,3 @@ def _read_images(folder: Path) -> dict[str, Any]:
             folder,
         )
     return {"images": images, "scalefactors": factors, "metadata": {}}
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """Pixels (rows, columns[, 3 or 4]) of an image file, its palette resolved.
-
-    Raises
-    ------
-    DataError
-        When it is no image, or larger than can be held.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with opened(path) as file, Image.open(io.BytesIO(file.read())) as picture:
-            if picture.width * picture.height > LARGEST_IMAGE:
-                raise DataError(
-                    f"Cannot read {path}: its {picture.width:,} x {picture.height:,} pixels are "
-                    "too many to be held: give a smaller image."
-                )
-            modes = {"P": "RGBA" if "transparency" in picture.info else "RGB", "1": "L", "LA": "L"}
-            modes |= {"CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
-            wanted = modes.get(picture.mode)
-            return np.asarray(picture.convert(wanted) if wanted else picture)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"Cannot read {path}: it is no whole image ({error}).") from error

@@ -14,6 +14,7 @@ import pandas as pd
 from napari_dpvae.data.formats.bounds import check_store
 from napari_dpvae.data.formats.laid_straight import laid_straight
 from napari_dpvae.data.formats.modalities import genes_alone
+from napari_dpvae.data.formats.pictures import LARGEST_SIDE
 from napari_dpvae.data.images import libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.errors import DataError
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 SPOT_DIAMETER = "spot_diameter"
 """``uns`` of a table of ours: the diameter of a spot, which the store's points have not."""
-LARGEST_SIDE = 4000
-"""Pixels of the finest level of an image that is taken: the others stay on the disk."""
 OURS = re.compile(r"(?P<library>.*)_(?P<resolution>hires|lowres)_image")
 """What our own stores call the images of a library."""
 
