@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import h5py
+import numpy as np
 import pytest
+import zarr
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 
 import napari_dpvae as dpv
+from napari_dpvae.data.spatial_data import write_spatialdata
 from napari_dpvae.viewer.commands import open_dock
 from napari_dpvae.viewer.reader import get_reader
 
@@ -72,8 +76,49 @@ def test_placed_cells_open_with_their_status(
     assert "status" in layer.features
 
 
-def test_nothing_but_one_file_of_cells_is_read(tmp_path: Path) -> None:
+def tenx(cells: ad.AnnData, path: Path) -> None:
+    x = cells.X.tocsr()
+    with h5py.File(path, "w") as file:
+        matrix = file.create_group("matrix")
+        matrix["barcodes"] = np.array(cells.obs_names, "S")
+        matrix["data"], matrix["indices"], matrix["indptr"] = x.data, x.indices, x.indptr
+        matrix["shape"] = np.array(cells.shape[::-1])
+        for key in ("id", "name"):
+            matrix[f"features/{key}"] = np.array(cells.var_names, "S")
+
+
+def test_stores_folders_and_tenx_files_fill_the_dock(
+    viewer: Viewer, dock: Any, phantom: Any, tmp_path: Path, qtbot: QtBot
+) -> None:
+    write_spatialdata(phantom.reference.copy(), tmp_path / "s.zarr")
+    viewer.open(tmp_path / "s.zarr", plugin="napari-dpvae")
+    qtbot.waitUntil(lambda: dock.session.reference is not None)
+    assert dock.session.reference.n_obs == phantom.reference.n_obs
+    tenx(phantom.query, tmp_path / "cells.h5")
+    viewer.open(tmp_path / "cells.h5", plugin="napari-dpvae")
+    qtbot.waitUntil(lambda: dock.session.query is not None)
+    assert dock.session.query.shape == phantom.query.shape
+    dock.session.query = None
+    (tmp_path / "outs").mkdir()
+    tenx(phantom.query, tmp_path / "outs" / "filtered_feature_bc_matrix.h5")
+    viewer.open(tmp_path / "outs", plugin="napari-dpvae")
+    qtbot.waitUntil(lambda: dock.session.query is not None)
+    assert not any("outs" in name or "cells" in name for name in names(viewer))
+
+
+def test_only_what_holds_cells_is_read(tmp_path: Path, phantom: Any) -> None:
+    """Images, and folders of them, are left to others."""
     assert get_reader("image.tif") is None and get_reader([str(tmp_path / "a.h5ad")]) is None
+    (tmp_path / "slices").mkdir()
+    (tmp_path / "slices" / "1.tif").write_bytes(b"")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("nothing")
+    zarr.open_group(tmp_path / "i.zarr", mode="w", zarr_format=2).attrs["multiscales"] = []
+    (tmp_path / "i.zarr" / "labels").mkdir()
+    for name in ("slices", "notes", "i.zarr"):
+        assert get_reader(str(tmp_path / name)) is None, name
+    phantom.reference.write_zarr(tmp_path / "a.zarr")
+    assert get_reader(str(tmp_path / "a.zarr")) is not None
     reader = get_reader(str(tmp_path / "gone.h5ad"))
     assert reader is not None
     with pytest.raises(dpv.DataError, match="no file"):

@@ -82,12 +82,7 @@ def read_reference(
     """
     if not isinstance(path, str | Path):
         return _read_sections(path, layer, {section_key, coordinates, image})
-    reference = _read(path, layer, coordinates)
-    if _is_tenx(path) and SPATIAL not in reference.obsm:
-        reference = _with_places_beside(reference, Path(path).expanduser())
-    reference = settled_places(reference)
-    if SPATIAL in reference.uns:
-        reference.uns[SPATIAL] = dict(libraries(reference))
+    reference = _with_places(_read(path, layer, coordinates), path)
     _check_has_places(reference, path)
     check_reference(reference, section_key)
     if image is not None:
@@ -135,6 +130,27 @@ def read_query(path: str | Path, *, layer: str | None = None) -> ad.AnnData:
     query = _read(path, layer)
     check_query(query)
     return query
+
+
+def read_either(path: str | Path) -> ad.AnnData:
+    """Open what may be a reference, a query or placed cells: that shows by what is in it.
+
+    Returns
+    -------
+    anndata.AnnData
+        Spots, if it has ``obsm["spatial"]``; those were placed, if it has ``uns["dpvae"]``.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    cells = _with_places(_read(path, None), path)
+    if SPATIAL in cells.obsm and DPVAE not in cells.uns:
+        check_reference(cells)
+    else:
+        check_query(cells)
+    return cells
 
 
 def read_placed(path: str | Path) -> ad.AnnData:
@@ -214,6 +230,16 @@ def _open(path: Path, reader: Callable[[Path], ad.AnnData]) -> ad.AnnData:
         # Readers fail in many ways on a damaged file; a person needs the file and the reason.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"Cannot read {path}: {reason[:300]}") from error
+
+
+def _with_places(spots: ad.AnnData, path: str | Path) -> ad.AnnData:
+    """Spots with what is known of their places and images, which may be nothing."""
+    if _is_tenx(path) and SPATIAL not in spots.obsm:
+        spots = _with_places_beside(spots, Path(path).expanduser())
+    spots = settled_places(spots)
+    if SPATIAL in spots.uns:
+        spots.uns[SPATIAL] = dict(libraries(spots))
+    return spots
 
 
 def _with_places_beside(spots: ad.AnnData, path: Path) -> ad.AnnData:

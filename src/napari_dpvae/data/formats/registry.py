@@ -114,7 +114,7 @@ def _is_anndata_zarr(path: Path) -> bool:
 
 def _is_spatialdata(path: Path) -> bool:
     attributes = _zarr_attributes(path)
-    kinds = ("tables", "table", "points", "shapes", "labels", "images")
+    kinds = ("tables", "table", "points", "shapes")
     return attributes is not None and (
         "spatialdata_attrs" in attributes or any((path / kind).is_dir() for kind in kinds)
     )
@@ -209,6 +209,8 @@ def _what_it_is(path: Path) -> str:
     if path.is_dir():
         if not any(path.iterdir()):
             return f"it is an empty folder: {GIVE}"
+        if "multiscales" in str(_zarr_attributes(path)):
+            return "it is an image (OME-Zarr) and no table of cells: give it as the image of one"
         inside = _known_inside(path)
         if inside:
             return f"it is a folder of things that can be read: name one ({', '.join(inside)})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anndata as ad
@@ -11,10 +10,11 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_dpvae.data.checks import check_reference
 from napari_dpvae.data.concerns import concerns
+from napari_dpvae.data.gene_names import match_genes
 from napari_dpvae.data.images import image_sizes
 from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.data.phantom import sample_folder
-from napari_dpvae.data.read import read_query, read_reference
+from napari_dpvae.data.read import read_either, read_query, read_reference
 from napari_dpvae.viewer.dock.data.opened_layers import OpenedLayers
 from napari_dpvae.viewer.dock.data.sections import SectionChoice
 from napari_dpvae.viewer.dock.data.session_row import SessionRow
@@ -92,11 +92,7 @@ class DataStep(Step):
             return
         path = self._dropped.pop(0)
         row = self.reference if "reference" in self._roles else self.query
-        if Path(path).is_dir():
-            row.open(path)
-            self._roles.discard("reference" if row is self.reference else "query")
-        else:
-            row.open(path, read_query, self._take_either)
+        row.open(path, read_either, self._take_either)
 
     def _take_either(self, cells: ad.AnnData) -> None:
         """A reference has coordinates."""
@@ -148,10 +144,13 @@ class DataStep(Step):
 
         def steps() -> Steps:
             yield "looking"
-            return concerns(reference, query)
+            return concerns(reference, query), _shared(reference, query)
 
-        def show(found: list[str]) -> None:
+        def show(result: tuple[list[str], int | None]) -> None:
             if reference is self.session.reference and query is self.session.query:
+                found, shared = result
+                if shared is not None:
+                    self.tell(f"{shared:,} genes shared")
                 self.concerns.setText("\n".join(f"⚠ {concern}" for concern in found))
                 self.concerns.setVisible(bool(found))
                 if found and self.done:
@@ -162,6 +161,13 @@ class DataStep(Step):
         job = Job(steps, self)
         job.done.connect(show)
         job.start()
+
+
+def _shared(reference: ad.AnnData, query: ad.AnnData | None) -> int | None:
+    """Genes that both have, by whatever both call them."""
+    if query is None:
+        return None
+    return match_genes(reference.var_names, query, reference_var=reference.var)[1].matched
 
 
 def _kind(cells: ad.AnnData) -> str:
