@@ -16,7 +16,8 @@ import pytest
 from scipy import sparse
 
 from napari_dpvae import DataError, read_placed, write_placed
-from napari_dpvae.data.write import check_output, placement_features, replacing
+from napari_dpvae.data.interchange import placement_features
+from napari_dpvae.data.write import check_output, replacing
 
 
 def mixed(cells: ad.AnnData) -> None:

@@ -8,12 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
+from napari_dpvae.data.interchange import placement_table
 from napari_dpvae.data.read import read_placed
-from napari_dpvae.data.write import placement_table, replacing, write_placed
+from napari_dpvae.data.write import replacing, write_placed
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 
@@ -127,3 +129,64 @@ def test_squidpy_takes_what_is_read_back(
     assert back.obsp["spatial_connectivities"].shape == (placed.n_obs, placed.n_obs)
     axes = sq.pl.spatial_scatter(back, color="dpvae_status", return_ax=True)
     assert axes.images, "the histology lies under the cells"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scanpy_and_squidpy_draw_placed_cells_at_once(
+    placed: ad.AnnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg", force=True)
+    import matplotlib.pyplot as plt
+    import scanpy as sc
+    import squidpy as sq
+
+    cells = placed.copy()
+    (drawn,) = sc.pl.spatial(cells, color="dpvae_status", show=False)
+    assert drawn.images, "the histology lies under the cells"
+    assert sq.pl.spatial_scatter(cells, color=cells.var_names[0], return_ax=True).images
+    sq.gr.spatial_neighbors(cells, n_neighs=4, coord_type="generic")
+    assert cells.obsp["spatial_connectivities"].sum() >= 4 * cells.n_obs
+    plt.close("all")
+
+
+def test_groups_for_loupe_browser(placed: ad.AnnData, tmp_path: Path) -> None:
+    cells = placed.copy()
+    cells.obs["kind"] = ["tumour", "stroma"] * (cells.n_obs // 2)
+    cells.obs["note"] = [f"cell {i}" for i in range(cells.n_obs)]
+    write_placed(cells, tmp_path / "p.loupe.csv")
+    table = pd.read_csv(tmp_path / "p.loupe.csv")
+    assert table.columns[:2].tolist() == ["Barcode", "dpvae_status"]
+    assert table["Barcode"].tolist() == cells.obs_names.tolist()
+    assert table["kind"].tolist() == cells.obs["kind"].tolist()
+    assert "note" not in table, "a value for each cell is no group"
+
+
+def test_groups_for_xenium_explorer(placed: ad.AnnData, tmp_path: Path) -> None:
+    write_placed(placed, tmp_path / "p.xenium.csv")
+    table = pd.read_csv(tmp_path / "p.xenium.csv")
+    assert table.columns.tolist() == ["cell_id", "group", "color"]
+    assert table["group"].tolist() == placed.obs["dpvae_status"].astype(str).tolist()
+    assert table["color"].str.fullmatch("#[0-9a-f]{6}").all()
+
+
+KNOWN_TO_R = {
+    *("anndata", "dict", "dataframe", "categorical", "array", "csr_matrix", "csc_matrix"),
+    *("string-array", "string", "numeric-scalar", "nullable-integer", "nullable-boolean"),
+}
+"""Encodings that zellkonverter and anndataR read."""
+
+
+def test_an_r_user_reads_the_file(placed: ad.AnnData, tmp_path: Path) -> None:
+    write_placed(placed, tmp_path / "p.h5ad")
+    found: dict[str, str] = {}
+    with h5py.File(tmp_path / "p.h5ad") as file:
+        file.visititems(
+            lambda name, entry: found.update({name: entry.attrs.get("encoding-type", "array")})
+        )
+        places = file["obsm/spatial"][:]
+        names = [name.decode() for name in file["obs"][file["obs"].attrs["_index"]][:]]
+    assert set(found.values()) <= KNOWN_TO_R, found
+    np.testing.assert_array_equal(places, placed.obsm["spatial"])
+    assert names == placed.obs_names.tolist()

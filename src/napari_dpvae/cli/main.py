@@ -20,7 +20,7 @@ from napari_dpvae.settings import PlacementSettings, TrainingSettings
 REFERENCE = "file or folder with spots: .h5ad, .zarr, Space Ranger, Xenium, CSV and others"
 AGAIN = f"{REFERENCE}; may be given again, for each section"
 QUERY = "file or folder with cells: .h5ad, .zarr, 10x, loom, .h5mu, CSV and others"
-OUTPUTS = ".h5ad, .zarr, .csv or .geojson, by its suffix"
+OUTPUTS = ".h5ad, .zarr, .csv, .loupe.csv, .xenium.csv or .geojson, by its suffix"
 STOPPED, ENDED = 130, 143
 """Exit codes after Ctrl-C and after SIGTERM, as shells have them."""
 

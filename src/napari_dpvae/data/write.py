@@ -18,11 +18,9 @@ from pathlib import Path
 
 import anndata as ad
 import h5py
-import numpy as np
-import pandas as pd
 
 from napari_dpvae.data.checks import check_located
-from napari_dpvae.data.keys import LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
+from napari_dpvae.data.interchange import placement_features, table_for
 from napari_dpvae.data.writable import writable
 from napari_dpvae.errors import DataError
 
@@ -30,8 +28,6 @@ SUFFIXES = (".h5ad", ".zarr", ".csv", ".geojson")
 """What placed cells are written as."""
 STALE_SECONDS = 24 * 3600
 """Scratch of a process that cannot be asked for is left over after so long."""
-COLOURS = {"placed": [38, 115, 178], "uncertain": [217, 152, 33], "outside": [128, 128, 128]}
-"""Red, green and blue of each status in QuPath."""
 
 
 @contextmanager
@@ -120,7 +116,8 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
         out, with a warning that names it.
     path
         Its suffix says the format: ``.h5ad``; ``.zarr``, a SpatialData store with the image;
-        ``.csv``, one row a barcode; ``.geojson``, which QuPath opens.
+        ``.csv``, one row a barcode; ``.loupe.csv`` and ``.xenium.csv``, groups of cells for Loupe
+        Browser and Xenium Explorer; ``.geojson``, which QuPath opens.
 
     Raises
     ------
@@ -144,7 +141,7 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
             return
         with replacing(path) as scratch:
             if suffix == ".csv":
-                placement_table(placed).to_csv(scratch)
+                table_for(Path(path).name)(placed).to_csv(scratch)
             elif suffix == ".geojson":
                 scratch.write_text(json.dumps(placement_features(placed)), encoding="utf-8")
             else:
@@ -197,43 +194,6 @@ def _write_new(file: h5py.File, cells: ad.AnnData) -> None:
             ad.io.write_elem(file, name, {})
         for key, value in getattr(cells, name).items():
             ad.io.write_elem(file[name], key, value)
-
-
-def placement_table(placed: ad.AnnData) -> pd.DataFrame:
-    """Coordinates, radii and status of every placed cell, indexed by barcode."""
-    coordinates = placed.obsm[SPATIAL]
-    axes = ["x", "y", "z"][: coordinates.shape[1]]
-    names = placed.obs_names.rename("barcode")
-    table = pd.DataFrame(np.asarray(coordinates), index=names, columns=axes)
-    known = [key for key in (RADIUS, RADIUS_WIDE, LIKENESS, STATUS) if key in placed.obs]
-    return table.assign(**{key: placed.obs[key].to_numpy() for key in known})
-
-
-def placement_features(placed: ad.AnnData) -> dict[str, object]:
-    """Placed cells as GeoJSON points that QuPath takes for detections.
-
-    Raises
-    ------
-    DataError
-        For a volume, which QuPath has none of.
-    """
-    table = placement_table(placed)
-    if "z" in table:
-        raise DataError("GeoJSON is of a slice, and these cells lie in a volume: write a .csv.")
-    numbers = [key for key in (RADIUS, RADIUS_WIDE, LIKENESS) if key in table]
-    features = []
-    for name, row in zip(table.index, table.to_dict("records"), strict=True):
-        status = str(row.get(STATUS, "placed"))
-        measured = {key: float(row[key]) for key in numbers if np.isfinite(row[key])}
-        properties = {
-            "objectType": "detection",
-            "name": str(name),
-            "classification": {"name": status, "color": COLOURS.get(status, [0, 0, 0])},
-            "measurements": measured,
-        }
-        point = {"type": "Point", "coordinates": [float(row["x"]), float(row["y"])]}
-        features.append({"type": "Feature", "geometry": point, "properties": properties})
-    return {"type": "FeatureCollection", "features": features}
 
 
 def _target(path: str | Path, *, store: bool = False) -> Path:
