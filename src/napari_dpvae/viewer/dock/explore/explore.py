@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
@@ -11,6 +13,7 @@ from napari_dpvae.viewer.dock.explore.ask import Ask
 from napari_dpvae.viewer.dock.explore.cell_list import CellList
 from napari_dpvae.viewer.dock.explore.gene_row import GeneRow
 from napari_dpvae.viewer.dock.explore.groups import Groups
+from napari_dpvae.viewer.dock.explore.latent_view import LatentView
 from napari_dpvae.viewer.dock.explore.legend import Legend
 from napari_dpvae.viewer.dock.explore.look_form import StatusRow, look_form
 from napari_dpvae.viewer.dock.explore.scale_row import ColormapBox, LimitsRow
@@ -41,6 +44,7 @@ class ExploreStep(Step):
         self.legend = Legend(session)
         self.statuses = StatusRow(session)
         self.look = look_form(session.look)
+        self.latent = LatentView(session)
         self.groups, self.cells, self.ask = Groups(session), CellList(session), Ask(session)
         self.progress = JobRow()
         self.figure = figure_button(session, self.progress)
@@ -65,12 +69,13 @@ class ExploreStep(Step):
             "how it is shown": self.look.native,
             "list of cells": self.cells,
             "groups of cells": self.groups,
+            "latent space": self.latent,
             "ask the placement": self.ask,
         }
         self.folds = {title: Fold(title, part, unfolded=False) for title, part in parts.items()}
-        self.folds["list of cells"].title.toggled.connect(
-            lambda unfolded: setattr(self.cells, "looked_at", unfolded)
-        )
+        # What takes time is read only while it is seen.
+        for title in ("list of cells", "latent space"):
+            self.folds[title].title.toggled.connect(partial(setattr, parts[title], "looked_at"))
         below = (*self.folds.values(), self.figure, self.progress)
         self.body.insertLayout(0, column(rows, self.legend, self.statuses, *below, spacing=6))
 
