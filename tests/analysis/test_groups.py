@@ -9,7 +9,12 @@ import pytest
 from scipy import sparse
 from tests.conftest import Refuses
 
-from napari_dpvae.analysis.groups import group_distance, group_genes
+from napari_dpvae.analysis.groups import (
+    group_distance,
+    group_expression,
+    group_genes,
+    group_values,
+)
 
 
 @pytest.fixture
@@ -69,3 +74,26 @@ def test_a_group_that_is_too_small_is_refused(cells: ad.AnnData, refuses: Refuse
         group_genes(cells, "group", "d")
     with refuses("no obs column"):
         group_distance(cells, "kind", "a", "b")
+
+
+def test_means_and_shares_are_those_of_each_group(cells: ad.AnnData, refuses: Refuses) -> None:
+    x = cells.X.toarray()
+    x[:15, 2] = 0
+    cells.X = sparse.csr_matrix(x)
+    table = group_expression(cells, "group", ["Gene1", "Gene2"]).set_index(["group", "gene"])
+    # Cells without a group are in none.
+    assert set(table.index.get_level_values("group")) == {"a", "b"}
+    assert table.loc[("a", "Gene2"), "share"] == pytest.approx(0.5)
+    assert table.loc[("b", "Gene2"), "share"] == 1
+    logged = np.log1p(x / x.sum(axis=1, keepdims=True) * 1e4)
+    assert table.loc[("a", "Gene1"), "mean"] == pytest.approx(logged[:30, 1].mean(), rel=1e-5)
+    values = group_values(cells, "group", "Gene1")
+    np.testing.assert_allclose(values["b"], logged[30:60, 1], rtol=1e-5)
+    # Of shuffled groups no gene is higher in one.
+    rng = np.random.default_rng(0)
+    cells.obs["group"] = rng.permutation(cells.obs["group"].astype(object))
+    mixed = group_expression(cells, "group", ["Gene1"]).set_index("group")["mean"]
+    apart = table.loc[("a", "Gene1"), "mean"] - table.loc[("b", "Gene1"), "mean"]
+    assert abs(mixed["a"] - mixed["b"]) < apart / 3
+    with refuses("no gene 'Nope'"):
+        group_expression(cells, "group", ["Nope"])

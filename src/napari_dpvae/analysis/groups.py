@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -54,6 +56,62 @@ def group_genes(
     names = {"names": "gene", "scores": "score", "logfoldchanges": "log2 fold change"}
     found = found.rename(columns=names | {"pvals_adj": "p adjusted"})
     return found[["gene", "score", "log2 fold change", "p adjusted"]].dropna(ignore_index=True)
+
+
+def group_expression(placed: ad.AnnData, column: str, genes: Sequence[str]) -> pd.DataFrame:
+    """How much, and in how many of its cells, each group expresses each gene.
+
+    Parameters
+    ----------
+    placed
+        Cells by genes: counts, or normalised values.
+    column
+        Of ``obs``, with the groups; cells without one are left out.
+    genes
+        Of the cells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group``, ``gene``, ``mean`` of log-normalised expression, and ``share`` of the cells that
+        express it at all, 0 to 1.
+
+    Raises
+    ------
+    DataError
+        When a gene or the column is not there.
+    """
+    groups, x = _grouped(placed, column, genes)
+    logged = pd.DataFrame(x, columns=list(genes))
+    found = logged.groupby(groups, observed=True)
+    mean, share = found.mean(), (logged > 0).groupby(groups, observed=True).mean()
+    table = mean.stack().rename("mean").to_frame()
+    table["share"] = share.stack()
+    return table.rename_axis(["group", "gene"]).reset_index()
+
+
+def group_values(placed: ad.AnnData, column: str, gene: str) -> dict[str, np.ndarray]:
+    """Log-normalised expression of a gene in the cells of each group.
+
+    Parameters and errors are those of :func:`group_expression`.
+    """
+    groups, x = _grouped(placed, column, [gene])
+    names = groups.cat.categories
+    return {str(name): x[(groups == name).to_numpy(), 0] for name in names}
+
+
+def _grouped(placed: ad.AnnData, column: str, genes: Sequence[str]) -> tuple[pd.Series, np.ndarray]:
+    """The group of each cell that has one, and its expression of the genes (n, k)."""
+    if column not in placed.obs:
+        raise DataError(f"The placed cells have no obs column '{column}'.")
+    unknown = [gene for gene in genes if gene not in placed.var_names]
+    if unknown:
+        raise DataError(f"The placed cells have no gene '{unknown[0]}': choose one of theirs.")
+    groups = placed.obs[column].astype("category").reset_index(drop=True)
+    there = groups.notna().to_numpy()
+    x = log_expression(placed)[:, placed.var_names.get_indexer(list(genes))]
+    kept = groups[there].cat.remove_unused_categories().reset_index(drop=True)
+    return kept, np.asarray(x[there].toarray(), np.float64)
 
 
 def group_distance(

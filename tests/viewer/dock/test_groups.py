@@ -17,6 +17,7 @@ import napari_dpvae as dpv
 from napari_dpvae.analysis.questions import QUESTIONS
 from napari_dpvae.viewer.canvas.lasso import NAME as LASSO
 from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.explore.group_plot import HALF_WIDTH, violin
 from napari_dpvae.viewer.dock.frame_table import FrameTable
 
 LEFT = Qt.MouseButton.LeftButton
@@ -141,3 +142,31 @@ def test_in_a_volume_there_is_no_drawing(explored: DpvaeDock) -> None:
 def test_a_group_without_cells_is_refused_in_words(explored: DpvaeDock) -> None:
     with pytest.raises(dpv.DataError, match="No placed cell is selected"):
         explored.session.selection.name("empty")
+
+
+def test_groups_are_drawn_as_violins_and_dots_and_taken_back(
+    explored: DpvaeDock, qtbot: QtBot, idle: Idle
+) -> None:
+    groups, session = explored.explore.groups, explored.session
+    groups.column.setCurrentText("cell_type")
+    n = session.placed.obs["cell_type"].nunique()
+    qtbot.mouseClick(groups.violins, LEFT)
+    idle(groups)
+    # An outline and a median a group.
+    assert len(groups.plot.getPlotItem().listDataItems()) == 2 * n
+    session.colouring.markers = ["Gene001", "Gene007", "Gene011"]
+    qtbot.mouseClick(groups.dots, LEFT)
+    idle(groups)
+    (dots,) = groups.plot.getPlotItem().listDataItems()
+    assert len(dots.points()) == 3 * n
+    session.selection.cells = range(4)
+    session.selection.name("rim")
+    qtbot.mouseClick(groups.undo, LEFT)
+    assert "group" not in session.placed.obs and not groups.undo.isEnabled()
+
+
+def test_a_violin_is_widest_where_values_are_most() -> None:
+    values = np.r_[np.zeros(50), np.full(10, 5.0)] + np.random.default_rng(0).normal(0, 0.1, 60)
+    grid, density = violin(values)
+    assert abs(grid[density.argmax()]) < 0.5 and density.max() == pytest.approx(HALF_WIDTH)
+    assert (violin(np.ones(5))[1] == HALF_WIDTH).all()

@@ -294,3 +294,22 @@ def test_placed_cells_alone_bring_their_own_image_and_depth(viewer: Viewer, plac
     dpv.session(viewer).placed = volume
     assert viewer.dims.ndisplay == 3
     assert layer_names(viewer) == ["placed cells"]
+
+
+def test_groups_are_taken_back_one_by_one(placed: Any) -> None:
+    session = Session()
+    session.placed = placed.copy()
+    for name, cells in (("rim", range(5)), ("core", range(3, 9))):
+        session.selection.cells = cells
+        session.selection.name(name)
+    session.colouring.column = "group"
+    session.selection.undo()
+    assert (session.placed.obs["group"] == "rim").sum() == 5
+    assert "core" not in session.placed.obs["group"].cat.categories
+    session.selection.undo()
+    assert "group" not in session.placed.obs and session.colouring.column is None
+    assert not session.selection.can_undo
+    session.selection.cells = range(2)
+    session.selection.name("rim")
+    session.placed = placed.copy()
+    assert not session.selection.can_undo

@@ -36,6 +36,7 @@ class Selection:
 
     def __init__(self, placed: Callable[[], ad.AnnData | None]) -> None:
         self._placed = placed
+        self._past: list[pd.Series] = []
 
     @observed(np.empty(0, int), repeats=False)
     def cells(self, cells: Iterable[int]) -> np.ndarray:
@@ -80,17 +81,40 @@ class Selection:
         if not group:
             raise DataError("A group needs a name.")
         groups = self._groups(placed)
+        self._past.append(groups.copy())
         groups.iloc[self.cells] = group
-        placed.obs[GROUP] = groups.astype("category")
-        self.grouped.emit()
+        self._put(placed, groups)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether groups were made of these cells that can be taken back."""
+        return bool(self._past)
+
+    def undo(self) -> None:
+        """Bring the groups back as they were before the last change, if there was one."""
+        placed = self._placed()
+        if placed is not None and self._past:
+            self._put(placed, self._past.pop())
+
+    def forget(self) -> None:
+        """Other cells are placed: what was selected and changed among those before is past."""
+        self._past.clear()
+        self.cells = ()
 
     def dissolve(self, group: str) -> None:
         """Take a group away; its cells stay."""
         placed = self._placed()
         if placed is not None and GROUP in placed.obs:
             groups = self._groups(placed)
-            placed.obs[GROUP] = groups.where(groups != group).astype("category")
-            self.grouped.emit()
+            self._past.append(groups)
+            self._put(placed, groups.where(groups != group))
+
+    def _put(self, placed: ad.AnnData, groups: pd.Series) -> None:
+        if groups.notna().any():
+            placed.obs[GROUP] = groups.astype("category")
+        else:
+            del placed.obs[GROUP]
+        self.grouped.emit()
 
     @staticmethod
     def _groups(placed: ad.AnnData) -> pd.Series:

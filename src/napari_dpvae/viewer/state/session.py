@@ -125,11 +125,12 @@ class Session:
         self.colouring.let_go()
 
     def _on_placed(self) -> None:
-        self.selection.cells = ()
+        self.selection.forget()
         self.unsaved = False
 
     def _on_grouped(self) -> None:
         self.unsaved = True
+        self.colouring.let_go()
 
     def _on_evaluation(self) -> None:
         self.held_out = None

@@ -51,11 +51,10 @@ class DataStep(Step):
         self.sample.clicked.connect(self.open_sample)
         self.saved = SessionRow(session, unsaved)
         self.saved.refused.connect(self.complain)
-        for button in (self.sample, self.saved):
-            self.body.addWidget(button)
         for i, part in enumerate((self.reference, self.sections, self.query)):
             self.body.insertWidget(i, part)
-        self.body.addWidget(self.concerns)
+        for part in (self.concerns, self.sample, self.saved):
+            self.body.addWidget(part)
         self._dropped: list[str] = []
         for source in (self.reference, self.query):
             source.refused.connect(self.complain)

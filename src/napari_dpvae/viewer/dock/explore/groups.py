@@ -13,10 +13,16 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_dpvae.analysis.groups import group_distance, group_genes
+from napari_dpvae.analysis.groups import (
+    group_distance,
+    group_expression,
+    group_genes,
+    group_values,
+)
 from napari_dpvae.colours.categories import category_names, is_numeric
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
+from napari_dpvae.viewer.dock.explore.group_plot import GroupPlot
 from napari_dpvae.viewer.dock.frame_table import FrameTable
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
@@ -26,6 +32,8 @@ from napari_dpvae.viewer.state.selection import GROUP
 from napari_dpvae.viewer.state.session import Session
 
 REST = "all others"
+MOST_GENES = 8
+"""That dots are drawn of."""
 DRAW = "Then draw on the tissue with the mouse; cells within are selected."
 NO_DRAWING = "Drawing is for slices: in a volume, select points with the tools of napari's layer."
 
@@ -69,6 +77,16 @@ class Groups(QWidget):
         self.distance = QPushButton("Distance")
         self.distance.setToolTip("How far the group lies from the other, and how far by chance.")
         self.distance.clicked.connect(self._ask_distance)
+        self.violins = QPushButton("Violins")
+        self.violins.setToolTip("How the gene that is shown is spread in each group.")
+        self.violins.clicked.connect(self._ask_violins)
+        self.dots = QPushButton("Dots")
+        self.dots.setToolTip("The list of markers, or the genes of the table, in each group.")
+        self.dots.clicked.connect(self._ask_dots)
+        self.undo = QPushButton("Undo")
+        self.undo.setToolTip("Take back the last change of the groups.")
+        self.undo.clicked.connect(self._session.selection.undo)
+        self.plot = GroupPlot()
         self.progress = JobRow()
         self.status = note()
         self.group.setToolTip("The group that is asked about.")
@@ -79,10 +97,10 @@ class Groups(QWidget):
         self.table.hide()
 
     def _lay_out(self) -> None:
-        naming = row(self.name, self.add, wide=self.name)
+        naming = row(self.name, self.add, self.undo, wide=self.name)
         chosen = form(groups_in=self.column, group=self.group, against=self.other)
-        asking = row(self.genes, self.distance)
-        parts = (self.progress, self.status, self.table)
+        asking = row(self.genes, self.distance, self.violins, self.dots)
+        parts = (self.progress, self.status, self.plot, self.table)
         self.setLayout(column(self.draw, naming, chosen, asking, *parts))
 
     def _add(self) -> None:
@@ -123,7 +141,8 @@ class Groups(QWidget):
         self.draw.setEnabled(flat)
         self.draw.setToolTip(DRAW if flat else NO_DRAWING)
         self.add.setEnabled(chosen > 0)
-        for button in (self.genes, self.distance):
+        self.undo.setEnabled(self._session.selection.can_undo)
+        for button in (self.genes, self.distance, self.violins, self.dots):
             button.setEnabled(self.group.count() > 0)
         self._tell(f"{chosen:,} cells selected" if chosen else "")
 
@@ -154,6 +173,39 @@ class Groups(QWidget):
             return group_distance(placed, column, group, other)
 
         self._run(steps, self._show_distance)
+
+    def _ask_violins(self) -> None:
+        placed, column, gene = self._session.placed, self.column.currentText(), self._session.gene
+        if gene is None:
+            self._tell("Choose a gene first.", "error")
+            return
+
+        def steps() -> Steps:
+            yield "comparing"
+            return group_values(placed, column, gene)
+
+        self._run(steps, lambda found: self.plot.show_violins(found, gene))
+
+    def _ask_dots(self) -> None:
+        placed, column, genes = self._session.placed, self.column.currentText(), self._told_genes()
+        if not genes:
+            self._tell("Give a list of markers, or press Genes first.", "error")
+            return
+
+        def steps() -> Steps:
+            yield "comparing"
+            return group_expression(placed, column, genes)
+
+        self._run(steps, self.plot.show_dots)
+
+    def _told_genes(self) -> list[str]:
+        """The markers that the cells have, or else the first genes of the table, or the gene."""
+        session, frame = self._session, self.table.model.frame
+        found = list(session.colouring.markers)
+        if not found:
+            found = list(frame["gene"]) if "gene" in frame else [session.gene or ""]
+        held = [] if session.placed is None else session.placed.var_names
+        return [gene for gene in found if gene in held][:MOST_GENES]
 
     def _run(self, steps: Any, show: Any) -> None:
         if self.progress.running:

@@ -1,0 +1,94 @@
+"""Violins and dots: how groups of cells express genes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyqtgraph as pg
+from matplotlib import colormaps
+from scipy.stats import gaussian_kde
+
+HEIGHT = 220
+VIOLIN = "#5aa9e6"
+MOST_LETTERS = 12
+"""Of a name along an axis."""
+HALF_WIDTH = 0.42
+"""Of a violin; the next one is 1 away."""
+LARGEST_DOT = 16
+"""Pixels, where all cells of a group express a gene."""
+
+
+class GroupPlot(pg.PlotWidget):
+    """A plot that is hidden until there is something to show."""
+
+    def __init__(self) -> None:
+        super().__init__(background=None)
+        self.setFixedHeight(HEIGHT)
+        self.setMouseEnabled(x=False, y=False)
+        self.hideButtons()
+        self.setMenuEnabled(False)
+        self.hide()
+
+    def show_violins(self, values: Mapping[str, np.ndarray], gene: str) -> None:
+        """Draw the distribution of a gene in each group, with its median as a line."""
+        self._begin(f"{gene} · line: median")
+        for i, own in enumerate(values.values()):
+            grid, density = violin(own)
+            outline = pg.PlotCurveItem(
+                np.concatenate([i - density, (i + density)[::-1]]),
+                np.concatenate([grid, grid[::-1]]),
+                pen=pg.mkPen(VIOLIN),
+                brush=pg.mkBrush(VIOLIN + "90"),
+                fillLevel="enclosed",
+            )
+            self.addItem(outline)
+            middle = float(np.median(own))
+            self.plot([i - 0.2, i + 0.2], [middle, middle], pen=pg.mkPen("w", width=2))
+        self._name("bottom", list(values))
+        self.getAxis("left").setTicks(None)
+        self.setLabel("left", "log1p")
+        self.autoRange()
+
+    def show_dots(self, table: pd.DataFrame) -> None:
+        """Draw a dot a group and gene: its size is the share of cells, its colour the mean."""
+        self._begin("size: share of cells · colour: mean, dark to bright for each gene")
+        groups, genes = (list(dict.fromkeys(table[name])) for name in ("group", "gene"))
+        means = table.pivot(index="gene", columns="group", values="mean").loc[genes, groups]
+        low = means.min(axis=1).to_numpy()[:, None]
+        width = (means.max(axis=1).to_numpy()[:, None] - low) + 1e-12
+        shades = colormaps["viridis"]((means.to_numpy() - low) / width)
+        shares = table.pivot(index="gene", columns="group", values="share").loc[genes, groups]
+        y, x = np.indices(means.shape)
+        self.addItem(
+            pg.ScatterPlotItem(
+                pos=np.column_stack([x.ravel(), y.ravel()]),
+                size=2 + (LARGEST_DOT - 2) * np.sqrt(shares.to_numpy().ravel()),
+                brush=[pg.mkBrush(*row) for row in (255 * shades.reshape(-1, 4)).astype(int)],
+                pen=None,
+            )
+        )
+        self._name("bottom", groups)
+        self._name("left", genes)
+        self.setLabel("left", "")
+        self.setRange(xRange=(-0.6, len(groups) - 0.4), yRange=(-0.6, len(genes) - 0.4))
+
+    def _begin(self, title: str) -> None:
+        self.clear()
+        self.setTitle(title, size="9pt")
+        self.show()
+
+    def _name(self, axis: str, names: list[str]) -> None:
+        ticks = [(i, str(name)[:MOST_LETTERS]) for i, name in enumerate(names)]
+        self.getAxis(axis).setTicks([ticks])
+
+
+def violin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A grid over values (n,), and the half-width of their violin there; a line if all are one."""
+    low, high = float(values.min()), float(values.max())
+    grid = np.linspace(low, high, 64)
+    if high == low:
+        return grid, np.full_like(grid, HALF_WIDTH)
+    density = gaussian_kde(values)(grid)
+    return grid, HALF_WIDTH * density / density.max()
