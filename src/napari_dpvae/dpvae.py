@@ -52,7 +52,7 @@ class DPVAE:
     """
 
     def __init__(self, settings: TrainingSettings | None = None, **changes: Any) -> None:
-        self.settings = dataclasses.replace(settings or TrainingSettings(), **changes)
+        self.settings = TrainingSettings.of(settings, changes)
         # Makes the model of a training that is under way or was stopped.
         self._fitting: Callable[[], Trained] | None = None
         self._trained: Trained | None = None
@@ -342,8 +342,8 @@ class DPVAE:
 
         Parameters and errors are those of :meth:`place`.
         """
-        settings = dataclasses.replace(settings or PlacementSettings(), **changes)
-        return place_steps(self.trained, query, settings, known_key, outlines)
+        chosen = PlacementSettings.of(settings, changes)
+        return place_steps(self.trained, query, chosen, known_key, outlines)
 
     def save(self, path: str | Path) -> None:
         """Write the model, with the reference's coordinates and image, to one safetensors file.

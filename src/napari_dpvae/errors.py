@@ -2,4 +2,4 @@
 
 
 class DataError(ValueError):
-    """A reference, a query or a file cannot be used as it is."""
+    """A reference, a query, a file or a setting cannot be used as it is."""

@@ -7,9 +7,12 @@ magicgui makes the forms from these dataclasses, the command line its options, a
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+from napari_dpvae.errors import DataError
 
 GeneChoice = Literal["moran", "hvg"]
 PairMask = Literal["all", "knn", "radius", "given"]
@@ -35,6 +38,26 @@ def _setting(
 class _Checked:
     """Refuses a value outside its stated range or choices."""
 
+    @classmethod
+    def of(cls, settings: Self | None, changes: Mapping[str, Any]) -> Self:
+        """The settings, or the defaults if not given, with some fields changed.
+
+        Raises
+        ------
+        DataError
+            When they are no such settings, or a field is not among theirs.
+        """
+        if settings is not None and not isinstance(settings, cls):
+            raise DataError(
+                f"The settings are of the type {type(settings).__name__}: give {cls.__name__}, or "
+                "its fields by name."
+            )
+        names = [spec.name for spec in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        unknown = [name for name in changes if name not in names]
+        if unknown:
+            raise DataError(f"There is no setting '{unknown[0]}': there are {', '.join(names)}.")
+        return dataclasses.replace(settings or cls(), **changes)  # type: ignore[type-var]
+
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for spec in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -47,17 +70,17 @@ def _checked(spec: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             choices = ", ".join(map(str, get_args(hint)))
-            raise ValueError(f"{spec.name} is {value!r}: choose one of {choices}.")
+            raise DataError(f"{spec.name} is {value!r}: choose one of {choices}.")
         return value
     if hint is str and isinstance(value, str):
         return value
     if isinstance(value, bool) != (hint is bool) or not isinstance(value, Real):
-        raise ValueError(f"{spec.name} is {value!r}: it must be of type {hint.__name__}.")
+        raise DataError(f"{spec.name} is {value!r}: it must be of type {hint.__name__}.")
     if hint is int and value % 1 != 0:
-        raise ValueError(f"{spec.name} is {value}: it must be a whole number.")
+        raise DataError(f"{spec.name} is {value}: it must be a whole number.")
     low, high = spec.metadata["low"], spec.metadata["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        raise ValueError(f"{spec.name} is {value}: it must lie between {low} and {high}.")
+        raise DataError(f"{spec.name} is {value}: it must lie between {low} and {high}.")
     return hint(value)
 
 
@@ -193,7 +216,7 @@ class TrainingSettings(_Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.mask == "given") != bool(self.pairs_key):
-            raise ValueError(
+            raise DataError(
                 "mask given and pairs_key, the obsp entry with the weights, belong together: set "
                 "both or neither."
             )
@@ -202,9 +225,9 @@ class TrainingSettings(_Checked):
         except ValueError:
             numbers = []
         if not numbers or min(numbers) < 1:
-            raise ValueError(
-                f"neighbours is {self.neighbours!r}: give whole numbers of 1 or more, such as 30 "
-                "or 10,30,100."
+            raise DataError(
+                f"neighbours is {self.neighbours[:40]!r}: give whole numbers of 1 or more, such as "
+                "30 or 10,30,100."
             )
 
     @property

@@ -81,9 +81,9 @@ def test_a_file_of_a_newer_version_asks_for_an_update(tmp_path: Path, refuses: R
 
 
 def test_a_missing_file_is_named(tmp_path: Path, refuses: Refuses) -> None:
-    with refuses("no model file .*nowhere"):
+    with refuses("no file or folder .*nowhere"):
         checkpoint.load(tmp_path / "nowhere.safetensors")
-    with refuses("no model file"):
+    with refuses("is no model file"):
         checkpoint.load(tmp_path)
 
 

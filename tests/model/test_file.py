@@ -98,7 +98,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, refuses: Refuses) ->
     path.write_bytes(b"\x80\x04pickle")
     with refuses("not a napari-dpvae model file"):
         dpv.DPVAE.load(path)
-    with refuses("no model file"):
+    with refuses("no file or folder"):
         dpv.DPVAE.load(tmp_path / "nowhere.safetensors")
 
 

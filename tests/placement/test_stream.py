@@ -227,8 +227,8 @@ def test_what_is_interrupted_leaves_nothing(
 @pytest.mark.parametrize(
     ("part", "place", "value", "said"),
     [
-        ("indices", 5, 10**6, "beyond its columns"),
-        ("indices", 5, -1, "beyond its columns"),
+        ("indices", 5, 10**6, "go beyond its shape"),
+        ("indices", 5, -1, "go beyond its shape"),
         ("indptr", 3, 10**6, "pointers do not rise"),
         ("data", 5, np.nan, "not finite"),
         ("data", 5, -1.0, "negative"),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
 from napari_dpvae.analysis.contacts import NEIGHBOURS, place_deviation
+from napari_dpvae.data.checks import check_expression, check_located
 from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
 from napari_dpvae.uncertainty.status import OUTSIDE
 
+PLACED = "The placed cells"
 Answer = Generator[float, None, pd.DataFrame]
 """Yields the share that is done; returns a table whose ``attrs["note"]`` says what was left out."""
 
@@ -25,6 +27,8 @@ def belonging(placed: ad.AnnData) -> tuple[ad.AnnData, str]:
     DataError
         When too few are left.
     """
+    check_located(placed, PLACED)
+    check_expression(placed, PLACED)
     outside = np.zeros(placed.n_obs, bool)
     if STATUS in placed.obs:
         outside = (placed.obs[STATUS] == OUTSIDE).to_numpy()
@@ -69,9 +73,11 @@ def typed(placed: ad.AnnData, column: str | None) -> tuple[ad.AnnData, str, np.n
     DataError
         When the column is not there, or holds fewer than two types.
     """
-    if column is None or column not in placed.obs:
-        raise DataError("Name the column of the placed cells' obs that holds their types.")
     cells, note = belonging(placed)
+    if not isinstance(column, str) or column not in placed.obs:
+        raise DataError("Name the column of the placed cells' obs that holds their types.")
+    if not placed.obs[column].map(lambda value: isinstance(value, Hashable)).all():
+        raise DataError(f"The column '{column}' holds lists or the like, and no types.")
     types = cells.obs[column].astype("category").cat.remove_unused_categories()
     known = types.notna().to_numpy()
     if len(types.cat.categories) < 2:

@@ -63,7 +63,8 @@ def virtual_expression(
     Raises
     ------
     DataError
-        When a gene is not among the placed cells', or fewer than two cells belong here.
+        When a gene is not among the placed cells', fewer than two cells belong here, or the places
+        are no coordinates.
 
     Examples
     --------
@@ -72,6 +73,8 @@ def virtual_expression(
     (321, 2)
     """
     check_located(placed, "The placed cells")
+    if neighbours < 1:
+        raise DataError(f"neighbours is {neighbours}: at least one is needed.")
     unknown = [gene for gene in genes if not has_feature(placed, gene)]
     if unknown:
         raise DataError(f"The placed cells have no gene '{unknown[0]}': check its spelling.")
@@ -82,7 +85,7 @@ def virtual_expression(
         raise DataError(
             "Fewer than two placed cells belong to the reference: there is nothing to draw from."
         )
-    targets = np.asarray(at.obsm[SPATIAL] if isinstance(at, ad.AnnData) else at, float)
+    targets = _targets(at, np.shape(cells.obsm[SPATIAL])[1])
     weights, reach = _weights(cells, targets, neighbours)
     x = _values(cells, genes)
     mean = (weights @ x).toarray()
@@ -118,6 +121,23 @@ def _values(cells: ad.AnnData, features: Sequence[str]) -> sparse.csr_matrix:
         for found in [others.get(name)]
     ]
     return sparse.csr_matrix(sparse.hstack(columns))
+
+
+def _targets(at: ad.AnnData | np.ndarray, dims: int) -> np.ndarray:
+    """The places (t, dims) where expression is asked for."""
+    if isinstance(at, ad.AnnData):
+        check_located(at, "The reference's spots")
+        at = at.obsm[SPATIAL]
+    try:
+        targets = np.asarray(at, float)
+    except (TypeError, ValueError):
+        targets = np.empty(0)
+    if targets.ndim != 2 or targets.shape[1] != dims or not np.isfinite(targets).all():
+        raise DataError(
+            f"The places must be {dims} finite numbers for each, as those of the cells: give the "
+            "reference, or coordinates."
+        )
+    return targets
 
 
 def _weights(

@@ -11,10 +11,12 @@ import h5py
 import pandas as pd
 
 from napari_dpvae.data.counts import X, what_is_held
+from napari_dpvae.data.formats.bounds import existing
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.modalities import GENES, KIND
-from napari_dpvae.data.read import read_query
+from napari_dpvae.data.read import read_query, reading
 from napari_dpvae.data.structure import check_structure
+from napari_dpvae.errors import DataError
 
 
 @contextmanager
@@ -38,16 +40,30 @@ def opened_query(
     DataError
         With what is wrong, where, and what to do.
     """
-    found = Path(path).expanduser()
-    if layer not in (None, X) or not _is_h5ad(found):
-        yield read_query(path, layer=layer)
-        return
-    with hdf5(found) as file:
-        query = _backed(file, path, layer, places)
-        if query is not None:
-            yield query
-            return
+    found = existing(path)
+    if layer in (None, X) and found.is_file() and h5py.is_hdf5(found):
+        with hdf5(found) as file:
+            with reading(path):
+                query = _backed(file, path, layer, places)
+            if query is not None:
+                with _whole(path):
+                    yield query
+                return
     yield read_query(path, layer=layer)
+
+
+@contextmanager
+def _whole(path: str | Path) -> Iterator[None]:
+    """What cannot be read once the file is open is said of it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            # Of another file.
+            raise
+        raise DataError(
+            f"Cannot read {path}: a part of it is damaged ({error}): copy it again."
+        ) from error
 
 
 def is_backed(cells: ad.AnnData) -> bool:
@@ -55,18 +71,13 @@ def is_backed(cells: ad.AnnData) -> bool:
     return isinstance(cells.X, ad.abc.CSRDataset | h5py.Dataset)
 
 
-def _is_h5ad(path: Path) -> bool:
-    """Of an anndata that says what each entry is; older files are read whole."""
-    if not (path.is_file() and h5py.is_hdf5(path)):
-        return False
-    with h5py.File(path, "r") as file:
-        return file.attrs.get("encoding-type") == "anndata"
-
-
 def _backed(
     file: h5py.File, path: str | Path, layer: str | None, places: bool
 ) -> ad.AnnData | None:
     """Cells by genes without layers and the like; None where reading changes more than that."""
+    if file.attrs.get("encoding-type") != "anndata":
+        # Of an older anndata, which does not say what each entry is.
+        return None
     x = _rows(file)
     if x is None:
         return None
@@ -74,7 +85,7 @@ def _backed(
     alone = KIND not in var or (var[KIND].astype(str) == GENES).all()
     if not (alone and obs.index.is_unique and var.index.is_unique):
         return None
-    check_structure(x, str(path))
+    _check_copied(file, path, (len(obs), len(var)))
     elsewhere = len(file.get("layers", ())) or "raw" in file
     if layer is None and elsewhere and what_is_held(x) is not None:
         return None
@@ -82,12 +93,38 @@ def _backed(
     return ad.AnnData(x, obs=_text_index(obs), var=_text_index(var), obsm=obsm)
 
 
+def _check_copied(file: h5py.File, path: str | Path, shape: tuple[int, int]) -> None:
+    """All matrices of the file: those that are not read are copied, and must fit the cells."""
+    n, g = shape
+    wanted = {"X": (n, g), "layers": (n, g), "obsm": (n,), "obsp": (n, n)}
+    wanted |= {"varm": (g,), "varp": (g, g)}
+
+    def check(name: str, entry: h5py.Group | h5py.Dataset) -> None:
+        if entry.attrs.get("encoding-type") in ("csr_matrix", "csc_matrix"):
+            check_structure(ad.io.sparse_dataset(entry), str(path), name)
+        where, _, within = name.partition("/")
+        sizes = getattr(entry, "shape", None) or entry.attrs.get("shape")
+        fitting = wanted.get(where)
+        if sizes is None or fitting is None or within.count("/") or where == "X" and within:
+            return
+        if tuple(sizes[: len(fitting)]) != fitting:
+            raise DataError(
+                f"Cannot read {path}: {name} in it has the shape {tuple(map(int, sizes))} and does "
+                f"not fit {n} cells and {g} genes: write the file again."
+            )
+
+    file.visititems(check)
+
+
 def _rows(file: h5py.File) -> ad.abc.CSRDataset | h5py.Dataset | None:
     """``X``, if rows of it can be taken."""
     x = file.get("X")
+    if x is None:
+        return None
+    kind = (x.attrs.get("encoding-type"), x.attrs.get("encoding-version"))
     if isinstance(x, h5py.Dataset):
-        return x if x.ndim == 2 and x.attrs.get("encoding-type") == "array" else None
-    if isinstance(x, h5py.Group) and x.attrs.get("encoding-type") == "csr_matrix":
+        return x if x.ndim == 2 and kind == ("array", "0.2.0") else None
+    if kind == ("csr_matrix", "0.1.0"):
         rows = ad.io.sparse_dataset(x)
         return rows if isinstance(rows, ad.abc.CSRDataset) else None
     return None

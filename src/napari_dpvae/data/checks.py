@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import anndata as ad
@@ -9,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.coordinates import place_hint
-from napari_dpvae.data.keys import SPATIAL
-from napari_dpvae.data.structure import check_matrix
+from napari_dpvae.data.keys import LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL
+from napari_dpvae.data.structure import check_matrices, check_values
 from napari_dpvae.errors import DataError
 
 FEWEST_SPOTS = 10
+LONGEST_NAME = 1000
+"""Characters of a gene's name: arrays of names have room for the longest in each place."""
 MOST_SECTIONS_SHARE = 0.5
 """Share of spots that are sections of their own in a column that names no sections."""
 SMALLEST_EXTENT, LARGEST_COORDINATE = 1e-6, 1e12
@@ -63,10 +66,14 @@ def check_sections(reference: ad.AnnData, section_key: str) -> None:
         With what is wrong, where, and what to do.
     """
     what = "The reference"
-    if section_key not in reference.obs:
+    if not isinstance(section_key, str) or section_key not in reference.obs:
         columns = ", ".join(map(str, reference.obs.columns)) or "none"
         raise DataError(f"{what} has no obs column '{section_key}': it has {columns}.")
     column = reference.obs[section_key]
+    if not column.map(lambda value: isinstance(value, Hashable)).all():
+        raise DataError(
+            f"{what}'s obs column '{section_key}' names no sections: it holds lists or the like."
+        )
     lacking = int(column.isna().sum())
     if lacking:
         raise DataError(
@@ -132,13 +139,18 @@ def known_coordinates(query: ad.AnnData, key: str | None, dims: int) -> np.ndarr
         there = ", ".join(query.obsm) or "nothing"
         raise DataError(f"The query has no {where} with known places: obsm has {there}.")
     known = np.asarray(query.obsm[key])
-    if not np.issubdtype(known.dtype, np.number) or known.shape != (query.n_obs, dims):
+    if known.dtype.kind not in "iuf" or known.shape != (query.n_obs, dims):
         raise DataError(
             f"The query's {where} must hold {dims} numbers for each cell, like the reference's "
             "coordinates; NaN where the place is not known."
         )
     if not np.isfinite(known).all(axis=1).any():
         raise DataError(f"The query's {where} has no known place: use the mode anchored.")
+    if np.nanmax(np.abs(known), initial=0, where=np.isfinite(known)) > LARGEST_COORDINATE:
+        raise DataError(
+            f"The query's {where} has places beyond {LARGEST_COORDINATE:.0g}: give them in the "
+            "reference's coordinates."
+        )
     return known.astype(float)
 
 
@@ -167,11 +179,19 @@ def check_expression(cells: ad.AnnData, what: str) -> None:
                 f"{what} has the {kind} name '{twice}' more than once: call {fix} on it first."
             )
     _check_gene_names(cells.var_names, what)
-    check_matrix(cells.X, what)
+    check_matrices(cells, what)
+    check_values(cells.X, what)
 
 
 def check_located(cells: ad.AnnData, what: str) -> None:
-    """Refuse what is no cells or spots with coordinates.
+    """Refuse what is no cells or spots with coordinates, or whose measures are no numbers.
+
+    Parameters
+    ----------
+    cells
+        Placed cells, or spots.
+    what
+        Whose, for the sentence.
 
     Raises
     ------
@@ -181,6 +201,10 @@ def check_located(cells: ad.AnnData, what: str) -> None:
     _check_is_anndata(cells, what)
     if SPATIAL not in cells.obsm:
         raise DataError(f"{what} have no coordinates in obsm['{SPATIAL}']: place them first.")
+    _check_places(np.asarray(cells.obsm[SPATIAL]), f"{what} have", "cells")
+    for key in (RADIUS, RADIUS_WIDE, LIKENESS):
+        if key in cells.obs and not pd.api.types.is_numeric_dtype(cells.obs[key]):
+            raise DataError(f"{what} have a column '{key}' in obs that is no number: place anew.")
 
 
 def _check_is_anndata(cells: Any, what: str) -> None:
@@ -197,6 +221,10 @@ def _check_is_anndata(cells: Any, what: str) -> None:
 
 
 def _check_gene_names(names: pd.Index, what: str) -> None:
+    if max(map(len, names)) > LONGEST_NAME:
+        raise DataError(
+            f"{what} has a gene name of more than {LONGEST_NAME} characters: check var_names."
+        )
     if list(names[:3]) == ["0", "1", "2"]:
         raise DataError(
             f"{what} has numbers (0, 1, 2, …) for gene names: put the gene names in var_names."
@@ -204,19 +232,9 @@ def _check_gene_names(names: pd.Index, what: str) -> None:
 
 
 def _check_coordinates(coordinates: np.ndarray, what: str) -> None:
-    where = f"obsm['{SPATIAL}']"
-    if coordinates.ndim != 2 or coordinates.shape[1] not in (2, 3):
-        raise DataError(
-            f"{what} has {where} of shape {coordinates.shape}: it must have 2 or 3 columns."
-        )
-    if coordinates.dtype.kind not in "iuf":
-        raise DataError(f"{what} has coordinates in {where} that are not numbers.")
+    _check_places(coordinates, f"{what} has", "spots")
     coordinates = coordinates.astype(float)
-    bad = int((~np.isfinite(coordinates)).any(axis=1).sum())
-    if bad:
-        raise DataError(
-            f"{what} has {bad} spots whose coordinates in {where} are not finite: drop those spots."
-        )
+    where = f"obsm['{SPATIAL}']"
     extent = float(np.ptp(coordinates, axis=0).max())
     if extent == 0:
         raise DataError(f"{what} has all spots at the same coordinates in {where}.")
@@ -225,4 +243,17 @@ def _check_coordinates(coordinates: np.ndarray, what: str) -> None:
         raise DataError(
             f"{what} has coordinates in {where} that reach {largest:.3g} and span {extent:.3g}: "
             "give them in pixels or µm, from near 0."
+        )
+
+
+def _check_places(places: np.ndarray, said: str, whose: str) -> None:
+    where = f"obsm['{SPATIAL}']"
+    if places.ndim != 2 or places.shape[1] not in (2, 3):
+        raise DataError(f"{said} {where} of shape {places.shape}: it must have 2 or 3 columns.")
+    if places.dtype.kind not in "iuf":
+        raise DataError(f"{said} coordinates in {where} that are not numbers.")
+    bad = int((~np.isfinite(places)).any(axis=1).sum())
+    if bad:
+        raise DataError(
+            f"{said} {bad} {whose} whose coordinates in {where} are not finite: drop those {whose}."
         )

@@ -120,6 +120,8 @@ def _as_numbers(values: Any, where: str) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind in "iufb":
         return values.astype(np.float64)
+    if values.dtype.kind == "c":
+        raise DataError(f"The coordinates in {where} are complex numbers: write them as numbers.")
     flat = pd.Series(values.ravel().astype(object))
     numbers = pd.to_numeric(flat, errors="coerce")
     lacking = flat.isna() | flat.astype(str).str.strip().str.lower().isin(MISSING)

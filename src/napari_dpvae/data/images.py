@@ -32,8 +32,36 @@ def libraries(cells: ad.AnnData) -> dict[str, Mapping[str, Any]]:
         return {}
     if isinstance(entries.get("images"), Mapping) and "scalefactors" in entries:
         # One library without a name, as some converters leave it.
-        return {"library": entries}
-    return {str(name): entry for name, entry in entries.items() if isinstance(entry, Mapping)}
+        entries = {"library": entries}
+    return {
+        str(name): _clean(entry) for name, entry in entries.items() if isinstance(entry, Mapping)
+    }
+
+
+def _clean(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A library whose images are pixels and whose scale factors are numbers."""
+    images, factors = (entry.get(name) for name in ("images", "scalefactors"))
+    images = images if isinstance(images, Mapping) else {}
+    factors = factors if isinstance(factors, Mapping) else {}
+    pixels = {str(name).replace(".", "_"): _pixels(image) for name, image in images.items()}
+    numbers = {str(name): scale_factor(entry, name) for name in factors}
+    return {
+        **entry,
+        "images": {name: image for name, image in pixels.items() if image is not None},
+        "scalefactors": {name: value for name, value in numbers.items() if value is not None},
+    }
+
+
+def _pixels(image: Any) -> np.ndarray | None:
+    """An array of numbers that files hold; None for what is no image."""
+    if image is None or isinstance(image, str | bytes | Mapping):
+        return None
+    try:
+        pixels = np.asarray(image)
+    except ValueError:
+        # Rows of different lengths.
+        return None
+    return pixels if pixels.dtype.kind in "uifb" and 0 < pixels.nbytes <= 8 * pixels.size else None
 
 
 def scale_factor(entry: Mapping[str, Any], name: str) -> float | None:
@@ -82,12 +110,10 @@ def image_of(entry: Any, *resolutions: str) -> np.ndarray | None:
 
 def _drawable(image: Any) -> np.ndarray | None:
     """Pixels as napari and matplotlib take them; None for what is no image."""
-    if image is None or isinstance(image, str | bytes | Mapping):
+    found = _pixels(image)
+    if found is None:
         return None
-    pixels = np.asarray(image)
-    if pixels.dtype.kind not in "uifb" or pixels.size == 0:
-        return None
-    pixels = _channels_last(pixels)
+    pixels = _channels_last(found)
     if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
         pixels = pixels[..., 0]
     if pixels.ndim not in (2, 3) or min(pixels.shape[:2]) < 2:

@@ -13,6 +13,9 @@ from napari_dpvae.data.checks import FEWEST_SPOTS
 from napari_dpvae.data.images import libraries
 from napari_dpvae.errors import DataError
 
+LEAST_WEIGHT = 1e-12
+"""Of the largest: pairs of less weight say nothing."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -94,10 +97,19 @@ def _given_pairs(reference: ad.AnnData, key: str) -> sparse.csr_array:
     if key not in reference.obsp:
         there = ", ".join(reference.obsp) or "nothing"
         raise DataError(f"The reference has no obsp['{key}'] with pairs: obsp has {there}.")
-    pairs = sparse.csr_array(reference.obsp[key]).astype(np.float32)
-    if pairs.nnz == 0 or not np.isfinite(pairs.data).all() or (pairs.data < 0).any():
+    found = reference.obsp[key]
+    if found.dtype.kind not in "biuf":
+        raise DataError(f"The weights of pairs in obsp['{key}'] are not numbers: write numbers.")
+    pairs = sparse.coo_array(found, dtype=np.float64)
+    weights = np.where(pairs.row != pairs.col, pairs.data, 0.0)
+    if not np.isfinite(weights).all() or (weights < 0).any() or not (weights > 0).any():
         raise DataError(
             f"The weights of pairs in obsp['{key}'] must be finite and not negative, and some "
-            "must be more than 0."
+            "of two spots must be more than 0."
         )
-    return pairs
+    # Only their ratios matter; the least must not vanish in single precision.
+    weights /= weights.max()
+    weights[weights < LEAST_WEIGHT] = 0.0
+    given = sparse.csr_array((weights, (pairs.row, pairs.col)), pairs.shape, dtype=np.float32)
+    given.eliminate_zeros()
+    return given

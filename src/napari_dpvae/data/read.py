@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import logging
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import anndata as ad
 from scipy import sparse
 
 from napari_dpvae.data.beside import IDENTITY, with_image
-from napari_dpvae.data.checks import check_expression, check_query, check_reference
+from napari_dpvae.data.checks import check_expression, check_located, check_query, check_reference
 from napari_dpvae.data.coordinates import settled_places
 from napari_dpvae.data.counts import with_expression
+from napari_dpvae.data.formats.bounds import existing
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.formats.space_ranger import with_places_beside
 from napari_dpvae.data.formats.spatialdata_store import read_spatialdata
@@ -24,7 +26,7 @@ from napari_dpvae.data.gene_names import name_column
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.joined import joined, section_names
 from napari_dpvae.data.keys import DPVAE, SPATIAL
-from napari_dpvae.data.structure import check_matrices
+from napari_dpvae.data.structure import check_matrices, sum_duplicates
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -80,13 +82,13 @@ def read_reference(
     >>> reference.n_obs, reference.obsm["spatial"].shape
     (321, (321, 2))
     """
-    if not isinstance(path, str | Path):
+    if isinstance(path, Sequence) and not isinstance(path, str | bytes):
         return _read_sections(path, layer, {section_key, coordinates, image})
     reference = _with_places(_read(path, layer, coordinates), path)
     _check_has_places(reference, path)
     check_reference(reference, section_key)
     if image is not None:
-        reference = with_image(reference, _existing(image), image_affine)
+        reference = with_image(reference, existing(image), image_affine)
     return reference
 
 
@@ -167,7 +169,7 @@ def read_placed(path: str | Path) -> ad.AnnData:
     >>> dpv.read_placed("placed.h5ad").obsm["spatial"].shape
     (120, 2)
     """
-    found = _existing(path)
+    found = existing(path)
 
     def read(file: Path) -> ad.AnnData:
         chosen = recognise(file)
@@ -175,46 +177,48 @@ def read_placed(path: str | Path) -> ad.AnnData:
             return read_spatialdata(file, placed=True)
         return chosen.read(file)
 
-    placed = _open(found, read)
-    if DPVAE not in placed.uns or SPATIAL not in placed.obsm:
+    with reading(path):
+        placed = read(found)
+    if not isinstance(placed.uns.get(DPVAE), Mapping) or SPATIAL not in placed.obsm:
         raise DataError(f"{path} holds no placed cells: make it with place.")
-    check_matrices(placed, str(path))
     check_expression(placed, str(path))
+    sum_duplicates(placed)
+    check_located(placed, f"The cells of {path}")
     return placed
 
 
 def _read(path: str | Path, layer: str | None, coordinates: str | Path | None = None) -> ad.AnnData:
     """Any file, with the expression that is asked for in X."""
-    found = _existing(path)
+    found = existing(path)
 
     def read(file: Path) -> ad.AnnData:
         chosen = recognise(file)
         if coordinates is None:
             return chosen.read(file)
         if chosen.read is read_table:
-            return read_table(file, _existing(coordinates))
-        return with_coordinates(chosen.read(file), _existing(coordinates), file)
+            return read_table(file, existing(coordinates))
+        return with_coordinates(chosen.read(file), existing(coordinates), file)
 
-    cells = _unique_genes(_named_genes(_open(found, read)))
+    with reading(path):
+        cells = read(found)
+    cells = _unique_genes(_named_genes(cells))
     cells.X = _in_rows(cells.X)
     check_matrices(cells, str(path))
+    sum_duplicates(cells)
     return with_expression(cells, layer)
 
 
-def _existing(path: str | Path) -> Path:
-    found = Path(path).expanduser()
-    try:
-        there = found.exists()
-    except (OSError, ValueError) as error:
-        raise DataError(f"Cannot read {path}: {error}.") from error
-    if not there:
-        raise DataError(f"There is no file or folder {path}.")
-    return found
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Whatever fails within is said of this file.
 
-
-def _open(path: Path, reader: Callable[[Path], ad.AnnData]) -> ad.AnnData:
+    Raises
+    ------
+    DataError
+        In place of what a library raises, with its reason.
+    """
     try:
-        return reader(path)
+        yield
     except (DataError, MemoryError):
         raise
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -229,7 +233,10 @@ def _open(path: Path, reader: Callable[[Path], ad.AnnData]) -> ad.AnnData:
     except Exception as error:
         # Readers fail in many ways on a damaged file; a person needs the file and the reason.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"Cannot read {path}: {reason[:300]}") from error
+        raise DataError(
+            f"Cannot read {path}: a part of it is missing or not as its format asks for "
+            f"({reason[:200].rstrip('.')}): copy it again, or write it anew from its source."
+        ) from error
 
 
 def _with_places(spots: ad.AnnData, path: str | Path) -> ad.AnnData:

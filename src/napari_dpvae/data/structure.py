@@ -5,38 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import anndata as ad
+import h5py
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.values import stored_values
+from napari_dpvae.data.values import LARGEST_COUNT, stored_values
 from napari_dpvae.errors import DataError
 
 INDICES_AT_ONCE = 4_000_000
 """Of a file that are looked at: bounds memory."""
 
+KINDS = (np.ndarray, h5py.Dataset, ad.abc.CSRDataset, ad.abc.CSCDataset)
+"""What is read beside sparse matrices of scipy."""
 MOSTLY_WHOLE = 0.99
 """Values of which as many are whole are counts; a negative one among them is wrong."""
-LARGEST_COUNT = 1e9
-"""No cell has so many molecules of a gene: a value beyond is wrong."""
-
-
-def check_matrix(x: Any, what: str) -> None:
-    """Refuse a matrix that is not what it says, or whose values are no expression.
-
-    Parameters
-    ----------
-    x
-        In memory or backed by a file.
-    what
-        Whose, for the sentence.
-
-    Raises
-    ------
-    DataError
-        With what is wrong, where, and what to do.
-    """
-    check_structure(x, what)
-    _check_values(x, what)
+FEW_NEGATIVE = 1e-3
+"""Share of the values: in what was centred many are negative, and fewer are wrong."""
 
 
 def check_structure(x: Any, what: str, where: str = "X") -> None:
@@ -56,7 +40,7 @@ def check_structure(x: Any, what: str, where: str = "X") -> None:
     DataError
         With what does not fit.
     """
-    backed = isinstance(x, ad.abc.CSRDataset)
+    backed = isinstance(x, ad.abc.CSRDataset | ad.abc.CSCDataset)
     if not (backed or sparse.issparse(x)):
         return
     if x.format not in ("csr", "csc"):
@@ -71,7 +55,7 @@ def check_structure(x: Any, what: str, where: str = "X") -> None:
         # The arrays are compared with each other first: the full check of scipy trusts in that.
         _check_pointers(x.indptr, len(x.indices), len(x.data))
         x.check_format(full_check=True)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, KeyError, TypeError) as error:
         reason = str(error).strip().rstrip(".")
         raise DataError(
             f"{what} has a sparse matrix in {where} that is damaged ({reason}): "
@@ -80,12 +64,20 @@ def check_structure(x: Any, what: str, where: str = "X") -> None:
 
 
 def check_matrices(cells: ad.AnnData, what: str) -> None:
-    """:func:`check_structure` of every matrix of an AnnData, and each value stored once.
+    """:func:`check_structure` of every matrix of an AnnData.
 
-    Duplicate entries are summed in place, which is what they mean.
+    Raises
+    ------
+    DataError
+        With what does not fit, and where.
     """
     for where, x in _matrices(cells):
         check_structure(x, what, where)
+
+
+def sum_duplicates(cells: ad.AnnData) -> None:
+    """Bring every sparse matrix to one entry for each value: duplicates mean their sum."""
+    for _, x in _matrices(cells):
         if sparse.issparse(x) and not x.has_canonical_format:
             x.sum_duplicates()
 
@@ -99,20 +91,21 @@ def _matrices(cells: ad.AnnData) -> list[tuple[str, Any]]:
     return found
 
 
-def _check_backed(x: ad.abc.CSRDataset) -> None:
+def _check_backed(x: ad.abc.CSRDataset | ad.abc.CSCDataset) -> None:
     """What scipy checks, of what is in a file: its indices a part at a time."""
+    lines, across = x.shape if x.format == "csr" else x.shape[::-1]
     pointers, indices, data = (x.group[name] for name in ("indptr", "indices", "data"))
     if any(part.ndim != 1 for part in (pointers, indices, data)):
         raise ValueError("its arrays are no rows of numbers")
     if pointers.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
         raise ValueError("its indices are not whole numbers")
-    if len(pointers) != x.shape[0] + 1:
-        raise ValueError("it has not as many row pointers as rows")
+    if len(pointers) != lines + 1:
+        raise ValueError("it has not as many pointers as rows or columns")
     _check_pointers(pointers[:], len(indices), len(data))
     for start in range(0, len(indices), INDICES_AT_ONCE):
         part = indices[start : start + INDICES_AT_ONCE]
-        if part.min() < 0 or part.max() >= x.shape[1]:
-            raise ValueError("its column indices go beyond its columns")
+        if part.min() < 0 or part.max() >= across:
+            raise ValueError("its indices go beyond its shape")
 
 
 def _check_pointers(pointers: np.ndarray, n_indices: int, n_data: int) -> None:
@@ -120,11 +113,29 @@ def _check_pointers(pointers: np.ndarray, n_indices: int, n_data: int) -> None:
         raise ValueError("it has not as many indices as values")
     pointers = pointers.astype(np.int64)
     if pointers[0] != 0 or pointers[-1] > n_data or (np.diff(pointers) < 0).any():
-        raise ValueError("its row pointers do not rise from 0 to the number of values")
+        raise ValueError("its pointers do not rise from 0 to the number of values")
 
 
-def _check_values(x: Any, what: str) -> None:
-    """Refuse values that are no expression, in chunks."""
+def check_values(x: Any, what: str) -> None:
+    """Refuse values that are no expression, in chunks.
+
+    Parameters
+    ----------
+    x
+        In memory or backed by a file; its structure was checked.
+    what
+        Whose, for the sentence.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, and what to do.
+    """
+    if isinstance(x, np.ma.MaskedArray) or not (isinstance(x, KINDS) or sparse.issparse(x)):
+        raise DataError(
+            f"{what} has X of the type {type(x).__module__}.{type(x).__name__}: turn it into an "
+            "array of numpy or a sparse matrix of scipy first (.to_memory())."
+        )
     dtype = np.dtype(x.dtype)
     if dtype.kind == "b":
         raise DataError(f"{what} has true and false in X, not numbers: give the counts.")
@@ -155,6 +166,11 @@ def _check_values(x: Any, what: str) -> None:
         raise DataError(
             f"{what} has {negative} negative values among the counts in X, which counts cannot "
             "be: correct or drop them."
+        )
+    if 0 < negative < FEW_NEGATIVE * stored:
+        raise DataError(
+            f"{what} has {negative} negative values in X among {stored - negative} that are not: "
+            "set them to 0, or drop those cells."
         )
     if largest > LARGEST_COUNT:
         raise DataError(

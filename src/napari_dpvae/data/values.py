@@ -26,6 +26,8 @@ WORDS: dict[Kind, str] = {
     "counts with fractions": "counts with fractions",
     "counts": "counts",
 }
+LARGEST_COUNT = 1e9
+"""No cell has so many molecules of a gene: a value beyond is wrong."""
 SAMPLE = 100
 """Rows that are looked at to tell one kind of fractions from another."""
 CHUNK = 4_000_000
@@ -38,10 +40,14 @@ BEYOND_LOGARITHMS = 30.0
 """No logarithm of a count is larger: the binary one of a thousand million is 30."""
 HEAVY_TAIL = 5.0
 """The largest of many counts is more than this many times their mean."""
-EVEN = 1e-3
-"""Coefficient of variation of row sums that were brought to one depth, with rounding."""
+EVEN = 3e-3
+"""Share that sums of rows differ by that were brought to one depth, with rounding."""
+MOST_ROWS = 0.8
+"""Share of the rows that must agree on what their values are."""
 FEW_VALUES, LARGEST_SMALLEST = 5, 100
 """The smallest count of a row that is tried, where it has few values and where it has many."""
+NEARLY_ALL = 0.98
+"""Share of the rows whose largest value is below what is taken for the largest of all."""
 FEW_ROWS = 30
 """Rows whose values are compared with multiples."""
 ROUNDED = 1e4
@@ -87,7 +93,9 @@ def expression_kind(x: Matrix) -> Kind:
         whole += int(np.count_nonzero(values == np.floor(values))) - (values.size - nonzero)
     if whole == stored:
         return "counts"
-    return _kind_of_fractions(_sample(x), whole / stored)
+    with np.errstate(over="ignore"):
+        # What is no logarithm is tried for one.
+        return _kind_of_fractions(_sample(x), whole / stored)
 
 
 def canonical(x: Matrix) -> Matrix:
@@ -149,7 +157,8 @@ def _kind_of_fractions(rows: list[np.ndarray], whole: float) -> Kind:
     if not rows:
         # Fractions so rare that no row of the sample has one.
         return "counts with fractions"
-    largest = max(row.max() for row in rows)
+    # Of nearly all rows: one wrong value must not change what all are taken for.
+    largest = float(np.quantile([row.max() for row in rows], NEARLY_ALL, method="lower"))
     if whole < MOSTLY and _are_even(rows):
         return "normalised"
     multiples = _are_multiples(rows)
@@ -162,7 +171,8 @@ def _kind_of_fractions(rows: list[np.ndarray], whole: float) -> Kind:
         return "counts with fractions"
     if multiples:
         return "normalised"
-    mean = float(np.mean(np.concatenate(rows)))
+    values = np.concatenate(rows)
+    mean = float(values[values <= largest].mean())
     if largest >= BEYOND_LOGARITHMS and largest > HEAVY_TAIL * mean:
         return "counts with fractions"
     return "normalised"
@@ -174,9 +184,10 @@ def _are_scaled_counts(rows: list[np.ndarray], whole: float) -> bool:
 
 
 def _are_even(rows: list[np.ndarray]) -> bool:
-    """Whether all rows have one sum."""
+    """Whether most rows have one sum."""
     sums = np.array([row.sum() for row in rows])
-    return len(rows) > 1 and bool(sums.std() < EVEN * sums.mean())
+    middle = np.median(sums)
+    return len(rows) > 1 and bool(np.mean(np.abs(sums - middle) < EVEN * middle) > MOST_ROWS)
 
 
 def _are_multiples(rows: list[np.ndarray]) -> bool:
@@ -184,15 +195,17 @@ def _are_multiples(rows: list[np.ndarray]) -> bool:
     telling = [row / row.min() for row in rows[:FEW_ROWS] if np.ptp(row) > 0 and row.min() > 0]
     if not telling:
         return False
-    return float(np.mean([_is_multiple(row) for row in telling])) > 0.8
+    return float(np.mean([_is_multiple(row) for row in telling])) > MOST_ROWS
 
 
 def _is_multiple(ratios: np.ndarray) -> bool:
     """Whether all ratios to the smallest value are those of whole numbers to a small one.
 
     The more values there are, the larger the smallest count may be without a fit by chance. Large
-    ratios are left out: their rounding is as wide as a unit.
+    ratios are left out: their rounding is as wide as a unit. Where most are, the row says nothing.
     """
+    if np.mean(ratios < ROUNDED) < MOSTLY:
+        return False
     smallest = np.arange(1, FEW_VALUES if len(np.unique(ratios)) < FEW_VALUES else LARGEST_SMALLEST)
     for count in smallest:
         multiples = count * ratios[count * ratios < ROUNDED]

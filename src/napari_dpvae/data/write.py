@@ -98,7 +98,7 @@ def check_output(path: str | Path, suffixes: Sequence[str] = ()) -> None:
     DataError
         With what to do.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = Path(str(path)).suffix.lower()
     if suffixes and suffix not in suffixes:
         raise DataError(f"Cannot write {path}: give it the suffix {' or '.join(suffixes)}.")
     store = suffix == ".zarr"
@@ -198,12 +198,17 @@ def _write_new(file: h5py.File, cells: ad.AnnData) -> None:
 
 def _target(path: str | Path, *, store: bool = False) -> Path:
     """Where a file goes, links followed, if it can go there."""
-    target = Path(path).expanduser()
-    if target.is_symlink():
-        target = target.resolve()
-    if not target.parent.is_dir():
+    try:
+        target = Path(path).expanduser()
+        if target.is_symlink():
+            target = target.resolve()
+        there = target.exists()
+        in_folder = target.parent.is_dir()
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise DataError(f"Cannot write {str(path)[:200]}: {_reason(error)}.") from error
+    if not in_folder:
         raise DataError(f"Cannot write {path}: the folder {target.parent} does not exist.")
-    if not target.exists():
+    if not there:
         return target
     mode = target.stat().st_mode
     if store:
@@ -228,7 +233,8 @@ def _scratch(target: Path, *, folder: bool = False) -> Path:
         handle, name = tempfile.mkstemp(
             dir=target.parent, prefix=f"{prefix}{os.getpid()}-", suffix=target.suffix
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # The other is raised for names that no file can have.
         raise DataError(f"Cannot write {target}: {_reason(error)}.") from error
     os.close(handle)
     return Path(name)

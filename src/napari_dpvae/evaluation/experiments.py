@@ -14,6 +14,7 @@ import pandas as pd
 from napari_dpvae.data.checks import check_reference
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.dpvae import DPVAE
+from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.hold_out import Split, hold_out
 from napari_dpvae.evaluation.metrics import measure, measure_regions
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
@@ -84,8 +85,8 @@ def evaluate_steps(
     registered: bool = False,
 ) -> Generator[EvaluationReport, None, Evaluation]:
     """:func:`evaluate` as a generator of reports that returns the table and the placements."""
-    if seeds < 1:
-        raise ValueError(f"seeds is {seeds}: at least one run is needed.")
+    if not isinstance(seeds, int) or seeds < 1:
+        raise DataError(f"seeds is {seeds!r}: give a whole number of runs, at least one.")
     check_reference(reference, section_key)
     settings = model.settings if isinstance(model, DPVAE) else model
     methods = {"dp-VAE": settings, "vanilla VAE": dataclasses.replace(settings, alpha2=0.0)}

@@ -51,7 +51,7 @@ def split_spots(coordinates: np.ndarray, split: SpotSplit, seed: int = 0) -> np.
         (n,) bool, true for a fifth of the spots.
     """
     if split not in get_args(SpotSplit):
-        raise ValueError(f"split is {split!r}: choose one of {', '.join(get_args(SpotSplit))}.")
+        raise DataError(f"split is {split!r}: choose one of {', '.join(get_args(SpotSplit))}.")
     rng = np.random.default_rng(seed)
     n = len(coordinates)
     order = rng.permutation(n)

@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import rankdata
 from sklearn.neighbors import NearestNeighbors
 
+from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.tissue import (
     contact_f1,
     nearest,
@@ -185,13 +186,13 @@ def measure(
 
     Raises
     ------
-    ValueError
+    DataError
         When the shapes differ, or there are fewer than 4 cells.
     """
     if true.shape != placed.shape:
-        raise ValueError(f"true is {true.shape} and placed {placed.shape}: they must agree.")
+        raise DataError(f"true is {true.shape} and placed {placed.shape}: they must agree.")
     if len(true) < 4:
-        raise ValueError(f"{len(true)} cells are too few to measure: at least 4 are needed.")
+        raise DataError(f"{len(true)} cells are too few to measure: at least 4 are needed.")
     extent = diagonal(true)
     errors = localisation_errors(true, placed)
     spread = np.ptp(placed, axis=0).max() > 0

@@ -120,8 +120,10 @@ class Totals(NamedTuple):
     """(p,) of the panel's genes that it has, log-normalised."""
     deviation: np.ndarray
     """(p,)."""
-    captured: np.ndarray
-    """(p,) sum over all cells, as measured."""
+    share: np.ndarray
+    """(p,) of each gene in the depth of a cell, mean over all cells; 0 where there are no depths.
+
+    Every cell counts alike: one that is far deeper than all others would decide it."""
     depth: np.ndarray | None
     """(n,) of each cell; None where the query does not hold counts."""
 
@@ -136,16 +138,17 @@ def gather(expression: PanelExpression, chosen: np.ndarray | None = None) -> Tot
     chosen
         (n,) bool: cells whose mean and deviation are taken; all if not given.
     """
-    moments, captured = Moments(len(expression.columns)), np.zeros(len(expression.columns))
+    moments, share = Moments(len(expression.columns)), np.zeros(len(expression.columns))
     depth = np.empty(0 if expression.depth_columns is None else expression.n_cells)
     for rows, counts, depths in expression.chunks():
-        captured += np.bincount(counts.indices, counts.data, len(captured))
         if depths is not None:
             depth[rows] = depths
+            of_depth = counts.data / np.repeat(np.maximum(depths, 1.0), np.diff(counts.indptr))
+            share += np.bincount(counts.indices, of_depth, len(share)) / expression.n_cells
         values = log_normalise_rows(counts, depths)
         moments.add(values if chosen is None else values[chosen[rows]])
     known = expression.depth_columns is not None
-    return Totals(*moments.statistics(), captured, depth if known else None)
+    return Totals(*moments.statistics(), share, depth if known else None)
 
 
 class Cells(NamedTuple):

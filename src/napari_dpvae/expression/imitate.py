@@ -22,7 +22,7 @@ def imitate(
     """Cells with the expression of spots, measured as a query was.
 
     Their molecules are drawn from a Poisson distribution: each has the depth of a random cell of
-    the query, and each gene the efficiency that gives it the query's mean.
+    the query, and each gene the efficiency that gives it its mean share in the query.
 
     Parameters
     ----------
@@ -46,8 +46,7 @@ def imitate(
     if profiles.max() <= LARGEST_LOGARITHM:
         profiles = np.expm1(profiles)
     assert totals.depth is not None, "a query of counts has depths"
-    captured = totals.captured / max(totals.depth.sum(), 1.0)
-    efficiency = captured / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
+    efficiency = totals.share / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
     # Sorted, so that the order of the query's cells does not matter.
     depth = rng.choice(np.sort(totals.depth), len(spots))
     counts = rng.poisson(profiles * efficiency * depth[:, None])

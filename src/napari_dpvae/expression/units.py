@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.values import COUNTS, INVERSES, Kind, Matrix, expression_kind
+from napari_dpvae.data.values import (
+    COUNTS,
+    INVERSES,
+    LARGEST_COUNT,
+    Kind,
+    Matrix,
+    expression_kind,
+)
+from napari_dpvae.errors import DataError
 
 Undo = Callable[[np.ndarray], np.ndarray]
 
@@ -45,8 +53,22 @@ class Units:
     undo: Undo | None = None
 
     def read(self, x: sparse.csr_matrix) -> sparse.csr_matrix:
-        """Rows as counts, where counts can be had; else as they are."""
-        return x if self.undo is None else _counts(x, self.undo)[0]
+        """Rows as counts, where counts can be had; else as they are.
+
+        Raises
+        ------
+        DataError
+            When a value stands for more than a count can be.
+        """
+        if self.undo is None:
+            return x
+        counts = _counts(x, self.undo)[0]
+        if not np.max(counts.data, initial=0.0) <= LARGEST_COUNT:
+            raise DataError(
+                f"A value in X does not fit the others of its cell: read as {self.kind}, it stands "
+                f"for more than {LARGEST_COUNT:.0e} counts; correct it, or drop that cell."
+            )
+        return counts
 
 
 def units_of(x: Any) -> Units:
@@ -84,8 +106,12 @@ def as_counts(x: Matrix) -> tuple[Matrix, bool]:
     return units.read(sparse.csr_matrix(x, dtype=np.float64)).astype(np.float32), True
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def _counts(x: sparse.csr_matrix, undo: Undo) -> tuple[sparse.csr_matrix, float]:
-    """Counts of cells, each times a number of its own once undone, and the share that they fit."""
+    """Counts of cells, each times a number of its own once undone, and the share that they fit.
+
+    Infinite where a value stands for more than can be told.
+    """
     scaled = undo(x.data)
     full = np.diff(x.indptr) > 0
     smallest = np.ones(x.shape[0])

@@ -9,11 +9,16 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
-from napari_dpvae.geometry.spacing import spot_distance
+from napari_dpvae.errors import DataError
+from napari_dpvae.geometry.spacing import diagonal, spot_distance
 from napari_dpvae.settings import DomainChoice
 
 CONCAVITY = 0.15
 """How closely a concave outline follows the spots: 0 as closely as can be, 1 is convex."""
+FARTHEST = 1e12
+"""No vertex lies beyond: squares lose their digits there."""
+FAR = 0.1
+"""Share of the reference's diagonal that an outline may lie beside its spots."""
 
 
 class Domain(Protocol):
@@ -66,17 +71,15 @@ class InsideOutlines:
 
     Raises
     ------
-    ValueError
+    DataError
         When there is no polygon with an area.
     """
 
     def __init__(self, outlines: Sequence[np.ndarray]) -> None:
-        if not outlines or any(np.ndim(o) != 2 or np.shape(o)[1] != 2 for o in outlines):
-            raise ValueError("An outline is a list of polygons with (x, y) vertices, at least one.")
-        polygons = [shapely.make_valid(shapely.Polygon(o)) for o in outlines if len(o) >= 3]
+        polygons = [shapely.make_valid(shapely.Polygon(o)) for o in _vertices(outlines)]
         self.area = shapely.union_all(polygons)
-        if self.area.area == 0 or not np.isfinite(self.area.area):
-            raise ValueError("The outline encloses no area: draw at least one polygon.")
+        if self.area.area == 0:
+            raise DataError("The outline encloses no area: draw at least one polygon.")
         shapely.prepare(self.area)
 
     def keep_inside(self, points: np.ndarray) -> np.ndarray:
@@ -88,6 +91,19 @@ class InsideOutlines:
         inside = points.copy()
         inside[outside] = shapely.get_coordinates(shapely.get_point(ways, 0))
         return inside
+
+
+def _vertices(outlines: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The vertices of polygons; those with fewer than three enclose nothing and are left out."""
+    try:
+        polygons = [np.asarray(outline, float) for outline in outlines]
+    except (TypeError, ValueError):
+        polygons = []
+    if not polygons or any(p.ndim != 2 or p.shape[1] != 2 for p in polygons):
+        raise DataError("An outline is a list of polygons with (x, y) vertices, at least one.")
+    if not all((np.abs(polygon) < FARTHEST).all() for polygon in polygons):
+        raise DataError("An outline has a vertex that is not finite, or farther than any tissue.")
+    return [polygon for polygon in polygons if len(polygon) >= 3]
 
 
 def make_domain(
@@ -106,14 +122,21 @@ def make_domain(
 
     Raises
     ------
-    ValueError
-        When outlines are asked for in a volume.
+    DataError
+        When outlines are asked for in a volume, or lie far from all spots.
     """
     drawn = outlines is not None
     if coordinates.shape[1] != 2 and (drawn or choice in ("convex", "concave")):
-        raise ValueError("An outline limits a slice, not a volume: choose the domain spots.")
+        raise DataError("An outline limits a slice, not a volume: choose the domain spots.")
     if outlines is not None:
-        return InsideOutlines(outlines)
+        inside = InsideOutlines(outlines)
+        apart = float(shapely.distance(inside.area, shapely.points(coordinates)).min())
+        if apart > FAR * diagonal(coordinates):
+            raise DataError(
+                f"The outline lies {apart:.4g} units from the nearest spot of the reference: draw "
+                "it over the tissue, in the reference's coordinates."
+            )
+        return inside
     if choice == "anywhere":
         return Anywhere()
     if choice == "spots":

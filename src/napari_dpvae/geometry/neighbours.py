@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from scipy import sparse
-from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
+from scipy.spatial import cKDTree
+from sklearn.neighbors import kneighbors_graph
+
+Edges: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Of each the two spots."""
 
 
 def neighbour_graph(coordinates: np.ndarray, sections: np.ndarray, k: int) -> sparse.csr_array:
@@ -27,8 +32,8 @@ def neighbour_graph(coordinates: np.ndarray, sections: np.ndarray, k: int) -> sp
         (n, n), 1 for a neighbour.
     """
 
-    def nearest(points: np.ndarray) -> sparse.csr_matrix:
-        return kneighbors_graph(points, min(k, len(points) - 1))
+    def nearest(points: np.ndarray) -> Edges:
+        return kneighbors_graph(points, min(k, len(points) - 1)).nonzero()
 
     return _by_section(coordinates, sections, nearest)
 
@@ -43,13 +48,18 @@ def radius_graph(coordinates: np.ndarray, sections: np.ndarray, radius: float) -
     radius
         In coordinate units.
     """
-    return _by_section(coordinates, sections, lambda p: radius_neighbors_graph(p, radius))
+
+    def within(points: np.ndarray) -> Edges:
+        first, second = cKDTree(points).query_pairs(radius, output_type="ndarray").T
+        return np.concatenate([first, second]), np.concatenate([second, first])
+
+    return _by_section(coordinates, sections, within)
 
 
 def _by_section(
     coordinates: np.ndarray,
     sections: np.ndarray,
-    connect: Callable[[np.ndarray], sparse.csr_matrix],
+    connect: Callable[[np.ndarray], Edges],
 ) -> sparse.csr_array:
     """One graph over all spots, from those of the sections, which have two spots at least."""
     n = len(coordinates)
@@ -57,7 +67,7 @@ def _by_section(
     for section in np.unique(sections):
         members = np.flatnonzero(sections == section)
         if len(members) > 1:
-            row, column = connect(coordinates[members]).nonzero()
+            row, column = connect(coordinates[members])
             rows.append(members[row])
             columns.append(members[column])
     row, column = np.concatenate(rows), np.concatenate(columns)

@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from napari_dpvae.data.formats.bounds import existing
 from napari_dpvae.data.write import replacing
 from napari_dpvae.errors import DataError
 
@@ -38,10 +39,11 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     DataError
         When the file is not there, is no model of ours, is damaged, or is of a newer format.
     """
-    if not Path(path).is_file():
-        raise DataError(f"There is no model file {path}.")
+    found = existing(path)
+    if not found.is_file():
+        raise DataError(f"{path} is no model file: name one.")
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(found, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[FORMAT])
             _check_version(path, header)
             tensors = {name: file.get_tensor(name) for name in file.keys()}

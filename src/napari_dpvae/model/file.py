@@ -101,8 +101,7 @@ def _header(trained: Trained) -> dict[str, Any]:
         "depth_genes": panel.depth_genes.tolist(),
         "other_names": panel.other_names,
         "scalefactors": {
-            library: _plain(entry.get("scalefactors", {}))
-            for library, entry in trained.spatial.items()
+            library: entry.get("scalefactors", {}) for library, entry in trained.spatial.items()
         },
         "card": trained.card,
         "section_key": trained.section_key,
@@ -267,12 +266,3 @@ def _null(value: float) -> float | None:
 def _number(value: float | None) -> float:
     """JSON has no NaN: it stands as null."""
     return np.nan if value is None else value
-
-
-def _plain(value: Any) -> Any:
-    """The value with numpy's scalars and arrays turned into what JSON can hold."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
+from napari_dpvae.errors import DataError
 from napari_dpvae.geometry.neighbours import neighbour_graph, radius_graph
 from napari_dpvae.geometry.spacing import spot_distance
 from napari_dpvae.settings import TrainingSettings
@@ -113,6 +114,11 @@ def make_pairs(
         (n,) integer codes.
     given
         (n, n) weights, for the mask ``given``.
+
+    Raises
+    ------
+    DataError
+        When no two spots are a pair.
     """
     located = np.isfinite(coordinates).all(axis=1)
     if settings.mask == "all":
@@ -128,6 +134,11 @@ def make_pairs(
         graph = sum(neighbour_graph(points, codes, k) for k in settings.neighbour_numbers)
     indices = np.flatnonzero(located)
     row, column = graph.nonzero()
+    if not len(row):
+        raise DataError(
+            f"No two spots lie within a radius of {settings.radius:g} spot distances: take a "
+            "larger one, or another mask."
+        )
     shape = (len(coordinates), len(coordinates))
     whole = sparse.coo_array((graph[row, column], (indices[row], indices[column])), shape=shape)
     return SparsePairs(whole)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_dpvae.errors import DataError
 from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.objective import distance_preserving, kl_divergence, reconstruction
@@ -55,14 +56,14 @@ def find_device(name: str) -> torch.device:
 
     Raises
     ------
-    ValueError
+    DataError
         When the named device is not on this machine.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next((device for device, found in there.items() if found), "cpu")
     if not there.get(name, True):
-        raise ValueError(f"The device {name} is not on this machine: choose auto or cpu.")
+        raise DataError(f"The device {name} is not on this machine: choose auto or cpu.")
     return torch.device(name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +78,7 @@ def place_file(
     500
     """
     check_output(output, SUFFIXES)
-    settings = dataclasses.replace(settings or PlacementSettings(), **changes)
+    settings = PlacementSettings.of(settings, changes)
     trained = model.trained
     with opened_query(query, layer=layer, places=known_key is not None) as cells:
         in_file = is_backed(cells)

@@ -55,6 +55,26 @@ def is_plain(path: Path) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
+def existing(path: str | Path) -> Path:
+    """A path with something there.
+
+    Raises
+    ------
+    DataError
+        When there is nothing, or it is no path.
+    """
+    said = str(path)[:200]
+    try:
+        found = Path(path).expanduser()
+        there = found.exists()
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"Cannot read {said}: it is no path of a file ({reason}).") from error
+    if not there:
+        raise DataError(f"There is no file or folder {said}.")
+    return found
+
+
 def check_regular(path: Path) -> None:
     """Refuse devices, pipes and sockets, which may never end.
 

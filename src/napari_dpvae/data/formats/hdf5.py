@@ -49,24 +49,35 @@ def _check_objects(file: h5py.File, path: Path) -> None:
     """Walk all groups once, without following anything out of the file."""
     total = 0
     seen: set[int] = set()
-    waiting: list[tuple[h5py.Group, int]] = [(file, 0)]
+    root = _address(file)
+    waiting: list[tuple[h5py.Group, frozenset[int]]] = [(file, frozenset({root}))]
     while waiting:
-        group, depth = waiting.pop()
-        if depth > DEEPEST or len(seen) > MOST_OBJECTS:
+        group, above = waiting.pop()
+        if len(above) > DEEPEST or len(seen) > MOST_OBJECTS:
             raise DataError(f"Cannot read {path}: its groups are nested too deep, or too many.")
         for name in group:
             _check_link(group, name, path)
             entry = group[name]
-            address = h5py.h5o.get_info(entry.id).addr
+            address = _address(entry)
+            if address in above:
+                raise DataError(
+                    f"Cannot read {path}: {group.name.rstrip('/')}/{name} is a link to a group "
+                    "that holds it: remove the link."
+                )
             if address in seen:
                 continue
             seen.add(address)
             if isinstance(entry, h5py.Group):
                 _check_columns(entry, path)
-                waiting.append((entry, depth + 1))
+                _check_sparse(entry, path)
+                waiting.append((entry, above | {address}))
             elif isinstance(entry, h5py.Dataset):
                 total += _checked_size(entry, path)
     check_memory(total, path, "what it holds")
+
+
+def _address(entry: h5py.HLObject) -> int:
+    return int(h5py.h5o.get_info(entry.id).addr)
 
 
 def _check_link(group: h5py.Group, name: str, path: Path) -> None:
@@ -79,7 +90,8 @@ def _check_link(group: h5py.Group, name: str, path: Path) -> None:
         )
     try:
         group[name]
-    except KeyError as error:
+    except (KeyError, RuntimeError, OSError) as error:
+        # The others are raised for links in a circle.
         raise DataError(f"Cannot read {path}: {where} is a link to nothing.") from error
 
 
@@ -88,6 +100,11 @@ def _checked_size(entry: h5py.Dataset, path: Path) -> int:
     if entry.external is not None or entry.is_virtual:
         raise DataError(
             f"Cannot read {path}: {entry.name} is stored in another file: copy it into this one."
+        )
+    if h5py.check_ref_dtype(entry.dtype) is not None:
+        raise DataError(
+            f"Cannot read {path}: {entry.name} holds references to places in the file, and no "
+            "values: leave it out."
         )
     if entry.shape is None:
         return 0
@@ -100,6 +117,32 @@ def _checked_size(entry: h5py.Dataset, path: Path) -> int:
             "stored: check where the file came from."
         )
     return size
+
+
+def _check_sparse(matrix: h5py.Group, path: Path) -> None:
+    """A sparse matrix whose parts do not fit its shape: it is made before it is looked at."""
+    kind = matrix.attrs.get("encoding-type")
+    if kind not in ("csr_matrix", "csc_matrix"):
+        return
+    if not _fits(matrix, by_rows=kind == "csr_matrix"):
+        raise DataError(
+            f"Cannot read {path}: its sparse matrix {matrix.name} is damaged (its parts do not fit "
+            "its shape): write the file again from its source."
+        )
+
+
+def _fits(matrix: h5py.Group, *, by_rows: bool) -> bool:
+    """Whether the lengths and types of the three parts are those of its shape."""
+    try:
+        rows, columns = (int(length) for length in matrix.attrs["shape"])
+        (values,), (indices,), (pointers,) = (
+            matrix[part].shape for part in ("data", "indices", "indptr")
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+    whole = all(matrix[part].dtype.kind in "iu" for part in ("indices", "indptr"))
+    lines = rows if by_rows else columns
+    return whole and values == indices and pointers == lines + 1 and min(rows, columns) >= 0
 
 
 def _check_columns(table: h5py.Group, path: Path) -> None:
