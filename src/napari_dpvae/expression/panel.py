@@ -189,7 +189,7 @@ class GenePanel:
                 "rename its genes to the reference's spelling."
             )
         raise DataError(
-            f"Only {found} and {needed} are needed: check that both use the same gene names "
+            f"Only {found} and {needed} are needed: name both alike, or give a table of names, --gene-table "
             f"(reference: {_some(core)}; query: {_some(cells.var_names)})."
         )
 

@@ -25,6 +25,8 @@ BARCODES = ("barcodes", "cells", "rows", "cell_metadata")
 FEATURES = ("features", "genes.names", "genes", "cols", "all_genes")
 """What they call the names of cells and of genes."""
 ENDS = (".tsv", ".tsv.gz", ".txt", ".txt.gz", ".csv", ".csv.gz")
+HEADING = re.compile(r"barcode|bc_|cell|gene|feature|name|\bid\b|symbol|^(x|v1)$", re.I)
+"""A word above the names of cells or genes."""
 LONGEST_ENTRY = 80
 """Bytes of a line of ``matrix.mtx``."""
 SHORTEST_ENTRY = 6
@@ -173,7 +175,8 @@ def _table(path: Path, size: tuple[int, int, int]) -> pd.DataFrame:
     with opened(path) as file:
         separator = "," if ".csv" in path.name.lower() else "\t"
         table = pd.read_csv(file, sep=separator, header=None, dtype=str, keep_default_na=False)
-    headed = len(table) not in size[:2] and len(table) - 1 in size[:2]
+    more = len(table) not in size[:2] and len(table) - 1 in size[:2]
+    headed = more and bool(HEADING.search(" ".join(table.iloc[0])))
     return table[1:].reset_index(drop=True) if headed else table
 
 

@@ -32,8 +32,8 @@ class SaveStep(Step):
         )
         self.table = self._kept(
             "Table…",
-            "Barcode, place, radius and status of each placed cell, as CSV; groups for Loupe Browser "
-            "as NAME.loupe.csv, and for Xenium Explorer as NAME.xenium.csv",
+            "Barcode, place, radius and status of each placed cell, as CSV; named .loupe.csv or "
+            ".xenium.csv, groups for Loupe Browser or Xenium Explorer",
             "placed_cells",
             ".csv",
             self._write_cells,

@@ -1,0 +1,438 @@
+"""Wrong inputs of many kinds, and the sentence that each gets: docs/wrong_inputs.md.
+
+``python -m tests.wrong_inputs`` writes that page; a test sees that it is up to date.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from napari_dpvae import (
+    DPVAE,
+    DataError,
+    TrainingSettings,
+    read_placed,
+    read_query,
+    read_reference,
+    write_placed,
+)
+from napari_dpvae.data.beside import as_matrix
+from napari_dpvae.data.checks import check_reference, known_coordinates
+from napari_dpvae.data.gene_names import match_genes, read_gene_table
+from napari_dpvae.data.layout import Layout
+
+PAGE = Path(__file__).parents[1] / "docs" / "wrong_inputs.md"
+HEAD = """# Wrong inputs
+
+What is given, and the sentence that it gets, in scripts, on the command line and in the dock alike.
+Made by `python -m tests.wrong_inputs`; a test makes each of these inputs and compares.
+
+| what is wrong | the sentence |
+|---|---|
+"""
+Wrong = Callable[[Path], object]
+"""Makes the input in a folder, and gives it."""
+WRONG: dict[str, Wrong] = {}
+MODEL: list[DPVAE] = []
+
+
+def wrong(words: str) -> Callable[[Wrong], Wrong]:
+    """Add a kind of wrong input by its name."""
+
+    def add(make: Wrong) -> Wrong:
+        WRONG[words] = make
+        return make
+
+    return add
+
+
+def tissue() -> ad.AnnData:
+    """A reference of 60 spots and 40 genes."""
+    rng = np.random.default_rng(0)
+    places = np.stack(np.meshgrid(np.arange(10.0), np.arange(6.0)), -1).reshape(-1, 2) * 100
+    rates = np.exp(1 + places @ rng.normal(0, 0.002, (2, 40)))
+    cells = ad.AnnData(sparse.csr_matrix(rng.poisson(rates).astype(np.float32)))
+    cells.obs_names = [f"spot{i}" for i in range(60)]
+    cells.var_names = [f"Gene{i}" for i in range(40)]
+    cells.obsm["spatial"] = places
+    return cells
+
+
+def model() -> DPVAE:
+    """Trained on the tissue, once."""
+    if not MODEL:
+        quick = TrainingSettings(
+            epochs=1, genes=20, wide_genes=0, hidden=8, members=2, checks=0, blocks=0
+        )
+        MODEL.append(DPVAE(quick).fit(tissue()))
+    return MODEL[0]
+
+
+def sentence(words: str) -> str:
+    """What is said of a kind of wrong input; folders are left out of it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            WRONG[words](folder)
+        except DataError as error:
+            said = str(error).replace(f"{folder}/", "").replace(str(folder), "FOLDER")
+            return re.sub(r"0x[0-9a-f]+", "0x…", said)
+    raise AssertionError(f"{words}: it was taken")
+
+
+def page() -> str:
+    """The page with all of them."""
+    rows = [f"| {words} | {sentence(words).replace('|', chr(92) + '|')} |" for words in WRONG]
+    return HEAD + "\n".join(rows) + "\n"
+
+
+def changed(change: Callable[[ad.AnnData], object]) -> Wrong:
+    """A reference file that differs in one thing."""
+
+    def make(folder: Path) -> object:
+        cells = tissue()
+        change(cells)
+        cells.write_h5ad(folder / "cells.h5ad")
+        return read_reference(folder / "cells.h5ad")
+
+    return make
+
+
+def file(name: str, content: bytes) -> Wrong:
+    """A file with some bytes in it."""
+
+    def make(folder: Path) -> object:
+        (folder / name).write_bytes(content)
+        return read_query(folder / name)
+
+    return make
+
+
+def hdf5(fill: Callable[[h5py.File], object], name: str = "cells.h5") -> Wrong:
+    """An HDF5 file."""
+
+    def make(folder: Path) -> object:
+        with h5py.File(folder / name, "w") as opened:
+            fill(opened)
+        return read_query(folder / name)
+
+    return make
+
+
+def edited(edit: Callable[[h5py.File], object]) -> Wrong:
+    """A whole ``.h5ad`` that something was done to afterwards."""
+
+    def make(folder: Path) -> object:
+        tissue().write_h5ad(folder / "cells.h5ad")
+        with h5py.File(folder / "cells.h5ad", "r+") as opened:
+            edit(opened)
+        return read_query(folder / "cells.h5ad")
+
+    return make
+
+
+def placing(change: Callable[[ad.AnnData], ad.AnnData | None]) -> Wrong:
+    """A query in memory that is given to a model."""
+
+    def make(folder: Path) -> object:
+        query = tissue()
+        made = change(query)
+        return model().place(query if made is None else made)
+
+    return make
+
+
+def fitting(change: Callable[[ad.AnnData], object], **options: str) -> Wrong:
+    """A reference in memory that is given to be trained on."""
+
+    def make(folder: Path) -> object:
+        reference = tissue()
+        change(reference)
+        return DPVAE(TrainingSettings(epochs=1)).fit(reference, **options)
+
+    return make
+
+
+def table(counts: str, places: str | None = None) -> Wrong:
+    """Counts as CSV, and maybe coordinates beside them."""
+
+    def make(folder: Path) -> object:
+        (folder / "counts.csv").write_text(counts)
+        if places is not None:
+            (folder / "coordinates.csv").write_text(places)
+        return read_reference(folder / "counts.csv")
+
+    return make
+
+
+def matrix(barcodes: str | None, features: str | None, values: str) -> Wrong:
+    """A ``matrix.mtx`` with what is beside it."""
+
+    def make(folder: Path) -> object:
+        (folder / "matrix.mtx").write_text(values)
+        for name, content in (("barcodes.tsv", barcodes), ("features.tsv", features)):
+            if content is not None:
+                (folder / name).write_text(content)
+        return read_query(folder)
+
+    return make
+
+
+def put(cells: ad.AnnData, x: object) -> None:
+    cells.X = x
+
+
+def one_value(value: float) -> Callable[[ad.AnnData], None]:
+    def change(cells: ad.AnnData) -> None:
+        x = cells.X.toarray()
+        x[3, 4] = value
+        cells.X = x
+
+    return change
+
+
+MTX = "%%MatrixMarket matrix coordinate integer general\n"
+
+# Files that are none, or of no format that is read.
+wrong("no file of that name")(lambda folder: read_query(folder / "cells.h5ad"))
+wrong("an empty file")(file("cells.h5ad", b""))
+wrong("an empty folder")(lambda folder: read_query(folder))
+wrong("a folder of something else")(
+    lambda folder: ((folder / "notes.md").write_text("x"), read_query(folder))
+)
+wrong("a web page in place of the file")(file("cells.h5ad", b"<!DOCTYPE html><html>404</html>"))
+wrong("a file of R")(file("cells.rds", b"\x1f\x8b\x08\x00x"))
+wrong("an h5Seurat file")(file("cells.h5seurat", b"x"))
+wrong("a workbook")(file("cells.xlsx", b"PK\x03\x04x"))
+wrong("a zip archive")(file("cells.zip", b"PK\x03\x04x"))
+wrong("a packed h5ad")(file("cells.h5ad.gz", gzip.compress(b"\x89HDF\r\n\x1a\n" + b"x" * 99)))
+wrong("a packed file that ends too early")(file("cells.h5ad.gz", gzip.compress(b"x" * 999)[:20]))
+wrong("a picture")(file("cells.png", b"\x89PNG\r\n\x1a\nx"))
+wrong("an HDF5 file of another program")(hdf5(lambda f: f.create_dataset("energy", data=[1.0])))
+wrong("molecules of Cell Ranger in place of its matrix")(
+    hdf5(lambda f: [f.create_dataset(k, data=[1]) for k in ("barcode_idx", "count", "umi")])
+)
+
+
+@wrong("an h5ad that was not copied completely")
+def _(folder: Path) -> object:
+    tissue().write_h5ad(folder / "cells.h5ad")
+    content = (folder / "cells.h5ad").read_bytes()
+    (folder / "cells.h5ad").write_bytes(content[: len(content) // 2])
+    return read_query(folder / "cells.h5ad")
+
+
+# Damaged or forged files.
+wrong("a link to another file in an h5ad")(
+    edited(lambda f: f.__setitem__("extra", h5py.ExternalLink("other.h5", "/x")))
+)
+wrong("indices of genes that are not there")(edited(lambda f: f["X/indices"].__setitem__(0, 4000)))
+wrong("row pointers that fall")(edited(lambda f: f["X/indptr"].__setitem__(5, 1)))
+wrong("a matrix that claims more than it holds")(
+    edited(lambda f: f.create_dataset("layers/huge", (10**6, 10**6), "f4", chunks=(100, 100)))
+)
+
+# Expression.
+wrong("values that are not finite")(changed(one_value(np.nan)))
+wrong("a negative count")(changed(one_value(-3.0)))
+wrong("a count beyond what a cell can have")(changed(one_value(1e12)))
+wrong("only zeros")(changed(lambda c: put(c, sparse.csr_matrix(c.shape, dtype=np.float32))))
+wrong("true and false in place of counts")(changed(lambda c: put(c, c.X.toarray() > 0)))
+wrong("no X, and no layer with counts")(changed(lambda c: put(c, None)))
+wrong("complex numbers")(changed(lambda c: put(c, c.X.toarray().astype(np.complex64))))
+wrong("a layer that is not there")(
+    lambda folder: (
+        tissue().write_h5ad(folder / "c.h5ad"),
+        read_query(folder / "c.h5ad", layer="umis"),
+    )
+)
+wrong("no cells")(placing(lambda c: c[:0].copy()))
+wrong("no genes")(placing(lambda c: c[:, :0].copy()))
+wrong("a query that is still in its file")(
+    lambda folder: (
+        tissue().write_h5ad(folder / "c.h5ad"),
+        model().place(ad.read_h5ad(folder / "c.h5ad", backed="r")),
+    )
+)
+wrong("a data frame in place of an AnnData")(placing(lambda c: c.to_df()))  # type: ignore[arg-type]
+
+# Genes.
+wrong("numbers for gene names")(
+    changed(lambda c: setattr(c, "var_names", [str(i) for i in range(c.n_vars)]))
+)
+wrong("most genes of one name")(
+    changed(lambda c: setattr(c, "var_names", ["Gene"] * 30 + list(c.var_names[30:])))
+)
+wrong("two genes of one name, in memory")(
+    placing(lambda c: setattr(c, "var_names", ["Gene1", "Gene1", *c.var_names[2:]]))
+)
+wrong("a query of another species or naming")(
+    placing(lambda c: setattr(c, "var_names", [f"FBgn{i:07d}" for i in range(c.n_vars)]))
+)
+wrong("a query that is transposed")(
+    placing(lambda c: ad.AnnData(c.X.T.tocsr(), obs=c.var.copy(), var=c.obs.copy()))
+)
+wrong("a gene table that matches nothing")(
+    lambda folder: match_genes(tissue().var_names, tissue(), table={"a": "b"})
+)
+wrong("a gene table of one column")(
+    lambda folder: (
+        (folder / "genes.csv").write_text("query\nA\n"),
+        read_gene_table(folder / "genes.csv"),
+    )
+)
+wrong("features of other kinds alone")(
+    changed(lambda c: c.var.__setitem__("feature_types", "Antibody Capture"))
+)
+
+# Coordinates and sections.
+wrong("a reference without coordinates")(changed(lambda c: c.obsm.pop("spatial")))
+wrong("coordinates that may be in several columns")(
+    changed(
+        lambda c: (
+            [
+                c.obs.__setitem__(name, values)
+                for side in ("left", "right")
+                for name, values in zip(
+                    (f"{side}_x", f"{side}_y"), c.obsm["spatial"].T, strict=True
+                )
+            ]
+            and c.obsm.pop("spatial")
+        )
+    )
+)
+wrong("a reference that is transposed")(
+    lambda folder: check_reference(
+        ad.AnnData(np.ones((40, 60)), varm={"spatial": tissue().obsm["spatial"]})
+    )
+)
+wrong("coordinates that are text")(
+    changed(lambda c: c.obsm.__setitem__("spatial", np.full((60, 2), "here")))
+)
+wrong("coordinates of four columns")(
+    changed(lambda c: c.obsm.__setitem__("spatial", np.ones((60, 4))))
+)
+wrong("no coordinate that is known")(
+    changed(lambda c: c.obsm.__setitem__("spatial", np.full((60, 2), np.nan)))
+)
+wrong("all spots at one place")(changed(lambda c: c.obsm.__setitem__("spatial", np.ones((60, 2)))))
+wrong("coordinates beyond all bounds")(
+    changed(lambda c: c.obsm.__setitem__("spatial", c.obsm["spatial"] * 1e100))
+)
+wrong("three spots")(lambda folder: check_reference(tissue()[:3].copy()))
+wrong("a section key that is no column")(fitting(lambda c: None, section_key="slide"))
+wrong("a section key with a value for each spot")(
+    fitting(lambda c: c.obs.__setitem__("slide", c.obs_names), section_key="slide")
+)
+wrong("spots without a section")(
+    fitting(lambda c: c.obs.__setitem__("slide", ["a", "b", None] * 20), section_key="slide")
+)
+wrong("sections that are all too small")(
+    fitting(
+        lambda c: c.obs.__setitem__("slide", [f"s{i // 6}" for i in range(60)]),
+        section_key="slide",
+    )
+)
+wrong("a frame that is no section")(
+    lambda folder: Layout.read(
+        ad.AnnData(tissue().X, obs=pd.DataFrame({"slide": ["a", "b"] * 30}, tissue().obs_names)),
+        "slide",
+        "c",
+    )
+)
+wrong("pairs that are not there")(lambda folder: Layout.read(tissue(), pairs_key="pairs"))
+wrong("known places that are not there")(lambda folder: known_coordinates(tissue(), "known", 2))
+wrong("known places in three dimensions for a slice")(
+    lambda folder: known_coordinates(tissue(), "spatial", 3)
+)
+wrong("a section key for several files")(
+    lambda folder: read_reference(["a.h5ad", "b.h5ad"], section_key="slide")
+)
+wrong("an image that is none")(
+    lambda folder: (
+        tissue().write_h5ad(folder / "r.h5ad"),
+        read_reference(folder / "r.h5ad", image=folder / "r.h5ad"),
+    )
+)
+wrong("a TIFF that ends too early")(
+    lambda folder: (
+        tissue().write_h5ad(folder / "r.h5ad"),
+        (folder / "i.tif").write_bytes(b"II*\x00"),
+        read_reference(folder / "r.h5ad", image=folder / "i.tif"),
+    )
+)
+wrong("an affine of two numbers")(lambda folder: as_matrix([2, 3]))
+
+# Tables and matrices as text.
+wrong("counts as CSV without coordinates")(table("cell,A,B\nc1,1,2\nc2,3,4\n"))
+wrong("text among counts")(table("cell,A,B\nc1,1,2\nc2,3,few\nc3,5,6\n"))
+wrong("holes in a table of counts")(file("counts.csv", b"cell,A,B\nc1,1,2\nc2,,4\n"))
+wrong("coordinates of other cells")(
+    table("cell,A,B\nc1,1,2\nc2,3,4\n", "cell,x,y\nd1,1,2\nd2,3,4\n")
+)
+wrong("coordinates without x and y")(
+    table("cell,A,B\nc1,1,2\nc2,3,4\n", "cell,a,b,c,d\nc1,1,2,3,4\nc2,5,6,7,8\n")
+)
+wrong("a CSV of one column")(file("counts.csv", b"only\na\nb\n"))
+wrong("text that is not UTF-8")(file("counts.csv", "name,Gène\na,1\n".encode("latin-1")))
+wrong("a matrix.mtx without barcodes")(matrix(None, "g\tG\n", f"{MTX}1 1 1\n1 1 5\n"))
+wrong("a matrix.mtx without features")(matrix("c\n", None, f"{MTX}1 1 1\n1 1 5\n"))
+wrong("barcodes of another matrix")(matrix("c\nd\ne\n", "g\tG\n", f"{MTX}1 2 1\n1 1 5\n"))
+wrong("a matrix.mtx without its size")(matrix("c\n", "g\tG\n", f"{MTX}% nothing\n"))
+wrong("two matrices in one folder")(
+    lambda folder: (
+        [(folder / f"{s}_matrix.mtx").write_text(MTX) for s in "ab"],
+        read_query(folder),
+    )
+)
+
+
+@wrong("places of spots without counts")
+def _(folder: Path) -> object:
+    (folder / "spatial").mkdir()
+    (folder / "spatial" / "tissue_positions.csv").write_text("barcode,in_tissue\na,1\n")
+    return read_reference(folder)
+
+
+@wrong("an OME-Zarr image in place of cells")
+def _(folder: Path) -> object:
+    (folder / "i.zarr").mkdir()
+    (folder / "i.zarr" / ".zgroup").write_text('{"zarr_format": 2}')
+    (folder / "i.zarr" / ".zattrs").write_text('{"multiscales": []}')
+    return read_reference(folder / "i.zarr")
+
+
+# Results.
+wrong("cells that were not placed, to be shown")(
+    lambda folder: (
+        tissue().write_h5ad(folder / "cells.h5ad"),
+        read_placed(folder / "cells.h5ad"),
+    )
+)
+wrong("a suffix that is not written")(lambda folder: write_placed(tissue(), folder / "p.xlsx"))
+wrong("a folder that is not there")(lambda folder: write_placed(tissue(), folder / "no" / "p.csv"))
+wrong("a folder in place of a file to write")(
+    lambda folder: ((folder / "p.csv").mkdir(), write_placed(tissue(), folder / "p.csv"))
+)
+wrong("a file that is no model")(
+    lambda folder: (
+        (folder / "m.safetensors").write_bytes(b"x" * 99),
+        DPVAE.load(folder / "m.safetensors"),
+    )
+)
+
+
+if __name__ == "__main__":
+    logging.disable()
+    PAGE.write_text(page(), encoding="utf-8")
