@@ -189,8 +189,8 @@ class GenePanel:
                 "rename its genes to the reference's spelling."
             )
         raise DataError(
-            f"Only {found} and {needed} are needed: name both alike, or give a table of names, --gene-table "
-            f"(reference: {_some(core)}; query: {_some(cells.var_names)})."
+            f"Only {found} and {needed} are needed: name both alike, or give a table of names "
+            f"with --gene-table (reference: {_some(core)}; query: {_some(cells.var_names)})."
         )
 
 
