@@ -49,6 +49,11 @@ def explore(stage: Stage) -> None:
     dock.session.look.arrangement = "side by side"
     stage.shoot("side-by-side")
     dock.session.look.arrangement = "overlaid"
+    dock.explore.folds["latent space"].unfolded = True
+    dock.session.selection.cells = range(40)
+    stage.shoot("latent")
+    dock.explore.folds["latent space"].unfolded = False
+    dock.session.selection.cells = ()
 
 
 def evaluate(stage: Stage) -> None:

@@ -14,6 +14,7 @@ import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.forms import SettingsForm
+from napari_dpvae.viewer.dock.job import Job
 from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
 
 LEFT = Qt.MouseButton.LeftButton
@@ -43,7 +44,9 @@ def test_the_next_step_unfolds_and_the_one_that_is_done_folds(
 def test_a_step_that_is_done_can_be_opened_again(
     loaded: DpvaeDock, qtbot: QtBot, phantom: Any
 ) -> None:
-    assert loaded.data.headline.text()
+    # The look at every value has ended, too.
+    qtbot.waitUntil(lambda: not any(job.running for job in loaded.data.findChildren(Job)))
+    assert "321 spots · 120 cells" in loaded.data.headline.text()
     qtbot.mouseClick(loaded.data.change, LEFT)
     assert unfolded(loaded) == ["data", "model"]
     loaded.session.query = phantom.query.copy()

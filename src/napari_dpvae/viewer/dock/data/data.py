@@ -131,7 +131,7 @@ class DataStep(Step):
         if reference is not None and query is not None:
             shared = len(reference.var_names.intersection(query.var_names))
             self.tell(f"{shared:,} genes shared")
-            self.summarise(f"{reference.n_obs:,} spots · {query.n_obs:,} cells")
+            self.summarise(_headline(reference, query))
         self._look_twice(reference, query)
         self.set_done(reference is not None and query is not None)
 
@@ -148,8 +148,9 @@ class DataStep(Step):
         def show(result: tuple[list[str], int | None]) -> None:
             if reference is self.session.reference and query is self.session.query:
                 found, shared = result
-                if shared is not None:
+                if shared is not None and query is not None:
                     self.tell(f"{shared:,} genes shared")
+                    self.summarise(_headline(reference, query))
                 self.concerns.setText("\n".join(f"⚠ {concern}" for concern in found))
                 self.concerns.setVisible(bool(found))
                 if found and self.done:
@@ -181,6 +182,10 @@ def _missing(reference: ad.AnnData | None, query: ad.AnnData | None) -> str:
     if reference is None:
         return "needs a reference: spots with coordinates"
     return "needs a query: dissociated cells" if query is None else ""
+
+
+def _headline(reference: ad.AnnData, query: ad.AnnData) -> str:
+    return f"{reference.n_obs:,} spots · {query.n_obs:,} cells"
 
 
 def _spots(reference: ad.AnnData | None, unit: str) -> str:

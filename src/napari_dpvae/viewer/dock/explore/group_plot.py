@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pyqtgraph as pg
 from matplotlib import colormaps
+from qtpy.QtCore import QTimer
 from scipy.stats import gaussian_kde
+
+from napari_dpvae.viewer.dock.style import bring_into_view
 
 HEIGHT = 220
 VIOLIN = "#5aa9e6"
@@ -29,6 +32,9 @@ class GroupPlot(pg.PlotWidget):
         self.setMouseEnabled(x=False, y=False)
         self.hideButtons()
         self.setMenuEnabled(False)
+        self._shown = QTimer(self)
+        self._shown.setSingleShot(True)
+        self._shown.timeout.connect(lambda: bring_into_view(self))
         self.hide()
 
     def show_violins(self, values: Mapping[str, np.ndarray], gene: str) -> None:
@@ -53,7 +59,7 @@ class GroupPlot(pg.PlotWidget):
 
     def show_dots(self, table: pd.DataFrame) -> None:
         """Draw a dot a group and gene: its size is the share of cells, its colour the mean."""
-        self._begin("size: share of cells · colour: mean, dark to bright for each gene")
+        self._begin("size: share of cells · colour: mean")
         groups, genes = (list(dict.fromkeys(table[name])) for name in ("group", "gene"))
         means = table.pivot(index="gene", columns="group", values="mean").loc[genes, groups]
         low = means.min(axis=1).to_numpy()[:, None]
@@ -78,6 +84,8 @@ class GroupPlot(pg.PlotWidget):
         self.clear()
         self.setTitle(title, size="9pt")
         self.show()
+        # It has its place when the layout has heard of it.
+        self._shown.start(0)
 
     def _name(self, axis: str, names: list[str]) -> None:
         ticks = [(i, str(name)[:MOST_LETTERS]) for i, name in enumerate(names)]
