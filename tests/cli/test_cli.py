@@ -125,7 +125,7 @@ def test_evaluate_takes_another_section(files: Path, capsys: pytest.CaptureFixtu
         ("train FILES/reference.h5ad -o OUT.safetensors --layer raw", "no layer 'raw'"),
         ("train FILES/reference.h5ad -o OUT.safetensors --section-key s", "no obs column 's'"),
         ("train FILES/model.safetensors -o OUT.safetensors", "none of the formats that are read"),
-        ("place nowhere.safetensors FILES/query.h5ad -o OUT.h5ad", "no model file"),
+        ("place nowhere.safetensors FILES/query.h5ad -o OUT.h5ad", "no file or folder"),
         ("place FILES/query.h5ad FILES/query.h5ad -o OUT.h5ad", "not a napari-dpvae model"),
         ("place FILES/model.safetensors nowhere.h5ad -o OUT.h5ad", "no file or folder"),
         (
