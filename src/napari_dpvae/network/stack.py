@@ -39,10 +39,8 @@ class Stack:
             self.weights[name] = stacked
         for network in networks:
             network.to(device).eval()
-        dropout = [network.dropout for network in networks]
-        # One mask serves networks that are alike in it, too.
-        dropout = dropout[:1] if len(set(dropout)) == 1 else dropout
-        self._dropout = torch.tensor(dropout, device=device)[:, None, None]
+        dropout = torch.tensor([network.dropout for network in networks], device=device)
+        self._dropout = dropout[:, None, None]
 
     @property
     def learned(self) -> list[nn.Parameter]:
@@ -90,8 +88,7 @@ class Stack:
         return mapped
 
     def _drop(self, h: Tensor, source: torch.Generator) -> Tensor:
-        """Silence the same units of row i in every network: rows are other spots in each."""
-        drawn = torch.rand(h.shape[1:], generator=source, device=h.device)
+        drawn = torch.rand(h.shape, generator=source, device=h.device)
         return h * ((drawn >= self._dropout) / (1 - self._dropout))
 
     def clip_gradients(self, most: float) -> None:

@@ -196,7 +196,7 @@ class _Run:
         weighted = [block for block in blocks if block is not None]
         pairs = torch.stack(weighted).to(self._device) if weighted else None
         mean, log_variance = stack.encode(self._noisy(rows), self._source)
-        z = mean + self._randn(mean.shape[1:]) * (0.5 * log_variance).exp()
+        z = mean + self._randn(mean.shape) * (0.5 * log_variance).exp()
         some = slice(math.ceil(self._decoded * z.shape[1]))
         decoded, rows = stack.decode(z[:, some], self._source), rows[:, some]
         measured = None if self._measured is None else self._measured[rows]
@@ -218,12 +218,12 @@ class _Run:
         return losses.detach()
 
     def _noisy(self, rows: Tensor) -> Tensor:
-        """What networks read of spots (M, b), with noise that is drawn once for all of them."""
+        """What networks read of spots (M, b), each with noise of its own."""
         if not self._read:
             clean = self._core[rows]
-            return clean + self._mix * self._randn(clean.shape[1:])
+            return clean + self._mix * self._randn(clean.shape)
         read = torch.stack([own[i] for own, i in zip(self._read, rows, strict=True)])
-        return read + self._randn(read.shape[1:]) @ self._mix.transpose(1, 2)
+        return read + self._randn(read.shape) @ self._mix.transpose(1, 2)
 
     def _randn(self, shape: torch.Size) -> Tensor:
         return torch.randn(shape, generator=self._source, device=self._device)
