@@ -22,6 +22,7 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.model.file import load_model, save_model
 from napari_dpvae.model.same_reference import anchor_spots
 from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.engine import Engine
 from napari_dpvae.placement.place import place_steps
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
@@ -287,6 +288,7 @@ class DPVAE:
         *,
         known_key: str | None = None,
         outlines: Sequence[np.ndarray] | None = None,
+        client: Any = None,
         **changes: Any,
     ) -> ad.AnnData:
         """Place dissociated cells in the reference's frame; their own coordinates are not read.
@@ -303,6 +305,9 @@ class DPVAE:
         outlines
             Polygons that the cells do not leave, each (k, 2) vertices in coordinate units, in
             place of the domain in the settings.
+        client
+            Of a Dask cluster (``distributed.Client``), whose workers solve the cells; threads of
+            this process if not given. The result is the same.
         **changes
             Fields of :class:`PlacementSettings` to change, such as ``anchors=32``.
 
@@ -325,7 +330,7 @@ class DPVAE:
         ['placed', 'uncertain', 'outside']
         """
         steps = self.place_chunks(
-            query, settings, known_key=known_key, outlines=outlines, **changes
+            query, settings, known_key=known_key, outlines=outlines, client=client, **changes
         )
         return drain(steps)
 
@@ -336,6 +341,7 @@ class DPVAE:
         *,
         known_key: str | None = None,
         outlines: Sequence[np.ndarray] | None = None,
+        client: Any = None,
         **changes: Any,
     ) -> Generator[float, None, ad.AnnData]:
         """Place, as a generator that yields the share of cells done and returns placed cells.
@@ -343,7 +349,7 @@ class DPVAE:
         Parameters and errors are those of :meth:`place`.
         """
         chosen = PlacementSettings.of(settings, changes)
-        return place_steps(self.trained, query, chosen, known_key, outlines)
+        return place_steps(self.trained, query, chosen, known_key, outlines, Engine(client))
 
     def save(self, path: str | Path) -> None:
         """Write the model, with the reference's coordinates and image, to one safetensors file.

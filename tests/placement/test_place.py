@@ -15,6 +15,7 @@ from napari_dpvae.data.phantom import LIBRARY, Phantom
 from napari_dpvae.evaluation.metrics import measure, procrustes_disparity
 from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.placement import place as placing
+from napari_dpvae.placement.engine import LOCAL
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.uncertainty.status import STATUSES
@@ -278,7 +279,7 @@ def test_cells_stay_where_there_is_tissue_unless_allowed_out(
     farthest = {}
     for choice in ("spots", "anywhere"):
         domain = make_domain(choice, trained.coordinates)
-        (solved,) = solver.solve_chunks(16, domain)
+        (solved,) = LOCAL.solve(solver, 16, domain)
         farthest[choice] = farthest_from_a_spot(solved.points, trained.coordinates)
     assert farthest["spots"] < 100 * (1 + 1e-9)
     assert farthest["anywhere"] > 150

@@ -198,7 +198,7 @@ def test_known_places_are_kept(phantom: Phantom, model: dpv.DPVAE, tmp_path: Pat
 
 
 @pytest.mark.parametrize("where", ["solve", "write"])
-def test_what_is_interrupted_leaves_nothing(
+def test_what_is_interrupted_leaves_only_what_to_go_on_with(
     query: ad.AnnData,
     model: dpv.DPVAE,
     tmp_path: Path,
@@ -221,7 +221,11 @@ def test_what_is_interrupted_leaves_nothing(
             tmp_path / "placed.h5ad",
             progress=stop if where == "solve" else None,
         )
-    assert [file.name for file in tmp_path.iterdir()] == ["query.h5ad"]
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"query.h5ad", "placed.h5ad.unfinished"}
+    monkeypatch.undo()
+    dpv.place_file(model, tmp_path / "query.h5ad", tmp_path / "placed.h5ad", resume=True)
+    assert {file.name for file in tmp_path.iterdir()} == {"query.h5ad", "placed.h5ad"}
 
 
 @pytest.mark.parametrize(

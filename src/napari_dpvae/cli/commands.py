@@ -159,11 +159,12 @@ def place(options: Any) -> None:
     from napari_dpvae.data.gene_names import read_gene_table
     from napari_dpvae.data.write import SUFFIXES, check_output
     from napari_dpvae.dpvae import DPVAE
+    from napari_dpvae.placement.engine import cluster
     from napari_dpvae.placement.stream import place_file
 
     check_output(options.output, SUFFIXES)
     settings = read_settings(options, PlacementSettings)
-    with _share_bar() as show:
+    with _share_bar() as show, cluster(options.dask) as client:
         placed = place_file(
             DPVAE.load(options.model),
             options.query,
@@ -175,6 +176,8 @@ def place(options: Any) -> None:
             gene_table=read_gene_table(options.gene_table) if options.gene_table else None,
             tell=lambda sentence: say(f"Look twice: {sentence}", sys.stderr),
             progress=show,
+            client=client,
+            resume=options.resume,
         )
     for line in outcome(placed):
         say(line)

@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options) or 0
     except KeyboardInterrupt:
-        say("napari-dpvae: stopped.", sys.stderr)
+        go_on = " The same command with --resume goes on." if hasattr(options, "resume") else ""
+        say(f"napari-dpvae: stopped.{go_on}", sys.stderr)
         return STOPPED
     except MemoryError:
         say("napari-dpvae: there is not enough memory: give fewer cells or genes.", sys.stderr)
@@ -114,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
         "--no-matrix",
         action="store_true",
         help="write coordinates and obs alone, without expression",
+    )
+    place.add_argument(
+        "--resume", action="store_true", help="go on where the same placing was interrupted"
+    )
+    place.add_argument(
+        "--dask", metavar="ADDRESS", help="scheduler of a Dask cluster, whose workers place"
     )
     add_settings(place, PlacementSettings)
 

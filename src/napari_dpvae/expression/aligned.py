@@ -14,6 +14,7 @@ from scipy import sparse
 from napari_dpvae.expression.normalise import CONSTANT, LIMIT, log_normalise_rows
 from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap, similar
 from napari_dpvae.expression.units import Units, units_of
+from napari_dpvae.parallel import by_threads
 
 CHUNK = 4096
 """Cells read at once: bounds memory."""
@@ -60,17 +61,19 @@ class PanelExpression:
         n: int = self.x.shape[0]
         return n
 
-    def chunks(self) -> Iterator[tuple[slice, sparse.csr_matrix, np.ndarray | None]]:
-        """Rows, their (m, p) values as measured and their (m,) depths, float64."""
+    def rows(self) -> Iterator[slice]:
+        """Of all cells, :data:`CHUNK` at a time."""
         for start in range(0, self.n_cells, CHUNK):
-            rows = slice(start, start + CHUNK)
-            raw = self._raw(rows)
-            yield rows, raw[:, self.columns], self._depth(raw)
+            yield slice(start, start + CHUNK)
+
+    def measured(self, rows: slice | np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray | None]:
+        """(m, p) values as measured, and (m,) depths, float64."""
+        raw = self._raw(rows)
+        return raw[:, self.columns], self._depth(raw)
 
     def read(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
         """(m, p) log-normalised, float64."""
-        raw = self._raw(rows)
-        return log_normalise_rows(raw[:, self.columns], self._depth(raw))
+        return log_normalise_rows(*self.measured(rows))
 
     def _raw(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
         raw = sparse.csr_matrix(self.x[rows], dtype=np.float64)
@@ -140,7 +143,8 @@ def gather(expression: PanelExpression, chosen: np.ndarray | None = None) -> Tot
     """
     moments, share = Moments(len(expression.columns)), np.zeros(len(expression.columns))
     depth = np.empty(0 if expression.depth_columns is None else expression.n_cells)
-    for rows, counts, depths in expression.chunks():
+    every = list(expression.rows())
+    for rows, (counts, depths) in zip(every, by_threads(expression.measured, every), strict=True):
         if depths is not None:
             depth[rows] = depths
             of_depth = counts.data / np.repeat(np.maximum(depths, 1.0), np.diff(counts.indptr))
@@ -263,7 +267,10 @@ class AlignedQuery:
 
     def read(self, rows: slice | np.ndarray = slice(None)) -> Cells:
         """Some of its cells, standardised."""
-        values = self.expression.read(rows)
+        return self.standardised(self.expression.read(rows))
+
+    def standardised(self, values: sparse.csr_matrix) -> Cells:
+        """Cells by (m, p) log-normalised expression."""
         stored, n_genes = np.diff(values.indptr), len(self.present)
         mean, deviation = self.mean[self.present], self.deviation[self.present]
         silent = np.zeros(n_genes, np.float32)
@@ -276,10 +283,10 @@ class AlignedQuery:
         x.ravel()[at] = np.clip(scaled, -LIMIT, LIMIT)
         return Cells(x, stored > 0)
 
-    def chunks(self) -> Iterator[Cells]:
-        """All of its cells, :data:`CHUNK` at a time."""
-        for start in range(0, self.n_cells, CHUNK):
-            yield self.read(slice(start, start + CHUNK))
+    def without_cells(self) -> AlignedQuery:
+        """What standardises cells, without the query's own."""
+        none = replace(self.expression, x=sparse.csr_matrix((0, self.expression.x.shape[1])))
+        return replace(self, expression=none, totals=None)
 
     @cached_property
     def x(self) -> np.ndarray:

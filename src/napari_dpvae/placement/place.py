@@ -22,8 +22,9 @@ from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.placement.engine import LOCAL, Engine, solve_steps
 from napari_dpvae.placement.query import ReadQuery, read_by
-from napari_dpvae.placement.solve import Solved, Solver, solve_steps
+from napari_dpvae.placement.solve import Solved, Solver
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.conformal import conformal_factor, region_radius
 from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
@@ -78,12 +79,13 @@ def place_steps(
     settings: PlacementSettings,
     known_key: str | None = None,
     outlines: Sequence[np.ndarray] | None = None,
+    engine: Engine = LOCAL,
 ) -> Generator[float, None, ad.AnnData]:
     """Yield the share of cells done, and return a copy of the query with its placement.
 
     Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
-    found = yield from placement_steps(trained, query, settings, known_key, outlines)
+    found = yield from placement_steps(trained, query, settings, known_key, outlines, engine)
     return found.into(query.copy())
 
 
@@ -93,6 +95,7 @@ def placement_steps(
     settings: PlacementSettings,
     known_key: str | None = None,
     outlines: Sequence[np.ndarray] | None = None,
+    engine: Engine = LOCAL,
 ) -> Generator[float, None, Placement]:
     """Yield the share of cells done, and return what is found of them.
 
@@ -107,7 +110,7 @@ def placement_steps(
     yield 0.0
     read = read_by(trained, query, settings.query_covers)
     _report_alignment(read.aligned, trained.panel.genes)
-    solved = yield from solve_steps(Solver.of(trained, read), settings, domain, known)
+    solved = yield from solve_steps(engine, Solver.of(trained, read), settings, domain, known)
     return _placement(query, trained, settings, read, solved, np.isfinite(known).all(axis=1))
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from napari_dpvae.expression.aligned import AlignedQuery
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model.trained import Trained
+from napari_dpvae.network.training import one_thread
+from napari_dpvae.parallel import by_threads
 from napari_dpvae.settings import QueryCovers
 from napari_dpvae.uncertainty.status import native_cells
 
@@ -90,9 +92,13 @@ def _align(trained: Trained, query: ad.AnnData) -> AlignedQuery:
 def _likeness_at_first(trained: Trained, panel: GenePanel, aligned: AlignedQuery) -> np.ndarray:
     """(n,) likeness of all cells by one network, were they of the reference's platform."""
     plain, first = aligned.by_reference(panel.mean, panel.deviation), trained.members[0]
-    return np.concatenate(
-        [plain.likeness(cells.x, first.decode(first.encode(cells.x))) for cells in plain.chunks()]
-    )
+
+    def likeness(rows: slice) -> np.ndarray:
+        x = plain.read(rows).x
+        return plain.likeness(x, first.decode(first.encode(x)))
+
+    with one_thread():
+        return np.concatenate(list(by_threads(likeness, plain.expression.rows())))
 
 
 def _as_whole(aligned: AlignedQuery) -> AlignedQuery:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ from napari_dpvae.geometry.free import place_free
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.query import ReadQuery
-from napari_dpvae.settings import PlacementSettings
 
 PAIRS_AT_ONCE = 1_000_000
 """Pairs of cell and anchor that are compared at once: bounds memory, and stays near the caches."""
@@ -103,10 +102,9 @@ class Solver:
             self.expression[own],
         )
 
-    def solve_chunks(self, n_anchors: int, domain: Domain) -> Iterator[Solved]:
-        """Solve all cells of the query, each on its own: see :meth:`solve`."""
-        for cells in self.query.aligned.chunks():
-            yield self.solve(cells, n_anchors, domain)
+    def without_cells(self) -> Solver:
+        """The same, without the query's own cells."""
+        return replace(self, query=replace(self.query, aligned=self.query.aligned.without_cells()))
 
     def solve(self, cells: Cells, n_anchors: int, domain: Domain) -> Solved:
         """Solve cells, each on its own, as the weighted mean over the members.
@@ -193,27 +191,6 @@ class Solver:
     def _mean(self, each: Sequence[np.ndarray]) -> np.ndarray:
         """Over what the members say, by their weights."""
         return np.asarray(np.average(each, axis=0, weights=self.weights))
-
-
-def solve_steps(
-    solver: Solver, settings: PlacementSettings, domain: Domain, known: np.ndarray
-) -> Generator[float, None, Solved]:
-    """Yield the share of cells done, and return where they lie; known places (n, d) are kept."""
-    aligned, fixed = solver.query.aligned, np.isfinite(known).all(axis=1)
-    if fixed.any():
-        solver = solver.with_anchors(aligned.read(fixed), known[fixed])
-    if settings.mode == "free":
-        solved = solver.solve_free(domain)
-    else:
-        parts: list[Solved] = []
-        done = 0
-        for part in solver.solve_chunks(settings.anchors, domain):
-            parts.append(part)
-            done += len(part.points)
-            yield done / aligned.n_cells
-        solved = Solved.joined(parts)
-    solved.points[fixed] = known[fixed]
-    return solved
 
 
 def _relative_likeness(x: np.ndarray, profiles: np.ndarray) -> np.ndarray:

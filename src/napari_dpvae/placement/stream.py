@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import anndata as ad
 
+from napari_dpvae import __version__
 from napari_dpvae.data.backed import is_backed, opened_query
 from napari_dpvae.data.concerns import concerns_of_query
 from napari_dpvae.data.read import read_query
 from napari_dpvae.data.write import SUFFIXES, check_output, write_into_copy, write_placed
+from napari_dpvae.expression import aligned
+from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.engine import Engine
+from napari_dpvae.placement.kept import KeptChunks
 from napari_dpvae.placement.place import placement_steps, with_panel_names
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.steps import drain
@@ -32,6 +37,8 @@ def place_file(
     gene_table: Mapping[str, str] | None = None,
     tell: Callable[[str], None] | None = None,
     progress: Callable[[float], None] | None = None,
+    client: Any = None,
+    resume: bool = False,
     **changes: Any,
 ) -> ad.AnnData:
     """Place the cells of a file, and write them to another.
@@ -60,6 +67,12 @@ def place_file(
         Is called with each sentence about the query that should be looked at twice.
     progress
         Is called with the share of cells done.
+    client
+        Of a Dask cluster (``distributed.Client``), whose workers solve the cells; threads of this
+        process if not given. The result is the same.
+    resume
+        Whether to go on where the same placing was interrupted: until the output is written, what
+        is solved lies in a folder beside it, whose name ends in ``.unfinished``.
 
     Returns
     -------
@@ -80,13 +93,17 @@ def place_file(
     check_output(output, SUFFIXES)
     settings = PlacementSettings.of(settings, changes)
     trained = model.trained
+    kept = KeptChunks(
+        output, _identity(trained, query, settings, layer, known_key, gene_table), resume=resume
+    )
     with opened_query(query, layer=layer, places=known_key is not None) as cells:
         in_file = is_backed(cells)
         if tell is not None:
             for sentence in concerns_of_query(cells):
                 tell(sentence)
         named = cells if gene_table is None else with_panel_names(trained, cells, gene_table)
-        found = drain(placement_steps(trained, named, settings, known_key), progress)
+        steps = placement_steps(trained, named, settings, known_key, engine=Engine(client, kept))
+        found = drain(steps, progress)
         bare = found.into(ad.AnnData(obs=cells.obs.copy(), var=found.var))
     suffix = Path(output).suffix.lower()
     if not matrix or suffix in (".csv", ".geojson"):
@@ -95,4 +112,13 @@ def place_file(
         write_into_copy(query, output, bare)
     else:
         write_placed(found.into(read_query(query, layer=layer) if in_file else cells), output)
+    kept.remove()
     return bare
+
+
+def _identity(trained: Trained, query: str | Path, settings: PlacementSettings, *how: Any) -> str:
+    """Of a placing: another one has other chunks."""
+    file = Path(query).expanduser().resolve()
+    state = file.stat() if file.exists() else None
+    seen = None if state is None else (state.st_size, state.st_mtime_ns)
+    return repr((trained.model_hash(), str(file), seen, settings, how, aligned.CHUNK, __version__))
