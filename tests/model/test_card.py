@@ -37,3 +37,13 @@ def test_a_model_knows_its_reference(model: dpv.DPVAE, phantom: Any, volume: Any
     assert not is_trained_on(model, renamed)
     assert not is_trained_on(model, volume)
     assert not is_trained_on(model, phantom.reference[:100].copy())
+
+
+def test_the_losses_of_the_last_networks_are_kept(model: dpv.DPVAE) -> None:
+    curve = model.card["curve"]
+    assert set(curve) == {"reconstruction", "distance", "kl"}
+    assert len(curve["distance"]) == model.settings.epochs
+    # What it was trained for: distances are kept better at the end than at the beginning.
+    assert curve["distance"][-1] < 0.7 * curve["distance"][0]
+    for name, last in model.card["losses"].items():
+        assert abs(curve[name][-1] - last) < 1e-5

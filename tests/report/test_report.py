@@ -33,8 +33,9 @@ def test_the_page_is_whole_and_asks_for_nothing_else(
 ) -> None:
     html = page(tmp_path / "report.html", placed, reference=phantom.reference, model=model)
     assert not re.findall(r'(?:src|href)="(?!data:)', html)
-    # Status, radius, cell type and two genes; three histograms, of which one needs held-out blocks.
-    assert html.count("data:image/png;base64,") == 7
+    # Status, radius, cell type and two genes; two of three histograms, as no block was held out;
+    # the losses.
+    assert html.count("data:image/png;base64,") == 8
     for told in ("120 cells", "321 spots", model.genes[0], model.trained.model_hash(), "arXiv"):
         assert told in html
     assert "$" not in html

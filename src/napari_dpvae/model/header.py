@@ -30,6 +30,8 @@ class Card(_Strict):
     epochs: str
     stopped_at: str | None = None
     losses: dict[str, float] | None = None
+    curve: dict[str, list[float]] | None = None
+    curve_of: str | None = None
     regularisation: dict[Form, str] | None = None
     networks: PositiveInt | None = None
     ensemble_scale: Positive | None = None

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import anndata as ad
 import numpy as np
-from matplotlib.figure import Figure
 
 from napari_dpvae.colours.categories import drawable_columns, is_numeric
 from napari_dpvae.data.keys import LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
@@ -41,30 +40,3 @@ def _columns(placed: ad.AnnData) -> Iterator[tuple[str, str]]:
         if name not in OURS and not is_numeric(placed.obs[name]):
             yield name, f"The column {name} that the cells came with"
             return
-
-
-def distributions(placed: ad.AnnData) -> str:
-    """How wide the regions are, and how like their place the cells are."""
-    told = {
-        RADIUS: "Radius of the region, in coordinate units",
-        RADIUS_WIDE: "Radius if it comes from tissue that the reference does not show",
-        LIKENESS: "Likeness: correlation with the expression expected at its place",
-    }
-    pictures = [
-        picture(_histogram(placed.obs[name].to_numpy(float), caption), caption)
-        for name, caption in told.items()
-        if name in placed.obs and placed.obs[name].notna().any()
-    ]
-    return f'<div class="figures">{"".join(pictures)}</div>' if pictures else ""
-
-
-def _histogram(values: np.ndarray, label: str) -> Figure:
-    figure = Figure(figsize=(4.5, 2.6), layout="constrained")
-    axes = figure.subplots()
-    finite = values[np.isfinite(values)]
-    axes.hist(finite, bins=40, color="#2673b2")
-    axes.axvline(np.median(finite), color="black", lw=1)
-    axes.set_xlabel(f"{label}\n(line: median {np.median(finite):.4g})", fontsize=8)
-    axes.set_ylabel("cells")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure

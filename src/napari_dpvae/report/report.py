@@ -19,7 +19,8 @@ from napari_dpvae.data.keys import DPVAE as KEY
 from napari_dpvae.data.write import check_output, replacing
 from napari_dpvae.errors import DataError
 from napari_dpvae.model.trained import HasTrained
-from napari_dpvae.report.maps import distributions, maps
+from napari_dpvae.report.curves import distributions
+from napari_dpvae.report.maps import maps
 from napari_dpvae.report.sections import (
     Run,
     about_gap,

@@ -18,6 +18,7 @@ from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import error_by_chance
 from napari_dpvae.model.card import model_card
 from napari_dpvae.model.trained import HasTrained
+from napari_dpvae.report.curves import loss_curve
 from napari_dpvae.report.html import facts, paragraph, table, warnings
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
@@ -128,6 +129,7 @@ def about_training(run: Run) -> str:
     """The model's card, and every setting beside its default."""
     parts = []
     if run.model is not None:
+        parts.append(loss_curve(run.model.trained.card))
         parts.append(f"<pre>{escape(model_card(run.model))}</pre>")
     parts.append(facts({"model": run.about.get("model", "not told")}))
     for title, kind in (("training", TrainingSettings), ("placement", PlacementSettings)):

@@ -19,6 +19,9 @@ from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import EpochReport
 from napari_dpvae.training.spots import Material
 
+DIGITS = 6
+"""Of the losses that are kept to be drawn."""
+
 
 @dataclass
 class Progress:
@@ -28,10 +31,17 @@ class Progress:
     done: int = 0
     stage: str = "choosing genes"
     losses: Losses | None = None
+    curve: list[Losses] = field(default_factory=list)
+    """Of the networks under way, an epoch each."""
 
-    def advance(self, stage: str, losses: Losses, networks: int) -> None:
+    def begin(self, stage: str) -> None:
+        """Other networks are trained now."""
+        self.stage, self.curve = stage, []
+
+    def advance(self, losses: Losses, networks: int) -> None:
         """So many networks have done one epoch more."""
-        self.done, self.stage, self.losses = self.done + networks, stage, losses
+        self.curve.append(losses)
+        self.done, self.losses = self.done + networks, losses
 
     def report(self, held_out_error: float | None = None) -> EpochReport:
         """As whoever drains the training hears it."""
@@ -61,6 +71,9 @@ class Origin:
             card["stopped_at"] = progress.stage
         if progress.losses is not None:
             card["losses"] = progress.losses._asdict()
+            digits = np.round(progress.curve, DIGITS).T.tolist()
+            card["curve"] = dict(zip(Losses._fields, digits, strict=True))
+            card["curve_of"] = progress.stage
         return card
 
 

@@ -163,8 +163,9 @@ def train_group(
     stage = runs[0].stage
     if len(runs) > 1:
         stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
+    progress.begin(stage)
     for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
-        progress.advance(stage, losses, len(runs))
+        progress.advance(losses, len(runs))
         if epoch < runs[0].epochs:
             yield Step(progress.report(), model)
     fitted = group.fitted()
