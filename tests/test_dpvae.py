@@ -72,7 +72,7 @@ def test_arguments_are_settings(phantom: Phantom) -> None:
     assert (model.settings.epochs, model.settings.alpha2) == (3, 5.0)
     with pytest.raises(ValueError, match="epochs"):
         dpv.DPVAE(epochs=-1)
-    with pytest.raises(TypeError, match="epoch"):
+    with pytest.raises(dpv.DataError, match="no setting 'epoch'"):
         dpv.DPVAE(epoch=3)
 
 
