@@ -94,7 +94,7 @@ class TrainingSettings(_Checked):
     --------
     >>> dpv.TrainingSettings(alpha2=-1)
     Traceback (most recent call last):
-    ValueError: alpha2 is -1: it must lie between 0 and 100000.0.
+    napari_dpvae.errors.DataError: alpha2 is -1: it must lie between 0 and 100000.0.
     """
 
     latent_dim: int = _setting(

@@ -36,7 +36,7 @@ class Step(Fold):
         self.body = column(margins=(14, 0, 2, 6))
         content.setLayout(self.body)
         super().__init__("", content, unfolded=True)
-        self.title.setStyleSheet("font-weight: bold;")
+        self.title.setStyleSheet("font-weight: bold; padding: 1px;")
         self.title.setToolTip(f"Open or fold this step; Alt+{number} opens it.")
         self.session = session
         self.number = number
@@ -74,7 +74,7 @@ class Step(Fold):
     def set_done(self, done: bool) -> None:
         """Tick the title, and say so when it was not done before."""
         new, self._done = done and not self._done, done
-        self.title.setText(f"{self._name}  {'✓' if done else ''}")
+        self.title.setText(f"{self._name} {'✓' if done else ''}")
         self._show_headline()
         if new:
             self.finished.emit()
