@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import anndata as ad
 import h5py
 import pandas as pd
 
+from napari_dpvae.data.coordinates import has_places
 from napari_dpvae.data.counts import X, what_is_held
 from napari_dpvae.data.formats.bounds import existing
 from napari_dpvae.data.formats.hdf5 import hdf5
-from napari_dpvae.data.formats.modalities import GENES, KIND
-from napari_dpvae.data.read import read_query, reading
+from napari_dpvae.data.formats.modalities import GENES, KIND, MODALITIES
+from napari_dpvae.data.read import read_either, read_query, reading
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
+
+LARGE = 200_000_000
+"""Bytes of values that a window leaves in their file until cells are placed."""
 
 
 @contextmanager
@@ -66,9 +71,64 @@ def _whole(path: str | Path) -> Iterator[None]:
         ) from error
 
 
+def open_query(path: str | Path) -> ad.AnnData:
+    """A query as a window holds it: a matrix that is :data:`LARGE` stays in its file.
+
+    The file is open for as long as the cells are there; what else is in it, such as layers, is
+    not read. Smaller files are read whole, by :func:`napari_dpvae.read_query`.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    found = Path(path).expanduser()
+    if _is_large(found):
+        with ExitStack() as stack:
+            cells = _backed(stack.enter_context(hdf5(found)), path, None, places=True)
+            if cells is not None:
+                weakref.finalize(cells, stack.pop_all().close)
+                return cells
+    return read_query(path)
+
+
+def open_either(path: str | Path) -> ad.AnnData:
+    """:func:`open_query` of what has no coordinates; else :func:`read_either`.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    if _is_large(Path(path).expanduser()):
+        cells = open_query(path)
+        if is_backed(cells) and not has_places(cells):
+            return cells
+    return read_either(path)
+
+
 def is_backed(cells: ad.AnnData) -> bool:
     """Whether the matrix is in a file."""
     return isinstance(cells.X, ad.abc.CSRDataset | h5py.Dataset)
+
+
+def in_memory(cells: ad.AnnData) -> ad.AnnData:
+    """The cells themselves, or with their matrix if it is in a file."""
+    if not is_backed(cells):
+        return cells
+    x = cells.X[:] if isinstance(cells.X, h5py.Dataset) else cells.X.to_memory()
+    obs, var, obsm = cells.obs.copy(), cells.var.copy(), dict(cells.obsm)
+    return ad.AnnData(x, obs=obs, var=var, obsm=obsm, uns=dict(cells.uns))
+
+
+def _is_large(path: Path) -> bool:
+    """Whether the matrix of an ``.h5ad`` is better left in it."""
+    if not (path.is_file() and h5py.is_hdf5(path)):
+        return False
+    with h5py.File(path, "r") as file:
+        x = file.get("X")
+        values = x.get("data") if isinstance(x, h5py.Group) else x
+        return isinstance(values, h5py.Dataset) and values.nbytes > LARGE
 
 
 def _backed(
@@ -90,7 +150,9 @@ def _backed(
     if layer is None and elsewhere and what_is_held(x) is not None:
         return None
     obsm = ad.io.read_elem(file["obsm"]) if places and "obsm" in file else {}
-    return ad.AnnData(x, obs=_text_index(obs), var=_text_index(var), obsm=obsm)
+    named = f"uns/{MODALITIES}"
+    uns = {MODALITIES: ad.io.read_elem(file[named])} if obsm and named in file else {}
+    return ad.AnnData(x, obs=_text_index(obs), var=_text_index(var), obsm=obsm, uns=uns)
 
 
 def _check_copied(file: h5py.File, path: str | Path, shape: tuple[int, int]) -> None:

@@ -94,8 +94,15 @@ def check_sections(reference: ad.AnnData, section_key: str) -> None:
         )
 
 
-def check_query(query: ad.AnnData) -> None:
+def check_query(query: ad.AnnData, *, values: bool = True) -> None:
     """Refuse what cannot be a query; its coordinates, if any, are not looked at.
+
+    Parameters
+    ----------
+    query
+        Cells by genes.
+    values
+        Whether every value is looked at, which takes seconds for a matrix that is in a file.
 
     Raises
     ------
@@ -105,7 +112,7 @@ def check_query(query: ad.AnnData) -> None:
     _check_is_anndata(query, "The query")
     if query.n_obs == 0:
         raise DataError("The query has no cells.")
-    check_expression(query, "The query")
+    check_expression(query, "The query", values=values)
 
 
 def check_query_and_places(query: ad.AnnData, key: str | None, dims: int) -> np.ndarray:
@@ -154,8 +161,17 @@ def known_coordinates(query: ad.AnnData, key: str | None, dims: int) -> np.ndarr
     return known.astype(float)
 
 
-def check_expression(cells: ad.AnnData, what: str) -> None:
+def check_expression(cells: ad.AnnData, what: str, *, values: bool = True) -> None:
     """Refuse expression that is not there, not finite, or has names that are not unique.
+
+    Parameters
+    ----------
+    cells
+        Cells by genes.
+    what
+        Whose, for the sentence.
+    values
+        Whether every value is looked at.
 
     Raises
     ------
@@ -179,8 +195,9 @@ def check_expression(cells: ad.AnnData, what: str) -> None:
                 f"{what} has the {kind} name '{twice}' more than once: call {fix} on it first."
             )
     _check_gene_names(cells.var_names, what)
-    check_matrices(cells, what)
-    check_values(cells.X, what)
+    if values:
+        check_matrices(cells, what)
+        check_values(cells.X, what)
 
 
 def check_located(cells: ad.AnnData, what: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.counts import BINARY, counts_elsewhere, what_is_held
-from napari_dpvae.data.gene_names import AS_THEY_ARE, match_genes
+from napari_dpvae.data.gene_names import AS_THEY_ARE, GeneMatch, match_genes
 from napari_dpvae.data.image_fit import about_image
 from napari_dpvae.data.images import best_image, image_of, libraries
 from napari_dpvae.data.keys import SPATIAL
@@ -21,6 +21,8 @@ FEW_SPOTS = 100
 FEW_GENES = 50
 SMALL_SHARE = 0.1
 SHALLOW = 0.1
+MOST_MEASURED = 5000
+"""Cells whose depth is looked at."""
 MOST_AT_ONE_PLACE = 20
 """Sections that lie on one another, or bins that were rounded, share places; so many do not."""
 SAME_PLACE = 0.2
@@ -147,7 +149,7 @@ def _overlap(places: pd.DataFrame, column: pd.Series) -> bool:
 
 
 def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
-    _, match = match_genes(reference.var_names, query, reference_var=reference.var)
+    _, match = _named(reference, query)
     shared = len(reference.var_names.intersection(query.var_names))
     if match.renamed:
         yield f"Genes are named differently: {match.sentence}"
@@ -216,19 +218,26 @@ def _elsewhere(cells: ad.AnnData) -> str:
 
 
 def _about_depth(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
-    matched, _ = match_genes(reference.var_names, query, reference_var=reference.var)
-    genes = reference.var_names.intersection(matched.var_names)
+    names, _ = _named(reference, query)
+    genes = reference.var_names.intersection(names.var_names)
     if not len(genes):
         return
-    depths = [_median_depth(cells, genes) for cells in (reference, matched)]
-    if depths[1] < SHALLOW * depths[0]:
+    own = _median_depth(reference, reference.var_names.get_indexer(genes))
+    depth = _median_depth(query, names.var_names.get_indexer(genes))
+    if depth < SHALLOW * own:
         yield (
-            f"The query is shallow: {depths[1]:,.0f} counts in its median cell where the "
-            f"reference's median spot has {depths[0]:,.0f}; expect wider regions."
+            f"The query is shallow: {depth:,.0f} counts in its median cell where the "
+            f"reference's median spot has {own:,.0f}; expect wider regions."
         )
 
 
-def _median_depth(cells: ad.AnnData, genes: pd.Index) -> float:
-    """Counts of the median cell in these genes."""
-    columns = cells.var_names.get_indexer(genes)
-    return float(np.median(np.asarray(cells.X[:, columns].sum(axis=1, dtype=np.float64))))
+def _named(reference: ad.AnnData, query: ad.AnnData) -> tuple[ad.AnnData, GeneMatch]:
+    """The query's genes alone, by the reference's names."""
+    names = ad.AnnData(var=query.var)
+    return match_genes(reference.var_names, names, reference_var=reference.var)
+
+
+def _median_depth(cells: ad.AnnData, columns: np.ndarray) -> float:
+    """Counts of the median cell in some genes, of cells that are spread evenly over all."""
+    some = cells.X[:: max(1, cells.n_obs // MOST_MEASURED)]
+    return float(np.median(np.asarray(some[:, columns].sum(axis=1, dtype=np.float64))))

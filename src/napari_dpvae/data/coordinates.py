@@ -61,6 +61,11 @@ def settled_places(cells: ad.AnnData) -> ad.AnnData:
     return cells
 
 
+def has_places(cells: ad.AnnData) -> bool:
+    """Whether coordinates are found, wherever they are."""
+    return _found(cells) is not None
+
+
 def place_hint(cells: ad.AnnData) -> str:
     """Where coordinates could be, for a sentence that says there are none; empty if nowhere."""
     found = [where for where, _ in _candidates(cells)]

@@ -13,6 +13,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from napari_dpvae.data.backed import in_memory, is_backed
 from napari_dpvae.data.checks import check_query_and_places
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
@@ -86,7 +87,7 @@ def place_steps(
     Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
     found = yield from placement_steps(trained, query, settings, known_key, outlines, engine)
-    return found.into(query.copy())
+    return found.into(in_memory(query) if is_backed(query) else query.copy())
 
 
 def placement_steps(

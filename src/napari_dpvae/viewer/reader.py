@@ -46,7 +46,7 @@ def read_layers(path: str) -> list[LayerData]:
     DataError
         When the file cannot be read.
     """
-    from napari_dpvae.data.read import read_either
+    from napari_dpvae.data.backed import open_either
     from napari_dpvae.viewer.canvas.layers import opened_layers
 
-    return opened_layers(read_either(path), Path(path).stem)
+    return opened_layers(open_either(path), Path(path).stem)

@@ -9,6 +9,7 @@ import anndata as ad
 from psygnal import Signal
 
 from napari_dpvae.colours.categories import drawable_columns
+from napari_dpvae.data.backed import is_backed
 from napari_dpvae.data.checks import check_query, check_reference
 from napari_dpvae.data.features import other_features
 from napari_dpvae.data.images import libraries
@@ -89,7 +90,8 @@ class Session:
             When set to what cannot be one.
         """
         if query is not None:
-            check_query(query)
+            # What was left in its file is looked at when it is placed.
+            check_query(query, values=not is_backed(query))
         return query
 
     @observed(None)

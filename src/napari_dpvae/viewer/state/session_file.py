@@ -11,6 +11,7 @@ from typing import Any
 import anndata as ad
 
 from napari_dpvae.colours.scale import Limits
+from napari_dpvae.data.backed import in_memory
 from napari_dpvae.data.read import read_placed, read_query, read_reference
 from napari_dpvae.data.writable import writable
 from napari_dpvae.data.write import check_output, replacing
@@ -49,7 +50,7 @@ def write_session(session: Session, path: str | Path) -> None:
                 cells: ad.AnnData | None = getattr(session, name)
                 if cells is not None:
                     part = Path(folder, f"{name}.h5ad")
-                    writable(cells).write_h5ad(part, compression="gzip")
+                    writable(in_memory(cells)).write_h5ad(part, compression="gzip")
                     archive.write(part, part.name)
             if session.model is not None:
                 session.model.save(Path(folder, MODEL))

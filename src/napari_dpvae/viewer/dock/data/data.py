@@ -8,13 +8,14 @@ import anndata as ad
 import numpy as np
 from qtpy.QtWidgets import QPushButton
 
+from napari_dpvae.data.backed import open_either, open_query
 from napari_dpvae.data.checks import check_reference
 from napari_dpvae.data.concerns import concerns
 from napari_dpvae.data.gene_names import match_genes
 from napari_dpvae.data.images import image_sizes
 from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.data.phantom import sample_folder
-from napari_dpvae.data.read import read_either, read_query, read_reference
+from napari_dpvae.data.read import read_reference
 from napari_dpvae.viewer.dock.data.opened_layers import OpenedLayers
 from napari_dpvae.viewer.dock.data.sections import SectionChoice
 from napari_dpvae.viewer.dock.data.session_row import SessionRow
@@ -43,7 +44,7 @@ class DataStep(Step):
         super().__init__(1, "Data", session)
         self._unsaved = unsaved
         self.reference = Source("Reference", read_reference, self._set_reference, viewer, SAMPLE[0])
-        self.query = Source("Query", read_query, self._set_query, viewer, SAMPLE[1])
+        self.query = Source("Query", open_query, self._set_query, viewer, SAMPLE[1])
         self.sections = SectionChoice(session)
         self.concerns = note("warning")
         self.sample = QPushButton("Try it on a sample")
@@ -91,7 +92,7 @@ class DataStep(Step):
             return
         path = self._dropped.pop(0)
         row = self.reference if "reference" in self._roles else self.query
-        row.open(path, read_either, self._take_either)
+        row.open(path, open_either, self._take_either)
 
     def _take_either(self, cells: ad.AnnData) -> None:
         """A reference has coordinates."""
@@ -167,7 +168,8 @@ def _shared(reference: ad.AnnData, query: ad.AnnData | None) -> int | None:
     """Genes that both have, by whatever both call them."""
     if query is None:
         return None
-    return match_genes(reference.var_names, query, reference_var=reference.var)[1].matched
+    names = ad.AnnData(var=query.var)
+    return match_genes(reference.var_names, names, reference_var=reference.var)[1].matched
 
 
 def _kind(cells: ad.AnnData) -> str:

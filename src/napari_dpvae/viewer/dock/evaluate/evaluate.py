@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSpinBox
 
+from napari_dpvae.data.backed import in_memory
 from napari_dpvae.evaluation.experiments import Evaluation, EvaluationReport, evaluate_steps
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.viewer.dock.evaluate.hold_out import Choice, HoldOutBox
@@ -114,7 +115,7 @@ class EvaluateStep(Step):
             evaluation = yield from evaluate_steps(
                 training,
                 reference,
-                query,
+                query if query is None else in_memory(query),
                 split=choice.split,
                 section_key=section_key,
                 section=choice.section,

@@ -8,6 +8,7 @@ import anndata as ad
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from napari_dpvae.data.backed import in_memory
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.training.report import EpochReport
 from napari_dpvae.viewer.dock.job import Steps
@@ -62,7 +63,8 @@ class TrainingRun(QWidget):
         """Go on training a model with a query; stopped early, it stays as it was."""
 
         def steps() -> Steps:
-            tuned = yield from model.fine_tune_epochs(reference, query, section_key=section_key)
+            cells = in_memory(query)
+            tuned = yield from model.fine_tune_epochs(reference, cells, section_key=section_key)
             return tuned
 
         self._run(steps, reference, kept=None)
