@@ -1,5 +1,6 @@
 """How the pages are made: `make docs`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ extensions = [
     "settings_page",
 ]
 exclude_patterns = ["_build"]
+if "DPVAE_DATA" not in os.environ:
+    exclude_patterns.append("notebooks/embryo.md")
 
 html_theme = "sphinx_book_theme"
 html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True, "navbar_persistent": []}
