@@ -1,6 +1,7 @@
 # make demo   install everything, train and place the phantom, show it in napari
 # make test   install everything, then lint, types and tests
 # make quick  the tests without the slow ones
+# make fuzz   damaged files at every reader, for FUZZ_SECONDS
 # make docs   the pages of the documentation, their notebooks run
 # make tour   pictures of every step in out/tour; set DPVAE_DATA to the folder of the real data
 BIN := .venv/bin
@@ -9,7 +10,7 @@ SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 # Two workers of one thread each; tests/conftest.py says which tests go together.
 PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo tour test lint types tests quick docs setup clean
+.PHONY: demo tour test lint types tests quick fuzz docs setup clean
 
 setup: .venv/.complete
 
@@ -46,6 +47,11 @@ tests: setup
 
 quick: setup
 	$(PYTEST) -m "not slow"
+
+# Mutated files at every reader; findings are kept in out/fuzz. FUZZ_SECONDS for all together.
+FUZZ_SECONDS ?= 300
+fuzz: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz --seconds $(FUZZ_SECONDS)
 
 # The pages, in docs/_build/html; notebooks are run when they or what they use have changed.
 docs: setup

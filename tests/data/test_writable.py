@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from scipy import sparse
 
 from napari_dpvae import DataError, read_placed, write_placed
 from napari_dpvae.data.interchange import placement_features
+from napari_dpvae.data.scratch import CLEAR
 from napari_dpvae.data.write import check_output, replacing
 
 
@@ -164,15 +166,22 @@ class TestPaths:
             with refuses("Permission denied"):
                 check_output("/placed.csv")
 
-    def test_scratch_of_a_killed_process_goes_with_the_next_write(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("shell", ["/bin/sh", "/no/such/shell"])
+    def test_scratch_of_a_killed_process_goes(self, tmp_path: Path, shell: str) -> None:
         code = (
-            "import os, signal, sys; from napari_dpvae.data.write import replacing, "
-            "replacing_store\n"
+            "import os, signal, sys; from napari_dpvae.data import scratch\n"
+            "from napari_dpvae.data.write import replacing, replacing_store\n"
+            f"scratch.SHELL = '{shell}'\n"
             f"with replacing(r'{tmp_path}/a.csv') as a:\n"
             f"  with replacing_store(r'{tmp_path}/b.zarr') as b:\n"
             "    a.write_text('half'); b.mkdir(); os.kill(os.getpid(), signal.SIGKILL)"
         )
         subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+        if shell == "/bin/sh":
+            while list(tmp_path.iterdir()):
+                time.sleep(0.01)
+            return
+        # Where there is no shell, it goes with the next write.
         assert len(list(tmp_path.iterdir())) == 2
         with replacing(tmp_path / "a.csv") as scratch:
             scratch.write_text("whole")
@@ -181,3 +190,13 @@ class TestPaths:
             assert scratch.exists()
         check_output(tmp_path / "b.zarr")
         assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+    def test_a_store_that_a_killed_process_moved_away_comes_back(self, tmp_path: Path) -> None:
+        target, scratch = tmp_path / "b.zarr", tmp_path / "scratch"
+        (scratch / "old").mkdir(parents=True)
+        (scratch / "old" / "zarr.json").write_text("{}")
+        subprocess.run(
+            ["/bin/sh", "-c", CLEAR, "clear", scratch, target], input=b"", check=True, timeout=60
+        )
+        assert (target / "zarr.json").read_text() == "{}"
+        assert list(tmp_path.iterdir()) == [target]

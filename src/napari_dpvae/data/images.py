@@ -19,8 +19,8 @@ MOST_CHANNELS = 16
 """A first axis that is longer is no axis of channels."""
 
 
-def libraries(cells: ad.AnnData) -> dict[str, Mapping[str, Any]]:
-    """The libraries of ``uns["spatial"]``, without what else programs put there.
+def libraries(cells: ad.AnnData) -> dict[str, dict[str, Any]]:
+    """Copies of the libraries of ``uns["spatial"]``, without what else programs put there.
 
     Parameters
     ----------

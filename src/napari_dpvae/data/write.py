@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import socket
 import stat
 import sys
-import tempfile
-import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,13 +16,12 @@ import h5py
 
 from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.interchange import placement_features, table_for
+from napari_dpvae.data.scratch import NEW, OLD, clear, make_scratch, reason, watched
 from napari_dpvae.data.writable import writable
 from napari_dpvae.errors import DataError
 
 SUFFIXES = (".h5ad", ".zarr", ".csv", ".geojson")
 """What placed cells are written as."""
-STALE_SECONDS = 24 * 3600
-"""Scratch of a process that cannot be asked for is left over after so long."""
 
 
 @contextmanager
@@ -42,18 +36,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
         When the folder is not there or cannot be written, or the disk is full.
     """
     target = _target(path)
-    scratch = _scratch(target)
+    scratch = make_scratch(target)
     try:
-        yield scratch
-        _keep(scratch)
-        # Scratch files are private; give the result the permissions any new file has.
-        umask = os.umask(0)
-        os.umask(umask)
-        scratch.chmod(0o666 & ~umask)
-        scratch.replace(target)
-        _keep(target.parent)
+        with watched(scratch, target):
+            yield scratch
+            _keep(scratch)
+            # Scratch files are private; give the result the permissions any new file has.
+            umask = os.umask(0)
+            os.umask(umask)
+            scratch.chmod(0o666 & ~umask)
+            scratch.replace(target)
+            _keep(target.parent)
     except OSError as error:
-        raise DataError(f"Cannot write {target}: {_reason(error)}.") from error
+        raise DataError(f"Cannot write {target}: {reason(error)}.") from error
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -68,19 +63,18 @@ def replacing_store(path: str | Path) -> Iterator[Path]:
         When there is something else at the path, or the folder cannot be written.
     """
     target = _target(path, store=True)
-    scratch = _scratch(target, folder=True)
+    scratch = make_scratch(target, folder=True)
     try:
-        yield scratch / "new"
-        if target.exists():
-            target.rename(scratch / "old")
-        (scratch / "new").rename(target)
-        _keep(target.parent)
+        with watched(scratch, target):
+            yield scratch / NEW
+            if target.exists():
+                target.rename(scratch / OLD)
+            (scratch / NEW).rename(target)
+            _keep(target.parent)
     except OSError as error:
-        raise DataError(f"Cannot write {target}: {_reason(error)}.") from error
+        raise DataError(f"Cannot write {target}: {reason(error)}.") from error
     finally:
-        if (scratch / "old").exists() and not target.exists():
-            (scratch / "old").rename(target)
-        shutil.rmtree(scratch, ignore_errors=True)
+        clear(scratch, target)
 
 
 def check_output(path: str | Path, suffixes: Sequence[str] = ()) -> None:
@@ -102,7 +96,7 @@ def check_output(path: str | Path, suffixes: Sequence[str] = ()) -> None:
     if suffixes and suffix not in suffixes:
         raise DataError(f"Cannot write {path}: give it the suffix {' or '.join(suffixes)}.")
     store = suffix == ".zarr"
-    scratch = _scratch(_target(path, store=store), folder=store)
+    scratch = make_scratch(_target(path, store=store), folder=store)
     shutil.rmtree(scratch) if store else scratch.unlink()
 
 
@@ -150,7 +144,7 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
         raise
     except Exception as error:
         # anndata and its libraries fail in many ways; a person needs the file and the reason.
-        raise DataError(f"Cannot write {path}: {_reason(error)}.") from error
+        raise DataError(f"Cannot write {path}: {reason(error)}.") from error
 
 
 def write_into_copy(source: str | Path, path: str | Path, cells: ad.AnnData) -> None:
@@ -182,7 +176,7 @@ def write_into_copy(source: str | Path, path: str | Path, cells: ad.AnnData) -> 
     except (DataError, MemoryError):
         raise
     except Exception as error:
-        raise DataError(f"Cannot write {path}: {_reason(error)}.") from error
+        raise DataError(f"Cannot write {path}: {reason(error)}.") from error
 
 
 def _write_new(file: h5py.File, cells: ad.AnnData) -> None:
@@ -205,7 +199,7 @@ def _target(path: str | Path, *, store: bool = False) -> Path:
         there = target.exists()
         in_folder = target.parent.is_dir()
     except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise DataError(f"Cannot write {str(path)[:200]}: {_reason(error)}.") from error
+        raise DataError(f"Cannot write {str(path)[:200]}: {reason(error)}.") from error
     if not in_folder:
         raise DataError(f"Cannot write {path}: the folder {target.parent} does not exist.")
     if not there:
@@ -222,54 +216,6 @@ def _target(path: str | Path, *, store: bool = False) -> Path:
     return target
 
 
-def _scratch(target: Path, *, folder: bool = False) -> Path:
-    """A new file or folder beside the target; those of processes that were killed go."""
-    # The name says whose it is, so that what is left over can be told from what is in use.
-    prefix = f".{target.stem[:80]}-{_host()}-"
-    _remove_stale(target.parent, prefix)
-    try:
-        if folder:
-            return Path(tempfile.mkdtemp(dir=target.parent, prefix=f"{prefix}{os.getpid()}-"))
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f"{prefix}{os.getpid()}-", suffix=target.suffix
-        )
-    except (OSError, ValueError) as error:
-        # The other is raised for names that no file can have.
-        raise DataError(f"Cannot write {target}: {_reason(error)}.") from error
-    os.close(handle)
-    return Path(name)
-
-
-def _host() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
-
-
-def _remove_stale(parent: Path, prefix: str) -> None:
-    """Remove scratch of this target that no process of this machine writes any more."""
-    with suppress(OSError):
-        for left in parent.iterdir():
-            match = re.match(re.escape(prefix) + r"(\d+)-", left.name)
-            if match is None or not _is_stale(left, int(match[1])):
-                continue
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-
-
-def _is_stale(scratch: Path, process: int) -> bool:
-    if sys.platform == "win32":
-        # Asking after a process would end it there.
-        return time.time() - scratch.stat().st_mtime > STALE_SECONDS
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def _keep(path: Path) -> None:
     """Have the disk keep what was written, before a name is given to it."""
     if path.is_dir() and sys.platform == "win32":
@@ -281,9 +227,3 @@ def _keep(path: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _reason(error: Exception) -> str:
-    """A library's words, as the end of a sentence."""
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(said).strip().splitlines()[0][:300].rstrip(".")

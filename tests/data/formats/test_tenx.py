@@ -257,3 +257,31 @@ def test_places_of_a_table_beside_a_matrix(phantom: Any, tmp_path: Path) -> None
         read_reference(tmp_path / "m", coordinates=tmp_path / "m" / "bead_locations.csv"),
     ):
         np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"\n", b"\n5 1\n", "says it has|not as its format"),
+        (b" ", b" 1e400 ", "not as its format"),
+        (b"1 ", b"-1 ", "beyond its size|not as its format"),
+        (b"1 ", b"999999 ", "beyond its size"),
+        (b" ", b"\x00", "not as its format|not finite"),
+    ],
+)
+def test_lines_that_are_damaged_are_refused(
+    query: ad.AnnData, tmp_path: Path, refuses: Any, old: bytes, new: bytes, said: str
+) -> None:
+    matrix = write_mtx(query, tmp_path / "m") / "matrix.mtx"
+    *head, body = matrix.read_bytes().split(b"\n", 3)
+    matrix.write_bytes(b"\n".join([*head, body.replace(old, new, 1)]))
+    with refuses(said):
+        read_query(matrix)
+
+
+def test_a_matrix_of_pairs_is_refused(query: ad.AnnData, tmp_path: Path, refuses: Any) -> None:
+    folder = write_mtx(query, tmp_path / "m")
+    text = (folder / "matrix.mtx").read_text()
+    (folder / "matrix.mtx").write_text(text.replace("general", "symmetric", 1))
+    with refuses("of another kind than counts"):
+        read_query(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import h5py
@@ -34,14 +34,15 @@ def hdf5(path: Path) -> Iterator[h5py.File]:
         When it is none, or links to other files, or claims more than memory holds.
     """
     check_regular(path)
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(
-            f"Cannot read {path}: it is no whole HDF5 file: give a file that was copied completely."
-        ) from error
-    with file:
-        _check_objects(file, path)
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(h5py.File(path, "r"))
+            _check_objects(file, path)
+        except (OSError, RuntimeError, KeyError, UnicodeError) as error:
+            raise DataError(
+                f"Cannot read {path}: it is no whole HDF5 file: give a file that was copied "
+                "completely."
+            ) from error
         yield file
 
 

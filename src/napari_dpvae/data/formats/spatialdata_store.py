@@ -63,8 +63,11 @@ def from_spatialdata(data: SpatialData, path: object, *, placed: bool = False) -
         _put_places(cells, data, regions, system)
         _put_images(cells, data, system)
         diameter = _diameter(cells, data, regions, system)
-        for entry in libraries(cells).values():
+        found = libraries(cells)
+        for entry in found.values():
             entry["scalefactors"]["spot_diameter_fullres"] = diameter
+        if found:
+            cells.uns[SPATIAL] = found
     return genes_alone(cells, path)
 
 

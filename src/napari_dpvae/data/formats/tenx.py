@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
-from scipy import io, sparse
+from scipy import sparse
 
 from napari_dpvae.data.formats.bounds import MOST_GZIP, check_memory, opened
 from napari_dpvae.data.formats.hdf5 import hdf5
@@ -27,6 +28,8 @@ FEATURES = ("features", "genes.names", "genes", "cols", "all_genes")
 ENDS = (".tsv", ".tsv.gz", ".txt", ".txt.gz", ".csv", ".csv.gz")
 HEADING = re.compile(r"barcode|bc_|cell|gene|feature|name|\bid\b|symbol|^(x|v1)$", re.I)
 """A word above the names of cells or genes."""
+KINDS = [[kind, b"general"] for kind in (b"integer", b"real", b"pattern", b"unsigned-integer")]
+"""Of MatrixMarket, in its first line."""
 LONGEST_ENTRY = 80
 """Bytes of a line of ``matrix.mtx``."""
 SHORTEST_ENTRY = 6
@@ -193,9 +196,32 @@ def _matrix(path: Path, size: tuple[int, int, int], expected: tuple[int, int]) -
         raise DataError(f"Cannot read {path}: it says it has {entries:,} values, and cannot.")
     check_memory(entries * 24.0, path, "its matrix")
     with opened(path, HEADER + entries * LONGEST_ENTRY) as file:
-        x = sparse.csr_matrix(io.mmread(file, spmatrix=False).T, dtype=np.float32)
+        x = _entries(file, path, size).T.tocsr()
     x.sum_duplicates()
     return sparse.csr_matrix(x.T) if transposed else x
+
+
+def _entries(file: BinaryIO, path: Path, size: tuple[int, int, int]) -> sparse.coo_matrix:
+    """The values below the header; scipy's reader ends the process on lines that are cut short."""
+    pattern = file.readline(200).split()[3:4] == [b"pattern"]
+    types = {"row": np.int64, "column": np.int64} | ({} if pattern else {"value": np.float32})
+    # The first line that is no comment says the size.
+    table = pd.read_csv(
+        file, sep=r"\s+", comment="%", header=0, names=list(types), dtype=types, index_col=False
+    )
+    rows, columns, entries = size
+    row, column = table["row"].to_numpy() - 1, table["column"].to_numpy() - 1
+    if len(table) != entries:
+        raise DataError(
+            f"Cannot read {path}: it says it has {entries:,} values and has {len(table):,}: copy "
+            "it again."
+        )
+    if entries and (
+        min(row.min(), column.min()) < 0 or row.max() >= rows or column.max() >= columns
+    ):
+        raise DataError(f"Cannot read {path}: it has a value beyond its size: copy it again.")
+    value = np.ones(entries, np.float32) if pattern else table["value"].to_numpy()
+    return sparse.coo_matrix((value, (row, column)), shape=(rows, columns))
 
 
 def _header(path: Path) -> tuple[int, int, int]:
@@ -203,6 +229,10 @@ def _header(path: Path) -> tuple[int, int, int]:
         first = file.readline(200)
         if not first.startswith(b"%%MatrixMarket matrix coordinate"):
             raise DataError(f"Cannot read {path}: it is no matrix of coordinates (MatrixMarket).")
+        if first.split()[3:] not in KINDS:
+            raise DataError(
+                f"Cannot read {path}: it is a MatrixMarket of another kind than counts."
+            )
         left = HEADER
         while (line := file.readline(left)).startswith(b"%") or not line.strip():
             left -= len(line)

@@ -1,0 +1,1 @@
+"""Mutated files at every reader: what crashes, hangs or is believed changed."""

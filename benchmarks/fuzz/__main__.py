@@ -1,0 +1,140 @@
+"""``python -m benchmarks.fuzz``: mutated files at every reader, for so many seconds.
+
+Mutants are opened in child processes, so that a crash is a finding like any other. A finding is a
+signal, a hang, an error that is no ``DataError``, or a changed model that is believed; its mutant
+is kept in ``out/fuzz``, and ``--targets NAME --first SEED --seconds 0`` makes it again. Prints how
+many mutants were refused and accepted; exits 1 with findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import resource
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import napari_dpvae as dpv
+from benchmarks.fuzz.corpus import Target, targets
+from benchmarks.fuzz.mutants import mutate
+
+KEPT = Path("out/fuzz")
+BATCH = 40
+"""Mutants of one child: a fork takes longer than most of them."""
+PATIENCE = 20.0
+"""Seconds after which a mutant hangs."""
+MEMORY = 12 << 30
+"""Bytes that a child may address: a mutant must not take the machine down."""
+FINE = ("refused", "accepted", "alike")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first mutant")
+    found = targets()
+    parser.add_argument("--targets", nargs="+", choices=found, default=list(found))
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.CRITICAL)
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.targets:
+            counts = fuzz(name, found[name], Path(folder), options)
+            bad += sum(n for outcome, n in counts.items() if outcome not in FINE)
+            told = ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common())
+            print(f"{name}: {counts.total():,} mutants: {told}", flush=True)
+    return int(bad > 0)
+
+
+def fuzz(name: str, target: Target, folder: Path, options: argparse.Namespace) -> Counter[str]:
+    """Open mutants of one kind until its share of the time is over."""
+    whole = folder / target.file
+    target.write(whole)
+    expected = target.open(whole) if target.exact else None
+    counts: Counter[str] = Counter()
+    end = time.monotonic() + options.seconds / len(options.targets)
+    seed = options.first
+    while True:
+        for outcome, said in batch(target, whole, expected, seed):
+            counts[outcome] += 1
+            if outcome not in FINE:
+                keep(whole, seed)
+                print(f"{name}, seed {seed}: {outcome}: {said}", flush=True)
+            seed += 1
+        if time.monotonic() > end:
+            return counts
+
+
+def batch(target: Target, whole: Path, expected: object, first: int) -> Iterator[tuple[str, str]]:
+    """What becomes of each of some mutants; a signal or a hang ends the batch."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        serve(target, whole, expected, first, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answers:
+        for _ in range(BATCH):
+            ready, _, _ = select.select([answers], [], [], PATIENCE)
+            line = answers.readline() if ready else b""
+            if not line:
+                if not ready:
+                    os.kill(child, signal.SIGKILL)
+                yield "hang" if not ready else "crash", f"status {os.waitpid(child, 0)[1]}"
+                return
+            outcome, _, said = line.decode().strip().partition(" ")
+            yield outcome, said
+    os.waitpid(child, 0)
+
+
+def serve(target: Target, whole: Path, expected: object, first: int, answers: int) -> None:
+    """In the child: open one mutant after the other, and say what became of each."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    with tempfile.TemporaryDirectory(dir=whole.parent) as folder:
+        for seed in range(first, first + BATCH):
+            mutant = Path(folder, str(seed)).with_suffix(whole.suffix)
+            mutate(whole, mutant, seed)
+            outcome = opened(target, mutant, expected)
+            os.write(answers, outcome.encode("utf-8", "replace")[:500].replace(b"\n", b" ") + b"\n")
+    os._exit(0)
+
+
+def opened(target: Target, mutant: Path, expected: object) -> str:
+    """One word, and what was said."""
+    try:
+        result = target.open(mutant)
+    except dpv.DataError as error:
+        return f"refused {error}"
+    except MemoryError:
+        return "refused for want of memory"
+    except BaseException as error:  # noqa: BLE001 - whatever else is raised is a finding
+        return f"{type(error).__name__} {error}"
+    if not target.exact:
+        return "accepted"
+    return "alike" if result == expected else "believed though it is changed"
+
+
+def keep(whole: Path, seed: int) -> None:
+    """The mutant, for a person to look at."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    place = KEPT / f"{whole.stem}-{seed}{whole.suffix}"
+    shutil.rmtree(place, ignore_errors=True)
+    place.unlink(missing_ok=True)
+    mutate(whole, place, seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
