@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_dpvae import DPVAE, PlacementSettings, TrainingSettings, read_placed
-from napari_dpvae.cli import main
+from napari_dpvae import DPVAE, EpochReport, PlacementSettings, TrainingSettings, read_placed
+from napari_dpvae.cli import commands, main
 from napari_dpvae.data.phantom import Phantom
 
 HASTY = ["--epochs", "2", "--regularisation", "light", "--genes", "40", "--hidden", "16"]
@@ -261,3 +261,17 @@ def test_known_places_are_imputed_around(files: Path, tmp_path: Path, phantom: P
     assert main([*arguments, "-o", out, "--mode", "impute", "--known-key", "some"]) == 0
     found = read_placed(out).obsm["spatial"][:3]
     np.testing.assert_array_equal(found, query.obsm["some"][:3])
+
+
+def test_what_takes_long_says_how_far_it_is_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> str:
+        with commands._bar() as show:
+            for epoch in range(1, 11):
+                show(EpochReport("choosing genes", epoch, 10))
+        return capsys.readouterr().err
+
+    assert said() == ""
+    monkeypatch.setattr(commands, "SELDOM", 0.0)
+    assert "choosing genes" in said()

@@ -31,6 +31,8 @@ MEASURES = (
     "wide_coverage",
 )
 """Those that are printed; the report holds all."""
+SELDOM = 8.0
+"""Seconds between two words of how far it is, where there is no terminal."""
 
 
 def check(options: Any) -> int:
@@ -128,16 +130,22 @@ def _fine_tune(model: DPVAE, reference: ad.AnnData, options: Any) -> DPVAE:
         )
 
 
+def _tqdm(**options: Any) -> Any:
+    """A bar on a terminal; elsewhere, as in a log, a line now and then of what takes long."""
+    from tqdm import tqdm
+
+    seldom = {} if sys.stderr.isatty() else {"delay": SELDOM, "mininterval": SELDOM}
+    return tqdm(leave=False, **seldom, **options)
+
+
 @contextmanager
 def _bar() -> Iterator[Callable[[EpochReport], None]]:
     """A progress bar, as what shows it a report."""
-    from tqdm import tqdm
-
-    with tqdm(unit="epoch", disable=None, leave=False) as bar:
+    with _tqdm(unit="epoch") as bar:
 
         def show(report: EpochReport) -> None:
             bar.total = report.epochs
-            bar.set_description(report.stage)
+            bar.set_description(report.stage, refresh=False)
             bar.update(report.epoch - bar.n)
 
         yield show
@@ -146,10 +154,8 @@ def _bar() -> Iterator[Callable[[EpochReport], None]]:
 @contextmanager
 def _share_bar() -> Iterator[Callable[[float], None]]:
     """A progress bar, as what shows it the share of cells done."""
-    from tqdm import tqdm
-
     form = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-    with tqdm(total=1.0, desc="placing ", disable=None, leave=False, bar_format=form) as bar:
+    with _tqdm(total=1.0, desc="placing ", bar_format=form) as bar:
         yield lambda share: bar.update(share - bar.n) and None
 
 
