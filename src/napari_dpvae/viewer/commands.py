@@ -85,6 +85,24 @@ def save(viewer: Viewer) -> None:
     dock.flow.press(dock.save, dock.save.cells)
 
 
+def report(viewer: Viewer) -> None:
+    """Press Report… in the step Save."""
+    dock = open_dock(viewer)
+    dock.flow.press(dock.save, dock.save.report)
+
+
+def save_session(viewer: Viewer) -> None:
+    """Press Session… in the step Save."""
+    dock = open_dock(viewer)
+    dock.flow.press(dock.save, dock.save.whole)
+
+
+def open_session(viewer: Viewer) -> None:
+    """Press Open session… in the step Data."""
+    dock = open_dock(viewer)
+    dock.flow.press(dock.data, dock.data.saved.button)
+
+
 def next_gene(viewer: Viewer) -> None:
     """Go to the next most spatial gene, or the next of the markers."""
     dock = open_dock(viewer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QFileDialog,
     QLineEdit,
     QTableView,
     QWidget,
@@ -61,8 +63,25 @@ def test_a_command_that_cannot_be_done_opens_its_step_which_says_why(viewer: Vie
     dock = commands.open_dock(viewer)
     assert dock.place.unfolded
     assert "needs" in dock.place.status.text()
-    commands.save(viewer)
-    assert dock.save.unfolded
+    for command in (commands.save, commands.report, commands.save_session):
+        dock.save.unfolded = False
+        command(viewer)
+        assert dock.save.unfolded and "needs" in dock.save.status.text()
+
+
+def test_a_session_is_opened_and_saved_by_commands(
+    loaded: DpvaeDock, idle: Idle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "desk.dpvae"
+    for name in ("getSaveFileName", "getOpenFileName"):
+        monkeypatch.setattr(QFileDialog, name, lambda *a: (str(path), ""))
+    run("save_session")
+    idle(loaded.save)
+    assert path.is_file()
+    loaded.session.reference = loaded.session.query = None
+    run("open_session")
+    idle(loaded.data.saved)
+    assert loaded.data.done
 
 
 @pytest.fixture
