@@ -159,3 +159,13 @@ def test_spots_beside_the_tissue_of_their_image(phantom: Any) -> None:
     entry["images"] = {"hires": pixels}
     (said,) = concerns(reference)
     assert "of the spots lie on tissue" in said
+
+
+@pytest.mark.parametrize("off", [0, False, "False", 0.0])
+def test_spots_beside_the_tissue_are_counted(phantom: Any, off: Any) -> None:
+    reference = phantom.reference.copy()
+    reference.obs["in_tissue"] = [off] * 7 + [1] * (reference.n_obs - 7)
+    (said,) = concerns(reference)
+    assert said.startswith("7 of 321 spots lie beside the tissue")
+    reference.obs["in_tissue"] = 1
+    assert concerns(reference) == []

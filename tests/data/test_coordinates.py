@@ -150,3 +150,11 @@ def test_text_for_a_place_that_is_not_known(phantom: Any, tmp_path: Path, missin
     cells.obsm["spatial"] = places.astype(str)
     cells.write_h5ad(tmp_path / "r.h5ad")
     assert read_reference(tmp_path / "r.h5ad").n_obs == cells.n_obs - 1
+
+
+def test_a_third_coordinate_that_is_nowhere_known(phantom: Any, tmp_path: Path) -> None:
+    cells = phantom.reference.copy()
+    xy = cells.obsm["spatial"].copy()
+    cells.obsm["spatial"] = np.c_[xy, np.full(len(xy), np.nan)]
+    cells.write_h5ad(tmp_path / "r.h5ad")
+    np.testing.assert_array_equal(read_reference(tmp_path / "r.h5ad").obsm["spatial"], xy)

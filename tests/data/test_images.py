@@ -139,3 +139,12 @@ def test_spots_off_their_tissue_are_told(half: ad.AnnData, move: Any, said: str)
     half.obsm["spatial"] = move(half.obsm["spatial"])
     (found,) = about_image(half)
     assert said in found
+
+
+def test_an_image_of_any_name_that_has_a_scale_factor() -> None:
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    entry = {"images": {"he": pixels}, "scalefactors": {"tissue_he_scalef": 0.5}}
+    found = best_image(entry)
+    assert found is not None and found[1] == 2.0
+    entry["scalefactors"] = {"tissue_hires_scalef": 0.5}
+    assert best_image(entry) is None

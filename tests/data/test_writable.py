@@ -65,7 +65,17 @@ def raw(cells: ad.AnnData) -> None:
     cells.raw.var["odd"] = [1, "a", None] * 100
 
 
-CHANGES = [mixed, lists, slash, index_name, index_column, odd_uns, tuples, raw]
+def twice(cells: ad.AnnData) -> None:
+    cells.obs.insert(0, "kind", "a")
+    cells.obs.insert(1, "kind", "b", allow_duplicates=True)
+
+
+def nullable_names(cells: ad.AnnData) -> None:
+    cells.obs.index = cells.obs.index.astype("string")
+
+
+CHANGES = [mixed, lists, slash, index_name, index_column, odd_uns, tuples, raw, twice]
+CHANGES.append(nullable_names)
 
 
 @pytest.mark.parametrize("suffix", [".h5ad", ".zarr", ".csv", ".geojson"])

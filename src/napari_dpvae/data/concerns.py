@@ -18,6 +18,7 @@ from napari_dpvae.data.sections import section_columns
 from napari_dpvae.data.values import COUNTS, WORDS, Kind, expression_kind
 
 FEW_SPOTS = 100
+IN_TISSUE = "in_tissue"
 FEW_GENES = 50
 SMALL_SHARE = 0.1
 SHALLOW = 0.1
@@ -67,6 +68,7 @@ def _about_spots(reference: ad.AnnData) -> Iterator[str]:
         yield f"Only {reference.n_obs} spots: expect coarse places."
     if reference.n_vars < FEW_GENES:
         yield f"Only {reference.n_vars} genes: they tell fewer places apart; expect wider regions."
+    yield from _about_tissue(reference)
     places = np.asarray(reference.obsm[SPATIAL], float)
     flat = places.shape[1] == 2
     if not flat and np.ptp(places[:, 2]) == 0:
@@ -87,6 +89,17 @@ def _about_spots(reference: ad.AnnData) -> Iterator[str]:
     far = (np.abs(places - middle) > FAR * np.maximum(spread, 1e-9)).any(axis=1).sum()
     if far:
         yield f"{far} spots lie far from all others: check their coordinates."
+
+
+def _about_tissue(reference: ad.AnnData) -> Iterator[str]:
+    """Space Ranger marks spots that lie beside the tissue."""
+    if IN_TISSUE in reference.obs:
+        marked = reference.obs[IN_TISSUE].astype(str).str.lower().isin(("0", "0.0", "false"))
+        if marked.any():
+            yield (
+                f"{int(marked.sum())} of {reference.n_obs} spots lie beside the tissue by the obs "
+                f"column '{IN_TISSUE}': leave them out."
+            )
 
 
 def _about_lack_of_image(reference: ad.AnnData) -> Iterator[str]:

@@ -49,6 +49,9 @@ def settled_places(cells: ad.AnnData) -> ad.AnnData:
         return cells
     if where != f"obsm['{SPATIAL}']":
         logger.warning("The coordinates are taken from %s.", where)
+    if places.shape[1] == 3 and np.isnan(places[:, 2]).all():
+        logger.warning("No spot has a z in %s: they are taken as one plane.", where)
+        places = places[:, :2]
     known = np.isfinite(places).all(axis=1)
     if known.any() and not known.all():
         lost = int((~known).sum())

@@ -89,7 +89,7 @@ def best_image(entry: Any) -> tuple[np.ndarray, float] | None:
         (rows, columns) or (rows, columns, 3 or 4), of 8 bits or floats up to 1 where it is in
         colour, and the side of a pixel in coordinate units. None without one.
     """
-    for resolution in RESOLUTIONS:
+    for resolution in _resolutions(entry):
         factor = scale_factor(entry, f"tissue_{resolution}_scalef")
         if factor is None and resolution == "fullres":
             factor = 1.0
@@ -104,8 +104,15 @@ def image_of(entry: Any, *resolutions: str) -> np.ndarray | None:
     images = entry.get("images") if isinstance(entry, Mapping) else None
     if not isinstance(images, Mapping):
         return None
-    found = (_drawable(images.get(name)) for name in resolutions or RESOLUTIONS)
+    found = (_drawable(images.get(name)) for name in resolutions or _resolutions(entry))
     return next((image for image in found if image is not None), None)
+
+
+def _resolutions(entry: Any) -> list[str]:
+    """What images are called, the usual names first."""
+    images = entry.get("images") if isinstance(entry, Mapping) else None
+    others = images if isinstance(images, Mapping) else ()
+    return [*RESOLUTIONS, *(str(name) for name in others if name not in RESOLUTIONS)]
 
 
 def _drawable(image: Any) -> np.ndarray | None:

@@ -44,6 +44,14 @@ def writable(cells: ad.AnnData) -> ad.AnnData:
 
 def _table(table: pd.DataFrame, what: str) -> pd.DataFrame:
     table = table.copy()
+    # Files hold names as plain text, and each column once.
+    table.index = table.index.astype(object)
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()].unique()
+        logger.warning(
+            "The %s columns %s are there more than once: numbered.", what, _list([*twice])
+        )
+        table.columns = ad.utils.make_index_unique(table.columns.astype(str))
     if table.index.name is not None and (table.index.name in table or table.index.name == INDEX):
         table.index.name = None
     names = {name: _name(name, set(table.columns)) for name in table.columns}
