@@ -134,3 +134,13 @@ def test_what_cannot_be_drawn_is_said(
     np.testing.assert_allclose(discs(figure)[0].get_facecolors()[0], (0.6, 0.6, 0.6, 1))
     with refuses("suffix"):
         dpv.write_figure(figure, tmp_path / "figure.doc")
+
+
+def test_cells_outside_are_once_in_the_legend_of_statuses(placed: ad.AnnData) -> None:
+    cells = placed.copy()
+    cells.obs["dpvae_status"] = cells.obs["dpvae_status"].astype(str)
+    cells.obs.iloc[:5, cells.obs.columns.get_loc("dpvae_status")] = "outside"
+    (legend,) = dpv.draw_figure(cells, column="dpvae_status").legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert "outside" not in named and named.count("outside the reference") == 1
+    assert "placed" in named

@@ -112,7 +112,9 @@ def draw_figure(
     for unit, ends in scales.items():
         bar = ScalarMappable(Normalize(*ends), colormap)
         figure.colorbar(bar, ax=list(panels), label=unit, shrink=0.8, aspect=30)
-    _add_legend(figure, {n: c for n, c in legend.items() if n not in hidden}, column, placed)
+    # Cells outside have a mark of their own, whatever colours the others.
+    left_out = {*hidden, OUTSIDE} if column == STATUS else set(hidden)
+    _add_legend(figure, {n: c for n, c in legend.items() if n not in left_out}, column, placed)
     return figure
 
 
