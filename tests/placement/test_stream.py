@@ -8,6 +8,7 @@ import anndata as ad
 import h5py
 import numpy as np
 import pytest
+import zarr
 from scipy import sparse
 
 import napari_dpvae as dpv
@@ -256,11 +257,17 @@ def test_a_damaged_matrix_is_refused(
     assert not (tmp_path / "placed.h5ad").exists()
 
 
+@pytest.mark.parametrize("name", ["query.h5ad", "query.zarr"])
 def test_the_matrix_is_never_read_as_a_whole(
-    phantom: Phantom, model: dpv.DPVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    phantom: Phantom,
+    model: dpv.DPVAE,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
-    phantom.query.write_h5ad(tmp_path / "query.h5ad")
-    with opened_query(tmp_path / "query.h5ad") as opened:
+    write = phantom.query.write_h5ad if name.endswith("h5ad") else phantom.query.write_zarr
+    write(tmp_path / name)
+    with opened_query(tmp_path / name) as opened:
         kind = type(opened.X)
     most, read = [], kind.__getitem__
 
@@ -274,5 +281,29 @@ def test_the_matrix_is_never_read_as_a_whole(
     monkeypatch.setattr("napari_dpvae.expression.units.SAMPLE", 10)
     monkeypatch.setattr("napari_dpvae.data.values.SAMPLE", 1)
     monkeypatch.setattr(kind, "__getitem__", watched)
-    dpv.place_file(model, tmp_path / "query.h5ad", tmp_path / "placed.h5ad")
+    dpv.place_file(model, tmp_path / name, tmp_path / "placed.h5ad", matrix=False)
     assert most and max(most) <= 16
+
+
+@pytest.mark.parametrize("output", ["placed.h5ad", "placed.csv", "placed.zarr"])
+def test_a_store_is_placed_like_a_file(
+    phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData, tmp_path: Path, output: str
+) -> None:
+    phantom.query.write_zarr(tmp_path / "query.zarr")
+    found = dpv.place_file(model, tmp_path / "query.zarr", tmp_path / output)
+    np.testing.assert_allclose(found.obsm["spatial"], placed.obsm["spatial"], atol=1e-3)
+    if not output.endswith("csv"):
+        again = dpv.read_placed(tmp_path / output)
+        np.testing.assert_array_equal(again.X.toarray(), phantom.query.X.toarray())
+
+
+def test_a_damaged_store_is_refused(
+    phantom: Phantom, model: dpv.DPVAE, tmp_path: Path, refuses: Refuses
+) -> None:
+    phantom.query.write_zarr(tmp_path / "query.zarr")
+    group = zarr.open_group(tmp_path / "query.zarr", mode="r+")
+    indices = group["X/indices"][:]
+    indices[7] = 10**6
+    group["X/indices"][:] = indices
+    with refuses("beyond its shape"):
+        dpv.place_file(model, tmp_path / "query.zarr", tmp_path / "placed.csv")

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import anndata as ad
 import h5py
@@ -13,13 +14,17 @@ import pandas as pd
 
 from napari_dpvae.data.coordinates import has_places
 from napari_dpvae.data.counts import X, what_is_held
-from napari_dpvae.data.formats.bounds import existing
+from napari_dpvae.data.formats.anndata_files import check_arrays, read_anndata_zarr
+from napari_dpvae.data.formats.bounds import check_store, existing
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.modalities import GENES, KIND, MODALITIES
+from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.read import read_either, read_query, reading
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
 
+Group: TypeAlias = Any
+"""The root of an HDF5 file or of a zarr store, which are asked alike."""
 LARGE = 200_000_000
 """Bytes of values that a window leaves in their file until cells are placed."""
 
@@ -30,8 +35,8 @@ def opened_query(
 ) -> Iterator[ad.AnnData]:
     """A query to read from while it is open: its matrix stays in the file where that is possible.
 
-    It is, for the rows of an ``.h5ad`` (sparse or dense) whose ``X`` holds what is asked for. All
-    else is read whole, by :func:`napari_dpvae.read_query`.
+    It is, for the rows of an ``.h5ad`` (sparse or dense) or of an AnnData ``.zarr`` (sparse) whose
+    ``X`` holds what is asked for. All else is read whole, by :func:`napari_dpvae.read_query`.
 
     Parameters
     ----------
@@ -45,16 +50,28 @@ def opened_query(
     DataError
         With what is wrong, where, and what to do.
     """
-    found = existing(path)
-    if layer in (None, X) and found.is_file() and h5py.is_hdf5(found):
-        with hdf5(found) as file:
-            with reading(path):
-                query = _backed(file, path, layer, places)
-            if query is not None:
-                with _whole(path):
-                    yield query
-                return
+    with ExitStack() as stack:
+        file = _opened(stack, path) if layer in (None, X) else None
+        query = None if file is None else _backed(file, path, layer, places)
+        if query is not None:
+            with _whole(path):
+                yield query
+            return
     yield read_query(path, layer=layer)
+
+
+def _opened(stack: ExitStack, path: str | Path) -> Group | None:
+    """An ``.h5ad`` or an AnnData store, open for as long as the stack; None for other files."""
+    import zarr
+
+    found = existing(path)
+    if found.is_file() and h5py.is_hdf5(found):
+        return stack.enter_context(hdf5(found))
+    if found.is_dir() and recognise(found).read is read_anndata_zarr:
+        check_store(found)
+        check_arrays(found)
+        return zarr.open_group(found, mode="r")
+    return None
 
 
 @contextmanager
@@ -82,10 +99,9 @@ def open_query(path: str | Path) -> ad.AnnData:
     DataError
         With what is wrong, where, and what to do.
     """
-    found = Path(path).expanduser()
-    if _is_large(found):
+    if _is_large(Path(path).expanduser()):
         with ExitStack() as stack:
-            cells = _backed(stack.enter_context(hdf5(found)), path, None, places=True)
+            cells = _backed(_opened(stack, path), path, None, places=True)
             if cells is not None:
                 weakref.finalize(cells, stack.pop_all().close)
                 return cells
@@ -131,28 +147,30 @@ def _is_large(path: Path) -> bool:
         return isinstance(values, h5py.Dataset) and values.nbytes > LARGE
 
 
-def _backed(
-    file: h5py.File, path: str | Path, layer: str | None, places: bool
-) -> ad.AnnData | None:
+def _backed(file: Group, path: str | Path, layer: str | None, places: bool) -> ad.AnnData | None:
     """Cells by genes without layers and the like; None where reading changes more than that."""
-    if file.attrs.get("encoding-type") != "anndata":
-        # Of an older anndata, which does not say what each entry is.
-        return None
-    x = _rows(file)
-    if x is None:
-        return None
-    obs, var = ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"])
-    alone = KIND not in var or (var[KIND].astype(str) == GENES).all()
-    if not (alone and obs.index.is_unique and var.index.is_unique):
-        return None
-    _check_copied(file, path, (len(obs), len(var)))
-    elsewhere = len(file.get("layers", ())) or "raw" in file
-    if layer is None and elsewhere and what_is_held(x) is not None:
-        return None
-    obsm = ad.io.read_elem(file["obsm"]) if places and "obsm" in file else {}
-    named = f"uns/{MODALITIES}"
-    uns = {MODALITIES: ad.io.read_elem(file[named])} if obsm and named in file else {}
-    return ad.AnnData(x, obs=_text_index(obs), var=_text_index(var), obsm=obsm, uns=uns)
+    with reading(path):
+        if file.attrs.get("encoding-type") != "anndata":
+            # Of an older anndata, which does not say what each entry is.
+            return None
+        x = _rows(file)
+        if x is None:
+            return None
+        obs, var = ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"])
+        alone = KIND not in var or (var[KIND].astype(str) == GENES).all()
+        if not (alone and obs.index.is_unique and var.index.is_unique):
+            return None
+        if isinstance(file, h5py.File):
+            _check_copied(file, path, (len(obs), len(var)))
+        else:
+            check_structure(x, str(path))
+        elsewhere = len(file.get("layers", ())) or "raw" in file
+        if layer is None and elsewhere and what_is_held(x) is not None:
+            return None
+        obsm = ad.io.read_elem(file["obsm"]) if places and "obsm" in file else {}
+        named = f"uns/{MODALITIES}"
+        uns = {MODALITIES: ad.io.read_elem(file[named])} if obsm and named in file else {}
+        return ad.AnnData(x, obs=_text_index(obs), var=_text_index(var), obsm=obsm, uns=uns)
 
 
 def _check_copied(file: h5py.File, path: str | Path, shape: tuple[int, int]) -> None:
@@ -178,7 +196,7 @@ def _check_copied(file: h5py.File, path: str | Path, shape: tuple[int, int]) -> 
     file.visititems(check)
 
 
-def _rows(file: h5py.File) -> ad.abc.CSRDataset | h5py.Dataset | None:
+def _rows(file: Group) -> ad.abc.CSRDataset | h5py.Dataset | None:
     """``X``, if rows of it can be taken."""
     x = file.get("X")
     if x is None:
@@ -186,7 +204,7 @@ def _rows(file: h5py.File) -> ad.abc.CSRDataset | h5py.Dataset | None:
     kind = (x.attrs.get("encoding-type"), x.attrs.get("encoding-version"))
     if isinstance(x, h5py.Dataset):
         return x if x.ndim == 2 and kind == ("array", "0.2.0") else None
-    if kind == ("csr_matrix", "0.1.0"):
+    if kind == ("csr_matrix", "0.1.0") and "indptr" in x:
         rows = ad.io.sparse_dataset(x)
         return rows if isinstance(rows, ad.abc.CSRDataset) else None
     return None

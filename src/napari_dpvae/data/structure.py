@@ -99,10 +99,10 @@ def _check_backed(x: ad.abc.CSRDataset | ad.abc.CSCDataset) -> None:
         raise ValueError("its arrays are no rows of numbers")
     if pointers.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
         raise ValueError("its indices are not whole numbers")
-    if len(pointers) != lines + 1:
+    if pointers.shape[0] != lines + 1:
         raise ValueError("it has not as many pointers as rows or columns")
-    _check_pointers(pointers[:], len(indices), len(data))
-    for start in range(0, len(indices), INDICES_AT_ONCE):
+    _check_pointers(pointers[:], indices.shape[0], data.shape[0])
+    for start in range(0, indices.shape[0], INDICES_AT_ONCE):
         part = indices[start : start + INDICES_AT_ONCE]
         if part.min() < 0 or part.max() >= across:
             raise ValueError("its indices go beyond its shape")

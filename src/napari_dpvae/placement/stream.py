@@ -45,7 +45,8 @@ def place_file(
 
     The matrix of an ``.h5ad`` that stores it by rows, sparse or dense, is never in memory as a
     whole: it is read in chunks, and copied from file to file where the output is an ``.h5ad``.
-    Other files are read whole. Places, regions and status are those of
+    So is a sparse one of an AnnData ``.zarr``, until an output with a matrix is written. Other
+    files are read whole. Places, regions and status are those of
     :meth:`napari_dpvae.DPVAE.place`.
 
     Parameters
@@ -108,7 +109,7 @@ def place_file(
     suffix = Path(output).suffix.lower()
     if not matrix or suffix in (".csv", ".geojson"):
         write_placed(bare, output)
-    elif in_file and suffix == ".h5ad":
+    elif in_file and suffix == ".h5ad" and Path(query).expanduser().is_file():
         write_into_copy(query, output, bare)
     else:
         write_placed(found.into(read_query(query, layer=layer) if in_file else cells), output)
