@@ -16,6 +16,7 @@ from napari_dpvae.data.checks import (
     check_reference,
     known_coordinates,
 )
+from napari_dpvae.data.counts import tell_of_counts
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.errors import DataError
@@ -226,6 +227,7 @@ class DPVAE:
     def _layout(self, reference: ad.AnnData, section_key: str | None) -> Layout:
         """Check the reference, and read how its spots belong together."""
         check_reference(reference, section_key)
+        tell_of_counts(reference, "The reference")
         settings = self.settings
         return Layout.read(
             reference, section_key, settings.frame or None, settings.pairs_key or None

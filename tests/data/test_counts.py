@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_dpvae import read_query, read_reference
+from napari_dpvae import DPVAE, read_query, read_reference
 
 
 @pytest.fixture
@@ -121,3 +121,20 @@ def test_logarithms_in_raw_go_before_scaled_values(
     found = read_reference(tmp_path / "r.h5ad")
     np.testing.assert_allclose(found.X.toarray(), logged.X.toarray())
     assert "the logarithms (log1p) in .raw are used" in caplog.text
+
+
+def test_cells_in_memory_are_taken_as_they_are_with_a_word(
+    scaled: ad.AnnData, phantom: Any, model: Any, hasty: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    DPVAE(hasty).fit(scaled)
+    assert "The reference holds values that are not counts (scaled) in X, and counts in raw.X" in (
+        caplog.text
+    )
+    query = phantom.query.copy()
+    query.layers["umis"] = query.X.copy()
+    caplog.clear()
+    model.place(query)
+    assert "which are not used" not in caplog.text, "X holds them"
+    query.X = query.X.log1p()
+    model.place(query)
+    assert "counts in layers['umis'], which are not used" in caplog.text

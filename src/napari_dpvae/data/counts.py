@@ -96,6 +96,32 @@ def counts_elsewhere(cells: ad.AnnData) -> str | None:
     return found[0] if found is not None and found[1] in COUNTS else None
 
 
+def tell_of_counts(cells: ad.AnnData, what: str) -> None:
+    """Warn that X holds no counts and something else does: cells in memory are taken as they are.
+
+    Parameters
+    ----------
+    cells
+        Checked.
+    what
+        Whose, for the sentence.
+    """
+    if cells.raw is None and not len(cells.layers):
+        return
+    held = what_is_held(cells.X)
+    found = None if held is None else _better_elsewhere(cells)
+    if found is not None:
+        where, kind = found
+        source = "raw.X" if where == RAW and where not in cells.layers else f"layers['{where}']"
+        logger.warning(
+            "%s holds %s in X, and %s in %s, which are not used: put them into X to use them.",
+            what,
+            held,
+            WORDS[kind],
+            source,
+        )
+
+
 def _better_elsewhere(cells: ad.AnnData) -> tuple[str, Kind] | None:
     """The layer or raw with counts, and their kind; else what counts can be taken back from."""
     layers = sorted(cells.layers, key=lambda name: (name.lower() not in LIKELY, name))

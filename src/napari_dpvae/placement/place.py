@@ -15,6 +15,7 @@ import pandas as pd
 
 from napari_dpvae.data.backed import in_memory, is_backed
 from napari_dpvae.data.checks import check_query_and_places
+from napari_dpvae.data.counts import tell_of_counts
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
 from napari_dpvae.errors import DataError
@@ -105,6 +106,7 @@ def placement_steps(
     """
     _check_mode(settings, known_key)
     known = check_query_and_places(query, known_key, trained.coordinates.shape[1])
+    tell_of_counts(query, "The query")
     _check_size(query, settings)
     query = with_panel_names(trained, query)
     domain = make_domain(settings.domain, trained.coordinates, outlines)
