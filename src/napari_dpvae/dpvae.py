@@ -19,6 +19,7 @@ from napari_dpvae.data.checks import (
 from napari_dpvae.data.counts import tell_of_counts
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.layout import Layout
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.errors import DataError
 from napari_dpvae.model.file import load_model, save_model
 from napari_dpvae.model.same_reference import anchor_spots
@@ -65,6 +66,7 @@ class DPVAE:
         *,
         section_key: str | None = None,
         progress: Callable[[EpochReport], None] | None = None,
+        unfinished: Unfinished | None = None,
     ) -> Self:
         """Train on a reference.
 
@@ -78,6 +80,11 @@ class DPVAE:
             compared within a section.
         progress
             Called with every report.
+        unfinished
+            Where networks that are trained are kept, such as
+            ``Unfinished("model.safetensors", resume=True)`` of ``napari_dpvae.data.unfinished``: a
+            training that was interrupted ends in the model that it would have. Remove it once the
+            model is saved.
 
         Raises
         ------
@@ -93,19 +100,23 @@ class DPVAE:
         >>> seen[-1].epoch == seen[-1].epochs
         True
         """
-        epochs = self.fit_epochs(reference, section_key=section_key)
+        epochs = self.fit_epochs(reference, section_key=section_key, unfinished=unfinished)
         drain(epochs, progress)
         return self
 
     def fit_epochs(
-        self, reference: ad.AnnData, *, section_key: str | None = None
+        self,
+        reference: ad.AnnData,
+        *,
+        section_key: str | None = None,
+        unfinished: Unfinished | None = None,
     ) -> Generator[EpochReport, None, None]:
         """:meth:`fit` as a generator that yields a report at the start and after every epoch.
 
         Stop draining it at any time: after the first epoch the model is usable.
         """
         layout = self._layout(reference, section_key)
-        self._trained = yield from self._follow(fit(reference, layout, self.settings))
+        self._trained = yield from self._follow(fit(reference, layout, self.settings, unfinished))
         self._fitting = None
 
     def _follow(

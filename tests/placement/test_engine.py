@@ -15,10 +15,9 @@ import pytest
 
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.errors import DataError
 from napari_dpvae.placement.engine import cluster
-from napari_dpvae.placement.kept import KeptChunks, unfinished
-from napari_dpvae.placement.solve import Solved
 
 CHUNK = 12
 
@@ -60,7 +59,7 @@ def interrupted(model: dpv.DPVAE, files: dict[str, Path], after: int) -> None:
     """Place, and stop once so many chunks are kept."""
 
     def stop(share: float) -> None:
-        if len(list(unfinished(files["placed"]).glob("*.npz"))) >= after:
+        if len(list(Unfinished(files["placed"]).folder.glob("0*.safetensors"))) >= after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -74,13 +73,13 @@ def test_an_interrupted_placing_goes_on_at_the_first_missing_chunk(
     interrupted(model, files, 3)
     kept = []
     monkeypatch.setattr(
-        KeptChunks, "keep", lambda self, number, solved: kept.append(number), raising=True
+        Unfinished, "keep", lambda self, number, arrays: kept.append(number), raising=True
     )
     found = dpv.place_file(model, files["query"], files["placed"], resume=True)
     assert kept == list(range(3, -(-found.n_obs // CHUNK)))
     assert_same_bits(found, expected)
     assert_same_bits(dpv.read_placed(files["placed"]), expected)
-    assert not unfinished(files["placed"]).exists()
+    assert not Unfinished(files["placed"]).folder.exists()
 
 
 def test_what_another_placing_left_is_not_gone_on_with(
@@ -97,32 +96,22 @@ def test_what_another_placing_left_is_not_gone_on_with(
     assert_same_bits(found, dpv.place_file(model, files["query"], files["again"]))
 
 
-def test_without_resume_it_starts_anew(tmp_path: Path) -> None:
-    solved = Solved(*(np.zeros(2) for _ in Solved._fields))
-    first = KeptChunks(tmp_path / "out.h5ad", "one", resume=False)
-    first.keep(0, solved)
-    assert 0 in KeptChunks(tmp_path / "out.h5ad", "one", resume=True)
-    assert 0 not in KeptChunks(tmp_path / "out.h5ad", "other", resume=True)
-    first.keep(0, solved)
-    assert 0 not in KeptChunks(tmp_path / "out.h5ad", "one", resume=False)
-
-
 KILLED = """
 import os, signal, sys
 import napari_dpvae.expression.aligned as aligned
-from napari_dpvae.placement.kept import KeptChunks
+from napari_dpvae.data.unfinished import Unfinished
 import napari_dpvae as dpv
 
 aligned.CHUNK = {chunk}
-keep, left = KeptChunks.keep, [{after}]
+keep, left = Unfinished.keep, [{after}]
 
-def dying(self, number, solved):
-    keep(self, number, solved)
+def dying(self, number, arrays):
+    keep(self, number, arrays)
     left[0] -= 1
     if left[0] <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-KeptChunks.keep = dying
+Unfinished.keep = dying
 model, query, placed = sys.argv[1:]
 dpv.place_file(dpv.DPVAE.load(model), query, placed, resume=True)
 """
@@ -139,7 +128,7 @@ def test_killed_again_and_again_it_ends_in_the_same_cells(
         killed = subprocess.run([sys.executable, "-c", code, *arguments], timeout=120)
         assert killed.returncode == -signal.SIGKILL
         assert not files["placed"].exists()
-    assert len(list(unfinished(files["placed"]).glob("*.npz"))) == 6
+    assert len(list(Unfinished(files["placed"]).folder.glob("0*.safetensors"))) == 6
     found = dpv.place_file(model, files["query"], files["placed"], resume=True)
     assert_same_bits(found, expected)
     assert sorted(path.name for path in files["placed"].parent.iterdir()) == sorted(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import anndata as ad
     from napari import Viewer
 
+    from napari_dpvae.data.unfinished import Unfinished
     from napari_dpvae.dpvae import DPVAE
     from napari_dpvae.training.report import EpochReport
 
@@ -46,6 +47,7 @@ def check(options: Any) -> int:
 
 def train(options: Any) -> None:
     """Train a model on a reference, and write it."""
+    from napari_dpvae.data.unfinished import Unfinished
     from napari_dpvae.data.write import check_output
 
     check_output(options.output, (".safetensors",))
@@ -54,10 +56,12 @@ def train(options: Any) -> None:
     named = ", ".join([options.reference, *options.also])
     say(f"Reference {named}: {reference.n_obs} spots, {reference.n_vars} genes.")
     _show_concerns(reference, _section_key(options))
-    model = _fit(settings, reference, _section_key(options))
+    unfinished = Unfinished(options.output, resume=options.resume)
+    model = _fit(settings, reference, _section_key(options), unfinished)
     if options.fine_tune:
         model = _fine_tune(model, reference, options)
     model.save(options.output)
+    unfinished.remove()
     error = model.card["held_out_error"]
     say(
         f"Trained on {len(model.genes)} genes; held-out spots are placed with a mean error of "
@@ -105,13 +109,18 @@ def _show_concerns(reference: ad.AnnData, section_key: str | None) -> None:
         say(f"Look twice: {concern}", sys.stderr)
 
 
-def _fit(settings: TrainingSettings, reference: ad.AnnData, section_key: str | None) -> DPVAE:
+def _fit(
+    settings: TrainingSettings,
+    reference: ad.AnnData,
+    section_key: str | None,
+    unfinished: Unfinished | None = None,
+) -> DPVAE:
     """Train behind a progress bar."""
     from napari_dpvae.dpvae import DPVAE
 
     model = DPVAE(settings)
     with _bar() as show:
-        model.fit(reference, section_key=section_key, progress=show)
+        model.fit(reference, section_key=section_key, progress=show, unfinished=unfinished)
     return model
 
 

@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("-o", "--output", required=True, help="model file (.safetensors)")
     train.add_argument("--fine-tune", metavar="QUERY", help="go on training with these cells")
     train.add_argument("--known-key", help="obsm entry of QUERY with places that are known")
+    train.add_argument(
+        "--resume", action="store_true", help="go on where the same training was interrupted"
+    )
     add_reading(train, sections=True)
     add_settings(train, TrainingSettings)
 

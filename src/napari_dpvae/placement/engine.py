@@ -13,11 +13,11 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.errors import DataError
 from napari_dpvae.geometry.domain import Domain
 from napari_dpvae.network.training import one_thread
 from napari_dpvae.parallel import by_threads, in_order
-from napari_dpvae.placement.kept import KeptChunks
 from napari_dpvae.placement.solve import Solved, Solver
 from napari_dpvae.settings import PlacementSettings
 
@@ -51,7 +51,7 @@ class Engine:
     """
 
     client: Any = None
-    kept: KeptChunks | None = None
+    kept: Unfinished | None = None
 
     def solve(self, solver: Solver, n_anchors: int, domain: Domain) -> Iterator[Solved]:
         """All chunks of the solver's query, in their order."""
@@ -74,9 +74,9 @@ class Engine:
         if self.kept is None:
             return next(solved)
         if number in self.kept:
-            return self.kept.read(number)
+            return Solved(**self.kept.read(number))
         found = next(solved)
-        self.kept.keep(number, found)
+        self.kept.keep(number, found._asdict())
         return found
 
 

@@ -12,11 +12,11 @@ from napari_dpvae import __version__
 from napari_dpvae.data.backed import is_backed, opened_query
 from napari_dpvae.data.concerns import concerns_of_query
 from napari_dpvae.data.read import read_query
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.data.write import SUFFIXES, check_output, write_into_copy, write_placed
 from napari_dpvae.expression import aligned
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.engine import Engine
-from napari_dpvae.placement.kept import KeptChunks
 from napari_dpvae.placement.place import placement_steps, with_panel_names
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.steps import drain
@@ -94,9 +94,8 @@ def place_file(
     check_output(output, SUFFIXES)
     settings = PlacementSettings.of(settings, changes)
     trained = model.trained
-    kept = KeptChunks(
-        output, _identity(trained, query, settings, layer, known_key, gene_table), resume=resume
-    )
+    kept = Unfinished(output, resume=resume)
+    kept.begin(_identity(trained, query, settings, layer, known_key, gene_table))
     with opened_query(query, layer=layer, places=known_key is not None) as cells:
         in_file = is_backed(cells)
         if tell is not None:

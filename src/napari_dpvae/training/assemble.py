@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_dpvae.data.layout import Layout
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Statistics, Trained
 from napari_dpvae.network.training import Losses
@@ -33,6 +34,10 @@ class Progress:
     losses: Losses | None = None
     curve: list[Losses] = field(default_factory=list)
     """Of the networks under way, an epoch each."""
+    unfinished: Unfinished | None = None
+    """Where groups of networks are kept once they are trained; nowhere if not given."""
+    groups: int = 0
+    """That are trained."""
 
     def begin(self, stage: str) -> None:
         """Other networks are trained now."""

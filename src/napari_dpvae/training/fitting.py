@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
 import anndata as ad
 import numpy as np
+from scipy import sparse
 
+from napari_dpvae import __version__
+from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
@@ -23,7 +28,10 @@ from napari_dpvae.training.spots import Material
 
 
 def fit(
-    reference: ad.AnnData, layout: Layout, settings: TrainingSettings
+    reference: ad.AnnData,
+    layout: Layout,
+    settings: TrainingSettings,
+    unfinished: Unfinished | None = None,
 ) -> Generator[Step, None, Trained]:
     """Yield a step at the start and after every epoch, and return the model.
 
@@ -45,9 +53,13 @@ def fit(
         anchors.
     settings
         As asked for.
+    unfinished
+        Where networks that are trained are kept, to go on with if it is interrupted.
     """
+    if unfinished is not None:
+        unfinished.begin(_identity(reference, layout, settings))
     plan = plan_fit(reference, layout, settings)
-    progress = Progress(plan.epochs)
+    progress = Progress(plan.epochs, unfinished=unfinished)
     yield Step(progress.report(), None)
     read = partial(Material.read, reference, layout, plan.settings)
     origin, selected, model = Origin(plan, settings, layout, reference.n_obs), None, None
@@ -72,6 +84,19 @@ def fit(
             calibrated, origin, material, ensemble, progress, scale=scale, block_scores=scores
         )
     return model()
+
+
+def _identity(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) -> str:
+    """Of a training: another one has other networks."""
+    x = sparse.csr_matrix(reference.X)
+    pairs = sparse.csr_matrix((0, 0)) if layout.pairs is None else layout.pairs
+    digest = hashlib.sha256(repr((settings, layout.frame, __version__)).encode())
+    digest.update("\n".join(reference.var_names).encode())
+    coordinates = np.asarray(reference.obsm[SPATIAL], float)
+    matrices = [part for each in (x, pairs) for part in (each.data, each.indices, each.indptr)]
+    for part in (*matrices, coordinates, layout.sections):
+        digest.update(f"{part.dtype} {part.shape} ".encode() + part.tobytes())
+    return digest.hexdigest()
 
 
 def _select(

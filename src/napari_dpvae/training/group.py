@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,13 +16,14 @@ from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
-from napari_dpvae.network.training import NOISES, Batches, Losses, train
+from napari_dpvae.network.training import NOISES, Batches, Losses, find_device, train
 from napari_dpvae.training.assemble import Origin, Progress, uncalibrated
 from napari_dpvae.training.fitted import FittedNetwork, assess
 from napari_dpvae.training.plan import Plan, Run, groups
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material, scaled
 
+LOSSES = "losses"
 Model = Callable[[], Trained]
 """Makes a model as it stands."""
 Fitted = dict[int, FittedNetwork]
@@ -48,7 +49,7 @@ class Group:
         self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
         self._runs = runs
         self._networks = [self._network(run) for run in runs]
-        self._units = [0.0] * len(runs)
+        self._scaled = [self._places(run) for run in runs]
 
     def epochs(
         self, given: sparse.csr_array | None = None, measured: np.ndarray | None = None
@@ -78,16 +79,37 @@ class Group:
         """How each places the spots of the frame that it was not trained on."""
         return [self._assessed(number, run) for number, run in enumerate(self._runs)]
 
+    def weights(self) -> dict[str, np.ndarray]:
+        """Of all networks, by number and name."""
+        return {
+            f"{number}.{name}": tensor.cpu().numpy()
+            for number, network in enumerate(self._networks)
+            for name, tensor in network.state_dict().items()
+        }
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take weights in place of training."""
+        for number, network in enumerate(self._networks):
+            own = {
+                name: torch.from_numpy(weights[f"{number}.{name}"]) for name in network.state_dict()
+            }
+            network.load_state_dict(own)
+            network.to(find_device(self._settings.device)).eval()
+
+    def _places(self, run: Run) -> tuple[np.ndarray, float]:
+        """Coordinates of the spots that a run is trained on, and their unit: see :func:`scaled`."""
+        part = self._spots.take(~run.held_out)
+        return scaled(part.coordinates, part.sections)
+
     def _batches(self, number: int, given: sparse.csr_array | None) -> Batches:
         """What a network is trained on."""
         run = self._runs[number]
         chosen = ~run.held_out
         part = self._spots.take(chosen)
-        centred, self._units[number] = scaled(part.coordinates, part.sections)
         given = None if given is None else given[chosen][:, chosen]
         return Batches(
             np.flatnonzero(chosen),
-            torch.from_numpy(np.nan_to_num(centred)),
+            torch.from_numpy(np.nan_to_num(self._scaled[number][0])),
             make_pairs(self._settings, part.coordinates, part.sections, given),
             NOISES[run.inputs.form][self._plan.of(run)],
             run.seed,
@@ -107,7 +129,7 @@ class Group:
         """With the spots of a boolean mask as anchors."""
         network, spots = self._networks[number], self._spots.take(anchors)
         latents = encode(network, spots.x)
-        scale = float(network.scale.detach()) / self._units[number]
+        scale = float(network.scale.detach()) / self._scaled[number][1]
         if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
             # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
             scale = distance_ratio(latents, spots.coordinates)
@@ -164,10 +186,20 @@ def train_group(
     if len(runs) > 1:
         stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
     progress.begin(stage)
-    for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
-        progress.advance(losses, len(runs))
-        if epoch < runs[0].epochs:
-            yield Step(progress.report(), model)
+    kept, number = progress.unfinished, progress.groups
+    if kept is not None and number in kept:
+        weights = kept.read(number)
+        for losses in weights.pop(LOSSES).tolist():
+            progress.advance(Losses(*losses), len(runs))
+        group.load(weights)
+    else:
+        for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
+            progress.advance(losses, len(runs))
+            if epoch < runs[0].epochs:
+                yield Step(progress.report(), model)
+        if kept is not None:
+            kept.keep(number, group.weights() | {LOSSES: np.array(progress.curve)})
+    progress.groups += 1
     fitted = group.fitted()
     error = float(np.mean([network.errors.mean() for network in fitted]))
     yield Step(progress.report(error), model)

@@ -1,0 +1,61 @@
+"""What is done of long work, in a folder beside the file to be, until that is written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from napari_dpvae.data.write import replacing
+
+OF = "of.txt"
+
+
+class Unfinished:
+    """Parts of a result, by number: work that is interrupted goes on with those that are there.
+
+    Parameters
+    ----------
+    output
+        The file to be: parts lie in a folder of its name and ``.unfinished``.
+    resume
+        Whether to go on with parts that are there; they are removed if not.
+    """
+
+    def __init__(self, output: str | Path, *, resume: bool = False) -> None:
+        path = Path(output).expanduser()
+        self.folder = path.with_name(f"{path.name}.unfinished")
+        self._resume, self._of = resume, ""
+
+    def begin(self, of: str) -> None:
+        """Say what the result is made of, and how: parts of any other are removed."""
+        stamp = self.folder / OF
+        if not (self._resume and stamp.is_file() and stamp.read_text() == of):
+            self.remove()
+        self._of = of
+
+    def __contains__(self, number: int) -> bool:
+        return self._file(number).is_file()
+
+    def read(self, number: int) -> dict[str, np.ndarray]:
+        """The arrays of a part that is there."""
+        return load_file(self._file(number))
+
+    def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write a part: whole, or not at all."""
+        if not self.folder.is_dir():
+            self.folder.mkdir()
+            with replacing(self.folder / OF) as scratch:
+                scratch.write_text(self._of)
+        with replacing(self._file(number)) as scratch:
+            save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, scratch)
+
+    def remove(self) -> None:
+        """All parts: they are of no more use."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.safetensors"
