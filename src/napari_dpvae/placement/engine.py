@@ -111,13 +111,18 @@ def solve_steps(
 
 def on_cluster(client: Any, work: Work, chunks: Iterable[sparse.csr_matrix]) -> Iterator[Solved]:
     """Chunks, solved by the workers of a cluster; those of a lost worker are solved by others."""
-    # On all workers: what only one holds would be lost with it.
-    held = client.scatter(work, broadcast=True)
     ahead = 2 * max(sum(client.nthreads().values()), 1)
     with warnings.catch_warnings():
-        # A chunk goes along with its task, so that the scheduler can give it to another worker.
+        # Model and chunks go along with their tasks: the scheduler can give these to another
+        # worker, which what was scattered to a lost one could not follow.
         warnings.filterwarnings("ignore", "Sending large graph")
+        held = client.submit(_itself, work, pure=False)
         yield from in_order(partial(client.submit, _solve, held, pure=False), chunks, ahead)
+
+
+def _itself(work: Work) -> Work:
+    """On one worker, from where the others take it."""
+    return work
 
 
 def _solve(work: Work, values: sparse.csr_matrix) -> Solved:
