@@ -33,7 +33,7 @@ AXES = (
     (re.compile("1$"), ("1", "2", "3")),
 )
 """What stands for the first axis in a name, and what for the others."""
-NUMBERED = re.compile(r"spatial|coord|pos|sdim|dim")
+NUMBERED = re.compile(r"spatial|coord|pos|sdim")
 """Names of axes that are numbered; so are many columns that are no axes."""
 
 

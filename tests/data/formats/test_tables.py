@@ -175,3 +175,13 @@ def test_what_rows_and_columns_are_taken_for_is_said(
     pd.DataFrame(np.ones((4, 3), int), [*"abcd"], [*"efg"]).to_csv(tmp_path / "q.csv")
     assert read_query(tmp_path / "q.csv").shape == (4, 3)
     assert "rows (a, …) are taken as cells" in caplog.text
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_rows_that_are_numbered_go_by_their_names(
+    spots: ad.AnnData, tmp_path: Path, start: int
+) -> None:
+    table = spots.to_df().reset_index(names="cell")
+    table.index = table.index + start
+    table.to_csv(tmp_path / "q.csv")
+    assert read_query(tmp_path / "q.csv").obs_names.tolist() == spots.obs_names.tolist()

@@ -61,7 +61,7 @@ def read_table(path: Path, coordinates: Path | None = None) -> ad.AnnData:
     DataError
         When the table is not of numbers, or no cell has coordinates of its name.
     """
-    counts = read_delimited(path)
+    counts = _named(read_delimited(path))
     text = [name for name, column in counts.items() if _is_text(column)]
     about, counts = counts[text], counts.drop(columns=text)
     if not counts.shape[1]:
@@ -90,6 +90,15 @@ def read_table(path: Path, coordinates: Path | None = None) -> ad.AnnData:
     if places is not None:
         cells.obsm[SPATIAL] = places.reindex(cells.obs_names).to_numpy(float)
     return cells
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows that are numbered go by their column of names, if there is one."""
+    numbers = pd.Index(range(len(table)))
+    if not (table.index.equals(numbers) or table.index.equals(numbers + 1)):
+        return table
+    names = next((n for n, c in table.items() if _is_text(c) and c.is_unique), None)
+    return table if names is None else table.set_index(names)
 
 
 def _is_text(column: pd.Series) -> bool:
