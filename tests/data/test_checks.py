@@ -251,3 +251,9 @@ def test_where_coordinates_may_be_is_said(reference: ad.AnnData, refuses: Refuse
     reference.obs["x"], reference.obs["y"] = reference.obsm.pop("spatial").T
     with refuses("the obs columns x, y may hold them"):
         check_reference(reference)
+
+
+def test_a_category_of_one_section_is_one(phantom: Phantom) -> None:
+    reference = phantom.reference.copy()
+    reference.obs["slide"] = pd.Categorical(["one"] * reference.n_obs)
+    check_reference(reference, "slide")

@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from napari_dpvae import DPVAE, read_reference
+from napari_dpvae import DPVAE, evaluate, read_reference
 from napari_dpvae.data.joined import section_names
 
 
@@ -87,3 +87,9 @@ def test_sections_that_cannot_be_compared_are_refused(files: list[Path], refuses
 def test_sections_are_named_by_what_says_something() -> None:
     paths = ["/data/A1/outs", "/data/B1/outs/", "/other/A1/outs", "c/x.h5ad", "d/x.h5ad"]
     assert section_names(paths) == ["A1", "B1", "A1 2", "x", "x 2"]
+
+
+def test_a_section_is_held_out_of_several_files(files: list[Path], hasty: Any) -> None:
+    table = evaluate(hasty, read_reference(files), split="section", section_key="section")
+    assert table["method"].nunique() == 2
+    assert np.isfinite(table["procrustes"]).all()

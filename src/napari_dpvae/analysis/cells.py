@@ -76,7 +76,7 @@ def typed(placed: ad.AnnData, column: str | None) -> tuple[ad.AnnData, str, np.n
     cells, note = belonging(placed)
     if not isinstance(column, str) or column not in placed.obs:
         raise DataError("Name the column of the placed cells' obs that holds their types.")
-    if not placed.obs[column].map(lambda value: isinstance(value, Hashable)).all():
+    if not all(isinstance(value, Hashable) for value in placed.obs[column]):
         raise DataError(f"The column '{column}' holds lists or the like, and no types.")
     types = cells.obs[column].astype("category").cat.remove_unused_categories()
     known = types.notna().to_numpy()

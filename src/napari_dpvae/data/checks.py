@@ -70,7 +70,7 @@ def check_sections(reference: ad.AnnData, section_key: str) -> None:
         columns = ", ".join(map(str, reference.obs.columns)) or "none"
         raise DataError(f"{what} has no obs column '{section_key}': it has {columns}.")
     column = reference.obs[section_key]
-    if not column.map(lambda value: isinstance(value, Hashable)).all():
+    if not all(isinstance(value, Hashable) for value in column):
         raise DataError(
             f"{what}'s obs column '{section_key}' names no sections: it holds lists or the like."
         )
