@@ -95,8 +95,9 @@ def place_file(
     settings = PlacementSettings.of(settings, changes)
     trained = model.trained
     kept = Unfinished(output, resume=resume)
-    kept.begin(_identity(trained, query, settings, layer, known_key, gene_table))
+    # Opened first: that says in a sentence what is no path, and what is not there.
     with opened_query(query, layer=layer, places=known_key is not None) as cells:
+        kept.begin(_identity(trained, query, settings, layer, known_key, gene_table))
         in_file = is_backed(cells)
         if tell is not None:
             for sentence in concerns_of_query(cells):
