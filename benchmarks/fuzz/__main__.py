@@ -23,6 +23,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+# Forks of a process with threads of its own would wait for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import napari_dpvae as dpv
 from benchmarks.fuzz.corpus import Target, targets
 from benchmarks.fuzz.mutants import mutate

@@ -1,0 +1,150 @@
+"""``python -m benchmarks.kills``: commands that are killed (SIGKILL) at random moments.
+
+Each command is run in a forked process over an output of before, or over none, and killed once in
+its time; half of the kills fall into the last quarter, where it writes. Counts outputs that are
+lost or half-written, and files that are left over. Exits 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+# Forks of a process with threads of its own would wait for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+
+import napari_dpvae as dpv
+from benchmarks.fuzz.corpus import HASTY
+from napari_dpvae.cli import main as command
+
+Check = Callable[[Path], object]
+CHECKS: dict[str, Check] = {
+    ".h5ad": dpv.read_placed,
+    ".zarr": dpv.read_placed,
+    ".csv": lambda path: pd.read_csv(path, index_col=0).loc["cell0059"],
+    ".geojson": lambda path: json.loads(path.read_text(encoding="utf-8")),
+    ".safetensors": dpv.DPVAE.load,
+}
+CLEARED_WITHIN = 5.0
+"""Seconds after a kill until nothing may be left over."""
+LATE = 0.75
+"""Share of a command's time after which it writes."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kills")
+    parser.add_argument("--times", type=int, default=200, help="so many kills in all")
+    times = parser.parse_args().times
+    rng = np.random.default_rng(0)
+    found: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        commands = prepared(Path(folder))
+        seconds = {suffix: completed(words) for suffix, words in commands.items()}
+        whole = {suffix: Path(folder, f"out{suffix}") for suffix in commands}
+        kept = {suffix: path.rename(path.with_stem("old")) for suffix, path in whole.items()}
+        for i in range(times):
+            suffix = list(commands)[i % len(commands)]
+            start = LATE if rng.random() < 0.5 else 0.0
+            delay = rng.uniform(start, 1.0) * seconds[suffix]
+            output = whole[suffix]
+            before = bool(rng.random() < 0.5)
+            if before:
+                put(kept[suffix], output)
+            killed(commands[suffix], delay)
+            found[outcome(output, CHECKS[suffix], before)] += 1
+            clear(output)
+    print(f"{times} kills: " + ", ".join(f"{n} {what}" for what, n in found.most_common()))
+    return int(any(not what.startswith("fine") for what in found))
+
+
+def prepared(folder: Path) -> dict[str, list[str]]:
+    """The words of a command for each kind of output."""
+    phantom = dpv.make_phantom(n_cells=60)
+    phantom.reference.write_h5ad(folder / "reference.h5ad")
+    phantom.query.write_h5ad(folder / "query.h5ad")
+    model = folder / "model.safetensors"
+    dpv.DPVAE(**HASTY).fit(phantom.reference).save(model)
+    settings = [word for name, value in HASTY.items() for word in (option(name), str(value))]
+    train = ["train", str(folder / "reference.h5ad"), *settings, "-o"]
+    place = ["place", str(model), str(folder / "query.h5ad"), "-o"]
+    return {
+        suffix: [*(train if suffix == ".safetensors" else place), str(folder / f"out{suffix}")]
+        for suffix in CHECKS
+    }
+
+
+def option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def begun(words: list[str]) -> int:
+    """A command in a forked process: its number."""
+    child = os.fork()
+    if child == 0:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        os._exit(command(words))
+    return child
+
+
+def completed(words: list[str]) -> float:
+    """Seconds that a command takes once everything is imported."""
+    for _ in range(2):
+        start = time.monotonic()
+        if os.waitpid(begun(words), 0)[1] != 0:
+            raise RuntimeError(f"{' '.join(words)} failed")
+    return time.monotonic() - start
+
+
+def killed(words: list[str], delay: float) -> None:
+    child = begun(words)
+    time.sleep(delay)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def outcome(output: Path, check: Check, before: bool) -> str:
+    """What became of the output and its folder."""
+    end = time.monotonic() + CLEARED_WITHIN
+    while left := [entry.name for entry in output.parent.iterdir() if entry.name.startswith(".")]:
+        if time.monotonic() > end:
+            return f"left over ({', '.join(left)})"
+        time.sleep(0.01)
+    if not output.exists():
+        return "lost" if before else "fine, nothing written"
+    try:
+        check(output)
+    except Exception as error:  # noqa: BLE001 - whatever is raised, it is not whole
+        return f"half-written ({output.suffix}: {error})"
+    return "fine, whole"
+
+
+def put(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)
+
+
+def clear(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
