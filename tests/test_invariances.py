@@ -128,6 +128,17 @@ def test_threads(phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData) -> None
         torch.set_num_threads(before)
 
 
+def test_where_the_frame_begins(phantom: Phantom, hasty: dpv.TrainingSettings) -> None:
+    moved, by = phantom.reference.copy(), [100_000, -7]
+    moved.obsm["spatial"] = moved.obsm["spatial"] + by
+    here, there = (
+        dpv.DPVAE(hasty, epochs=1).fit(reference).place(phantom.query)
+        for reference in (phantom.reference, moved)
+    )
+    there.obsm["spatial"] = there.obsm["spatial"] - by
+    assert_alike(there, here)
+
+
 def test_a_file_between_training_and_its_use(
     phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData, tmp_path: Path
 ) -> None:
