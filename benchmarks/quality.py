@@ -25,7 +25,7 @@ from napari_dpvae.evaluation.metrics import measure
 from napari_dpvae.geometry.alignment import fit_similarity
 
 RESULTS = Path(__file__).parent / "results"
-METHODS = {OURS: {}, VANILLA: {"alpha2": 0.0, "blocks": 0}}
+METHODS = {OURS: {}, VANILLA: {"alpha2": 0.0, "blocks": 0, "regression": False}}
 """Settings that differ from the defaults.
 
 Blocks calibrate regions and place no cells: the vanilla VAE is there for its places.

@@ -182,6 +182,11 @@ class TrainingSettings(_Checked):
         low=0,
         high=5,
     )
+    regression: bool = _setting(
+        True,
+        "Whether a ridge regression of places on expression has a say beside the anchors: more, "
+        "where these are less sure. It reaches tissue that the reference does not show.",
+    )
     regularisation: Regularisation = _setting(
         "auto",
         "Noise and dropout while training: strong suits few spots, light suits thousands of spots "

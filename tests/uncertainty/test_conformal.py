@@ -10,6 +10,7 @@ from napari_dpvae.uncertainty.conformal import (
     conformity_scores,
     ensemble_scale,
     error_weights,
+    expected_error,
     region_radius,
 )
 from napari_dpvae.uncertainty.status import (
@@ -137,7 +138,8 @@ def test_across_a_gap_cells_that_differ_more_still_belong_and_strangers_do_not()
 
 
 def test_a_narrow_spread_does_not_count_for_more_than_it_says() -> None:
-    scores = conformity_scores(np.array([10.0, 10.0]), np.array([0.0, 30.0]), usual_spread=20.0)
+    expected = expected_error(np.array([0.0, 30.0]), usual_spread=20.0)
+    scores = conformity_scores(np.array([10.0, 10.0]), expected)
     np.testing.assert_allclose(scores, [0.5, 0.2])
 
 

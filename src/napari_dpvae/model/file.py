@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.model import checkpoint
 from napari_dpvae.model.header import Card, Header
 from napari_dpvae.model.member import Member
@@ -76,6 +77,9 @@ def _tensors(trained: Trained) -> dict[str, np.ndarray]:
         tensors[f"reference.latents.{i}"] = member.latents
         tensors[f"reference.trained_on.{i}"] = member.trained_on
         tensors |= {f"network.{i}.{name}": weight for name, weight in member.weights().items()}
+        if member.regression is not None:
+            tensors[f"regression.coefficients.{i}"] = member.regression.coefficients
+            tensors[f"regression.intercept.{i}"] = member.regression.intercept
     return tensors | {
         f"image.{resolution}.{library}": np.asarray(image)
         for library, entry in trained.spatial.items()
@@ -91,7 +95,11 @@ def _header(trained: Trained) -> dict[str, Any]:
         "scales": [member.scale for member in trained.members],
         "weights": [member.weight for member in trained.members],
         "dropout": [member.network.dropout for member in trained.members],
+        "regression_errors": [
+            member.regression.error for member in trained.members if member.regression is not None
+        ],
         "usual_spread": _null(trained.usual_spread),
+        "usual_apart": _null(trained.usual_apart),
         "usual_likeness": [_null(value) for value in trained.usual_likeness],
         "explained": trained.explained,
         "genes": panel.genes.tolist(),
@@ -151,6 +159,7 @@ def _trained(tensors: Tensors, header: Header, card: dict[str, Any]) -> Trained:
         coordinates=_array(tensors, "reference.coordinates", (n_anchors, None)),
         expression=_array(tensors, "reference.expression", (n_anchors, len(panel.genes))),
         usual_spread=_number(header.usual_spread),
+        usual_apart=_number(header.usual_apart),
         scores=_array(tensors, "calibration.scores", (None,)),
         block_scores=_array(tensors, "calibration.block_scores", (None,)),
         usual_likeness=(_number(low), _number(median)),
@@ -217,8 +226,20 @@ def _members(
         network = _network(tensors, i, settings, header.core, dropout)
         if network.n_read > len(header.genes) or not trained_on.any():
             raise ValueError("networks are damaged")
-        members.append(Member(network, latents, scale, trained_on, weight))
+        regression = _regression(tensors, i, header)
+        members.append(Member(network, latents, scale, trained_on, weight, regression))
     return tuple(members)
+
+
+def _regression(tensors: Tensors, i: int, header: Header) -> Regression | None:
+    if not header.regression_errors:
+        return None
+    dims = tensors["reference.coordinates"].shape[1]
+    return Regression(
+        _array(tensors, f"regression.coefficients.{i}", (len(header.genes), dims)),
+        _array(tensors, f"regression.intercept.{i}", (dims,)),
+        header.regression_errors[i],
+    )
 
 
 def _network(

@@ -10,6 +10,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from napari_dpvae.geometry.anchors import nearest, neighbour_finder, place_anchored
+from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.training import one_thread
 from napari_dpvae.uncertainty.conformal import anchor_spread
@@ -38,6 +39,8 @@ class Member:
         (r,) bool: the anchors that the network was trained on; the others were held out.
     weight
         In the mean over the ensemble, against those of the others.
+    regression
+        Of the coordinates of the spots that the network was trained on; None for none.
     """
 
     network: Network
@@ -45,6 +48,7 @@ class Member:
     scale: float
     trained_on: np.ndarray
     weight: float = 1.0
+    regression: Regression | None = None
 
     def weights(self) -> dict[str, np.ndarray]:
         """The network's weights by name."""
@@ -128,9 +132,15 @@ class Member:
             return (weight @ anchors.T.contiguous().T).numpy()
 
     def place(
-        self, latents: np.ndarray, coordinates: np.ndarray, n_anchors: int
+        self,
+        latents: np.ndarray,
+        coordinates: np.ndarray,
+        n_anchors: int,
+        x: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Solve cells, each on its own, from their distances to the nearest anchors.
+
+        The regression has a say in it, the more the farther apart these anchors lie in the tissue.
 
         Parameters
         ----------
@@ -140,6 +150,9 @@ class Member:
             Of the anchors, (r, 2 or 3).
         n_anchors
             Anchors per cell.
+        x
+            (n, n_genes) standardised expression, which the regression reads; anchors alone decide
+            if not given.
 
         Returns
         -------
@@ -148,7 +161,11 @@ class Member:
         """
         distances, indices = nearest(self._finder, latents, n_anchors)
         points = place_anchored(coordinates[indices], distances / self.scale)
-        return points, self.spread(points, latents, coordinates)
+        spread = self.spread(points, latents, coordinates)
+        if x is None or self.regression is None:
+            return points, spread
+        share = self.regression.share(spread)[:, None]
+        return (1 - share) * points + share * self.regression.predict(x), spread
 
     def spread(
         self, points: np.ndarray, latents: np.ndarray, coordinates: np.ndarray

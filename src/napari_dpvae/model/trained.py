@@ -45,6 +45,9 @@ class Trained:
         Of the anchors, (r, n_genes) float32, standardised by the reference.
     usual_spread
         Median anchor spread of held-out spots, in coordinate units; NaN until calibrated.
+    usual_apart
+        Median distance between networks at spots that none of them saw, in coordinate units; NaN
+        where there were none.
     scores
         Conformity score of each spot when held out; empty until calibrated.
     block_scores
@@ -72,6 +75,7 @@ class Trained:
     coordinates: np.ndarray
     expression: np.ndarray
     usual_spread: float
+    usual_apart: float
     scores: np.ndarray
     block_scores: np.ndarray
     usual_likeness: tuple[float, float]

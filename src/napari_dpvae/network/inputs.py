@@ -44,7 +44,7 @@ def inputs_in_turn(n_core: int, n_genes: int) -> list[Inputs]:
     return [Inputs("genes", n_core), *(Inputs("components", size) for size in sizes)]
 
 
-def principal_axes(x: np.ndarray, deviation: np.ndarray) -> Tensor:
+def principal_axes(x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS) -> Tensor:
     """Principal axes of log-normalised expression, to read standardised expression by.
 
     A gene has the weight of its deviation: standardised, genes that are next to silent would count
@@ -56,6 +56,8 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray) -> Tensor:
         (n, n_genes) standardised.
     deviation
         (n_genes,) that it was standardised by.
+    most
+        Components, unless there are fewer genes.
 
     Returns
     -------
@@ -64,8 +66,8 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray) -> Tensor:
     """
     # Exact where that is quick: of many spots and genes it takes seconds for each network.
     solver = "full" if min(x.shape) <= EXACT else "randomized"
-    pca = PCA(min(COMPONENTS, *x.shape), svd_solver=solver, random_state=0).fit(x * deviation)
+    pca = PCA(min(most, *x.shape), svd_solver=solver, random_state=0).fit(x * deviation)
     first = max(float(pca.explained_variance_[0]), 1e-12) ** 0.5
-    axes = np.zeros((min(COMPONENTS, x.shape[1]), x.shape[1]), np.float32)
+    axes = np.zeros((min(most, x.shape[1]), x.shape[1]), np.float32)
     axes[: len(pca.components_)] = pca.components_ * deviation / first
     return torch.from_numpy(axes)

@@ -8,7 +8,7 @@ from napari_dpvae.expression.imitate import imitate
 from napari_dpvae.geometry.domain import NearSpots
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.settings import PlacementSettings
-from napari_dpvae.uncertainty.conformal import conformity_scores
+from napari_dpvae.uncertainty.conformal import conformity_scores, expected_error
 
 MOST_SPOTS = 2000
 """Of the reference that are imitated: more take time, and hardly change a quantile."""
@@ -44,5 +44,6 @@ def scores_across_gap(solver: Solver) -> np.ndarray:
         one = solver.of_one(member)
         solved = one.solve(cells.take(held_out), anchors, NearSpots(one.coordinates))
         errors = np.linalg.norm(solved.points - trained.coordinates[spots[held_out]], axis=1)
-        scores.append(conformity_scores(errors, solved.spread, trained.usual_spread))
+        expected = expected_error(solved.spread, trained.usual_spread)
+        scores.append(conformity_scores(errors, expected))
     return np.concatenate(scores)

@@ -28,7 +28,11 @@ from napari_dpvae.placement.engine import LOCAL, Engine, solve_steps
 from napari_dpvae.placement.query import ReadQuery, read_by
 from napari_dpvae.placement.solve import Solved, Solver
 from napari_dpvae.settings import PlacementSettings
-from napari_dpvae.uncertainty.conformal import conformal_factor, region_radius
+from napari_dpvae.uncertainty.conformal import (
+    conformal_factor,
+    expected_error,
+    region_radius,
+)
 from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
 
 logger = logging.getLogger(__name__)
@@ -232,7 +236,10 @@ def _radii(
     factor = conformal_factor(scores, settings.probability)
     # No narrower than for cells like the reference's; NaN where no block was held out.
     wide = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
-    expected = np.where(fixed, 0.0, solved.spread + trained.usual_spread)
+    # How far networks lie apart was measured on cells of the reference's platform.
+    apart = None if read.aligned.across_gap else solved.apart
+    expected = expected_error(solved.spread, trained.usual_spread, apart, trained.usual_apart)
+    expected[fixed] = 0.0
     return (
         region_radius(expected, factor, solved.points, trained.coordinates),
         region_radius(expected, wide, solved.points, trained.coordinates),

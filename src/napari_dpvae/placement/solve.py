@@ -16,6 +16,7 @@ from napari_dpvae.geometry.free import place_free
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.query import ReadQuery
+from napari_dpvae.uncertainty.conformal import distance_apart
 
 PAIRS_AT_ONCE = 1_000_000
 """Pairs of cell and anchor that are compared at once: bounds memory, and stays near the caches."""
@@ -28,6 +29,8 @@ class Solved(NamedTuple):
     """(n, 2 or 3)."""
     spread: np.ndarray
     """(n,) anchor spread."""
+    apart: np.ndarray
+    """(n,) how far apart the members place each; 0 of one alone."""
     latents: np.ndarray
     """(n, latent_dim)."""
     likeness: np.ndarray
@@ -119,9 +122,11 @@ class Solver:
             That the cells do not leave.
         """
         latents = self.infer(cells.x)
+        # Across a gap the regression would read noise that it was not fitted to.
+        x = None if self.query.decoder_weight else cells.x
         points, spreads = zip(
             *(
-                member.place(z, self.coordinates, n_anchors)
+                member.place(z, self.coordinates, n_anchors, x)
                 for member, z in zip(self.members, latents, strict=True)
             ),
             strict=True,
@@ -129,6 +134,7 @@ class Solver:
         return Solved(
             domain.keep_inside(self._mean(points)),
             self._mean(spreads),
+            distance_apart(np.stack(points), self.weights),
             self.consensus(latents),
             self._likeness(cells, latents),
             cells.expressed,
@@ -144,7 +150,9 @@ class Solver:
         )
         points = domain.keep_inside(points)
         spread = first.spread(points, latents, self.coordinates)
-        return Solved(points, spread, latents, self._likeness(cells, each), cells.expressed)
+        together = np.zeros(len(points))
+        likeness = self._likeness(cells, each)
+        return Solved(points, spread, together, latents, likeness, cells.expressed)
 
     def infer(self, x: np.ndarray) -> list[np.ndarray]:
         """Latents (n, latent_dim) in each member: the encoder's, corrected by the decoders."""

@@ -15,13 +15,17 @@ from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Statistics, Trained
 from napari_dpvae.network.training import Losses
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.ensemble import Ensemble
+from napari_dpvae.training.ensemble import Ensemble, Together
 from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import EpochReport
 from napari_dpvae.training.spots import Material
 
 DIGITS = 6
 """Of the losses that are kept to be drawn."""
+
+
+ALONE = Together()
+"""Of networks that were not compared."""
 
 
 @dataclass
@@ -94,6 +98,7 @@ def uncalibrated(
         coordinates=material.spots.coordinates[material.frame],
         expression=material.spots.x[material.frame],
         usual_spread=np.nan,
+        usual_apart=np.nan,
         scores=np.empty(0),
         block_scores=np.empty(0),
         usual_likeness=(np.nan, np.nan),
@@ -112,7 +117,7 @@ def calibrated(
     ensemble: Ensemble,
     progress: Progress,
     *,
-    scale: float = 1.0,
+    together: Together = ALONE,
     block_scores: np.ndarray | None = None,
 ) -> Trained:
     """The model that networks make together.
@@ -123,8 +128,8 @@ def calibrated(
         Of the training.
     ensemble
         The networks, with the spots that each did not see.
-    scale
-        What the scores of single networks are multiplied by to be the ensemble's.
+    together
+        How the ensemble compares with its networks.
     block_scores
         Of spots whose whole block was held out; none if not given.
     """
@@ -132,7 +137,8 @@ def calibrated(
     return replace(
         plain,
         usual_spread=ensemble.usual_spread,
-        scores=ensemble.scores() * scale,
+        usual_apart=together.usual_apart,
+        scores=ensemble.scores() * together.scale,
         block_scores=np.empty(0) if block_scores is None else block_scores,
         usual_likeness=ensemble.usual_likeness,
         explained=ensemble.explained,
@@ -140,7 +146,7 @@ def calibrated(
         | {
             "regularisation": dict(origin.plan.regularisation),
             "networks": len(ensemble.networks),
-            "ensemble_scale": scale,
+            "ensemble_scale": together.scale,
             "held_out_error": float(ensemble.errors.mean()),
         },
     )

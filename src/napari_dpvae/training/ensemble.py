@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from napari_dpvae.model.member import Member
 from napari_dpvae.training.fitted import FittedNetwork, scores_of_mean
-from napari_dpvae.uncertainty.conformal import ensemble_scale, error_weights
+from napari_dpvae.uncertainty.conformal import distance_apart, ensemble_scale, error_weights
 from napari_dpvae.uncertainty.status import UNUSUAL
 
 TINY = np.finfo(float).tiny
+
+
+class Together(NamedTuple):
+    """How the networks of an ensemble compare with each of them."""
+
+    scale: float = 1.0
+    """What the scores of single networks are multiplied by to be those of their mean."""
+    usual_apart: float = np.nan
+    """Median distance between networks at spots that none of them saw, in coordinate units."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,8 @@ class Ensemble:
         usual_spread, asked = self.usual_spread, self.networks if networks is None else networks
         return np.concatenate([np.empty(0), *(network.scores(usual_spread) for network in asked)])
 
-    def scale(self, selected: Ensemble, n_inputs: int, n_checks: int) -> float:
-        """What its scores are multiplied by to be those of its mean: see :func:`ensemble_scale`.
+    def together(self, selected: Ensemble, n_inputs: int, n_checks: int) -> Together:
+        """How its mean compares with its networks: see :func:`ensemble_scale`.
 
         Parameters
         ----------
@@ -85,7 +95,11 @@ class Ensemble:
         mean, apart = scores_of_mean(selected.networks, selected.weights, self.usual_spread)
         more_even = np.sum(selected.weights**2) - np.sum(self.weights**2)
         single = self._square_on_checks(n_inputs, n_checks)
-        return ensemble_scale(single, mean, apart, float(more_even))
+        residuals = np.stack([network.residuals for network in selected.networks])
+        return Together(
+            ensemble_scale(single, mean, apart, float(more_even)),
+            float(np.median(distance_apart(residuals, selected.weights))),
+        )
 
     def _square_on_checks(self, n_inputs: int, n_checks: int) -> float:
         """Mean square of the scores, were all spots as hard to place as those of the checks.

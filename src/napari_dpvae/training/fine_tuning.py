@@ -17,7 +17,7 @@ from napari_dpvae.network.inputs import FORMS, Inputs
 from napari_dpvae.network.network import Network
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Origin, Progress, calibrated
-from napari_dpvae.training.ensemble import Ensemble
+from napari_dpvae.training.ensemble import Ensemble, Together
 from napari_dpvae.training.group import Fitted, Model, train_runs
 from napari_dpvae.training.plan import Plan, Run, network_seed
 from napari_dpvae.training.report import Step
@@ -78,7 +78,7 @@ def fine_tune(
             progress,
             # As they were: no part is held out from the choice of genes any more, and by now all
             # networks have seen all blocks.
-            scale=float(start.card["ensemble_scale"]),
+            together=Together(float(start.card["ensemble_scale"]), start.usual_apart),
             block_scores=start.block_scores,
         )
 

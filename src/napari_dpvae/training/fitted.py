@@ -13,7 +13,11 @@ from napari_dpvae.geometry.domain import NearSpots
 from napari_dpvae.model.member import Member
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.training.spots import Spots
-from napari_dpvae.uncertainty.conformal import conformity_scores
+from napari_dpvae.uncertainty.conformal import (
+    conformity_scores,
+    distance_apart,
+    expected_error,
+)
 
 
 class FittedNetwork(NamedTuple):
@@ -36,7 +40,7 @@ class FittedNetwork(NamedTuple):
 
     def scores(self, usual_spread: float) -> np.ndarray:
         """(h,) conformity scores."""
-        return conformity_scores(self.errors, self.spreads, usual_spread)
+        return conformity_scores(self.errors, expected_error(self.spreads, usual_spread))
 
 
 def scores_of_mean(
@@ -59,13 +63,12 @@ def scores_of_mean(
         (h,) of the weighted mean, and of the standard deviation between the networks.
     """
     residuals = np.stack([network.residuals for network in fitted])
+    together = distance_apart(residuals, weights)
     spreads = np.average([network.spreads for network in fitted], axis=0, weights=weights)
     mean = np.linalg.norm(np.average(residuals, axis=0, weights=weights), axis=1)
     apart = np.sqrt(residuals.var(axis=0, ddof=1).sum(axis=1))
-    return (
-        conformity_scores(mean, spreads, usual_spread),
-        conformity_scores(apart, spreads, usual_spread),
-    )
+    expected = expected_error(spreads, usual_spread, together, float(np.median(together)))
+    return conformity_scores(mean, expected), conformity_scores(apart, expected)
 
 
 def assess(
@@ -85,7 +88,8 @@ def assess(
         Spots of the frame.
     """
     latents = placing.encode(held_out.x)
-    points, spreads = placing.place(latents, trained_on.coordinates, PlacementSettings().anchors)
+    anchors = PlacementSettings().anchors
+    points, spreads = placing.place(latents, trained_on.coordinates, anchors, held_out.x)
     points = NearSpots(trained_on.coordinates).keep_inside(points)
     decoded = placing.decode(latents)
     measured = held_out.x[:, : panel.n_core]

@@ -18,8 +18,8 @@ from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.assemble import Origin, Progress, calibrated
-from napari_dpvae.training.ensemble import Ensemble
+from napari_dpvae.training.assemble import ALONE, Origin, Progress, calibrated
+from napari_dpvae.training.ensemble import Ensemble, Together
 from napari_dpvae.training.fitted import FittedNetwork
 from napari_dpvae.training.group import Fitted, Model, train_group, train_runs
 from napari_dpvae.training.plan import Plan, Run, plan_fit
@@ -70,18 +70,24 @@ def fit(
     material = read()
 
     def made(fitted: Fitted) -> Model:
-        ensemble, scale = _ensemble(plan, selected, fitted)
-        return partial(calibrated, origin, material, ensemble, progress, scale=scale)
+        ensemble, together = _ensemble(plan, selected, fitted)
+        return partial(calibrated, origin, material, ensemble, progress, together=together)
 
     fitted = yield from train_runs(plan.ensemble, origin, material, progress, made, model)
-    ensemble, scale = _ensemble(plan, selected, fitted)
+    ensemble, together = _ensemble(plan, selected, fitted)
     model = made(fitted)
     blocks: list[FittedNetwork] = []
     for run in plan.blocks:
         blocks += yield from train_group([run], origin, read(run.held_out), progress, model)
         scores = ensemble.scores(blocks)
         model = partial(
-            calibrated, origin, material, ensemble, progress, scale=scale, block_scores=scores
+            calibrated,
+            origin,
+            material,
+            ensemble,
+            progress,
+            together=together,
+            block_scores=scores,
         )
     return model()
 
@@ -138,11 +144,11 @@ def _best(runs: Sequence[Run], fitted: Sequence[FittedNetwork]) -> dict[Form, st
     return best
 
 
-def _ensemble(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ensemble, float]:
-    """Networks that are done, and what the scores of single ones are multiplied by.
+def _ensemble(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ensemble, Together]:
+    """Networks that are done, and how their mean compares with each.
 
-    Each weighs by how well its kind of inputs did when selected; 1 stands for a scale that was not
-    measured yet.
+    Each weighs by how well its kind of inputs did when selected. Nothing is compared before all are
+    done.
     """
     networks, weights = tuple(fitted.values()), np.ones(len(fitted))
     if selected is not None:
@@ -150,5 +156,5 @@ def _ensemble(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[En
         weights = selected.weights[[min(plan.kind(number), last) for number in fitted]]
     ensemble = Ensemble(networks, weights / weights.sum())
     if selected is None or len(fitted) < len(plan.ensemble):
-        return ensemble, 1.0
-    return ensemble, ensemble.scale(selected, plan.n_inputs, plan.n_checks)
+        return ensemble, ALONE
+    return ensemble, ensemble.together(selected, plan.n_inputs, plan.n_checks)

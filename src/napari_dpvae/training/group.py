@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from scipy import sparse
 
 from napari_dpvae.geometry.anchors import distance_ratio
+from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.model.member import Member, encode
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import principal_axes
@@ -46,6 +48,7 @@ class Group:
     def __init__(self, runs: Sequence[Run], plan: Plan, material: Material) -> None:
         self._plan = plan
         self._settings = replace(plan.settings, epochs=runs[0].epochs)
+        self._material = material
         self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
         self._runs = runs
         self._networks = [self._network(run) for run in runs]
@@ -133,7 +136,17 @@ class Group:
         if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
             # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
             scale = distance_ratio(latents, spots.coordinates)
-        return Member(network, latents, scale, ~self._runs[number].held_out[anchors])
+        trained_on = ~self._runs[number].held_out[anchors]
+        return Member(network, latents, scale, trained_on, regression=self._regressions[number])
+
+    @cached_property
+    def _regressions(self) -> list[Regression | None]:
+        """For each network, of the spots of the frame that it is trained on."""
+        if not self._settings.regression:
+            return [None] * len(self._runs)
+        own = [self._spots.take(self._frame & ~run.held_out) for run in self._runs]
+        axes = self._material.axes
+        return [Regression.fit(spots.x, spots.coordinates, axes) for spots in own]
 
     def _network(self, run: Run) -> Network:
         """A new one, or a copy of the one to go on with."""

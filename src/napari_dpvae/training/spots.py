@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import anndata as ad
@@ -11,7 +12,13 @@ import numpy as np
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.settings import TrainingSettings
+
+COMPONENTS = 200
+"""Principal components that places are regressed on; a penalty shrinks those that say nothing."""
+SPOTS_FOR_AXES = 2000
+"""More spots than this are thinned evenly to find the axes."""
 
 
 class Spots(NamedTuple):
@@ -67,6 +74,12 @@ class Material:
         coordinates = np.asarray(reference.obsm[SPATIAL], float)
         spots = Spots(panel.standardised(reference), coordinates, layout.sections)
         return cls(panel, spots, layout.sections == layout.frame)
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """(k, n_genes) float32 that a regression reads standardised expression by."""
+        every = -(-len(self.frame) // SPOTS_FOR_AXES)
+        return principal_axes(self.spots.x[::every], self.panel.deviation, COMPONENTS).numpy()
 
 
 def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:

@@ -32,25 +32,63 @@ def anchor_spread(points: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     return spread
 
 
-def conformity_scores(errors: np.ndarray, spreads: np.ndarray, usual_spread: float) -> np.ndarray:
-    """How far off held-out cells are, as a share of what would be expected.
-
-    The score is ``error / (spread + usual spread)``: without the latter a cell whose anchors happen
-    to lie together would count far too much (Papadopoulos et al. 2011, JAIR 40:815).
+def distance_apart(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """How far apart networks place each cell, (n,): the standard deviation about their mean.
 
     Parameters
     ----------
-    errors, spreads
-        (n,) distances from the truth, and anchor spreads, in coordinate units.
+    points
+        (networks, n, d) where each of them places the cells.
+    weights
+        (networks,) in the mean.
+    """
+    weights = weights / weights.sum()
+    evenness = 1 - np.sum(weights**2)
+    if evenness <= 0:
+        return np.zeros(points.shape[1])
+    squares = ((points - np.average(points, axis=0, weights=weights)) ** 2).sum(axis=2)
+    # Divided as the unbiased variance of few networks is, so that three compare with eight.
+    return np.asarray(np.sqrt(np.average(squares, axis=0, weights=weights) / evenness))
+
+
+def expected_error(
+    spread: np.ndarray,
+    usual_spread: float,
+    apart: np.ndarray | None = None,
+    usual_apart: float = np.nan,
+) -> np.ndarray:
+    """How far off cells may be, up to one factor for all, (n,), in coordinate units.
+
+    ``(spread + usual spread) (1 + apart / usual apart) / 2``. Without the usual spread a cell whose
+    anchors happen to lie together would count far too much (Papadopoulos et al. 2011, JAIR 40:815).
+    Networks disagree where the reference does not show what they are asked for.
+
+    Parameters
+    ----------
+    spread
+        (n,) anchor spread.
     usual_spread
         Median spread of cells like the reference's.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n,).
+    apart
+        (n,) from :func:`distance_apart`; left out if not given.
+    usual_apart
+        Its median for cells like the reference's; NaN leaves it out.
     """
-    scores: np.ndarray = errors / np.maximum(spreads + usual_spread, np.finfo(float).tiny)
+    expected = spread + usual_spread
+    if apart is None or not usual_apart > 0:
+        return expected
+    return np.asarray(expected * (1 + apart / usual_apart) / 2)
+
+
+def conformity_scores(errors: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """How far off held-out cells are, (n,), as a share of :func:`expected_error`.
+
+    Parameters
+    ----------
+    errors, expected
+        (n,) in coordinate units.
+    """
+    scores: np.ndarray = errors / np.maximum(expected, np.finfo(float).tiny)
     return scores
 
 
@@ -130,7 +168,7 @@ def region_radius(
     Parameters
     ----------
     expected
-        (n,) anchor spread of the cells plus the usual one.
+        (n,) from :func:`expected_error`.
     factor
         From :func:`conformal_factor`; NaN gives NaN.
     points
