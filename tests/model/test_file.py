@@ -242,6 +242,27 @@ def test_numbers_that_are_none_are_refused(
             dpv.DPVAE.load(path)
 
 
+def test_a_file_of_version_2_places_by_its_anchors_alone(
+    phantom: Phantom, hasty: dpv.TrainingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_dpvae.model import checkpoint
+
+    path, spots = tmp_path / "model.safetensors", phantom.reference[:50].copy()
+    model = dpv.DPVAE(hasty, regression=False).fit(phantom.reference)
+    model.save(path)
+    tensors, header = checkpoint.load(path)
+    for settings in ("asked", "settings"):
+        del header[settings]["regression"]
+    del header["usual_apart"], header["regression_errors"]
+    monkeypatch.setattr(checkpoint, "VERSION", 2)
+    checkpoint.save(path, tensors, header)
+    monkeypatch.undo()
+    loaded = dpv.DPVAE.load(path)
+    assert not loaded.settings.regression
+    expected, found = (m.place(spots).obsm["spatial"] for m in (model, loaded))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_file_of_version_1_still_places(phantom: Phantom) -> None:
     """Written before files held a checksum: its places are known."""
     model = dpv.DPVAE.load(DATA / "model_of_version_1.safetensors")

@@ -41,13 +41,14 @@ def test_regions_hold_dissociated_cells_that_those_of_spots_do_not(
     model = DPVAE(replace(quick, epochs=100)).fit(phantom.reference)
     placed, true = model.place(phantom.query), phantom.truth.to_numpy()
     assert placed.uns["dpvae"]["calibrated_as"] == "query"
-    assert 0.85 < share_inside(placed, true) < 0.98
+    inside = share_inside(placed, true)
+    assert 0.85 < inside < 0.98
     trained, query = model.trained, phantom.query
     wider = scores_across_gap(Solver.of(trained, read_by(trained, query)))
     assert len(wider) == phantom.reference.n_obs
     narrow = conformal_factor(trained.scores, 0.9) / conformal_factor(wider, 0.9)
     placed.obs["dpvae_radius"] *= narrow
-    assert share_inside(placed, true) < 0.75
+    assert share_inside(placed, true) < min(0.85, inside - 0.05)
 
 
 def test_single_cells_lie_in_their_regions_among_spots_of_several(

@@ -28,7 +28,7 @@ def error(placed: ad.AnnData, spots: ad.AnnData) -> float:
 def test_own_statistics_mend_the_shift_of_a_section(model: DPVAE, section: ad.AnnData) -> None:
     plain, whole = (model.place(section, query_covers=covers) for covers in ("any", "whole"))
     assert plain.uns["dpvae"]["standardised_by"] == "reference"
-    assert error(whole, section) < 0.9 * error(plain, section)
+    assert error(whole, section) < 0.95 * error(plain, section)
 
 
 def test_a_part_of_the_tissue_is_spread_out_if_taken_for_the_whole(

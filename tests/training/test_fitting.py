@@ -402,6 +402,20 @@ def test_checks_scale_the_regions_and_change_no_network(
     np.testing.assert_allclose(checked.scores, scale * plain.scores)
 
 
+def test_a_block_never_seen_is_reached_by_regression(phantom: Phantom) -> None:
+    """The phantom's places are no linear function of expression; its left and right differ."""
+    reference = phantom.reference
+    places = reference.obsm["spatial"]
+    block = places[:, 0] > np.quantile(places[:, 0], 0.8)
+    settings = TrainingSettings(epochs=30, members=2, checks=0, blocks=0, regularisation="medium")
+    errors = {}
+    for regression in (False, True):
+        model = DPVAE(settings, regression=regression).fit(reference[~block].copy())
+        found = model.place(reference[block].copy(), domain="anywhere").obsm["spatial"]
+        errors[regression] = np.median(np.linalg.norm(found - places[block], axis=1))
+    assert errors[True] < errors[False]
+
+
 def test_two_networks_are_checked_though_there_are_three_readings(
     phantom: Phantom, hasty: TrainingSettings
 ) -> None:

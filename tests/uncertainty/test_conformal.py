@@ -8,6 +8,7 @@ from napari_dpvae.uncertainty.conformal import (
     anchor_spread,
     conformal_factor,
     conformity_scores,
+    distance_apart,
     ensemble_scale,
     error_weights,
     expected_error,
@@ -157,3 +158,19 @@ def test_kinds_are_told_apart_whatever_the_order_of_the_cells() -> None:
     np.testing.assert_array_equal(
         native_cells(likeness[order], 0.7), native_cells(likeness, 0.7)[order]
     )
+
+
+def test_networks_far_apart_make_a_region_wider_and_usual_ones_leave_it() -> None:
+    spread = np.full(3, 5.0)
+    expected = expected_error(spread, 5.0, np.array([0.0, 2.0, 6.0]), usual_apart=2.0)
+    np.testing.assert_allclose(expected, [5, 10, 20])
+    np.testing.assert_allclose(expected_error(spread, 5.0, spread), 10)
+
+
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_networks_are_as_far_apart_however_many_there_are(n: int) -> None:
+    rng = np.random.default_rng(n)
+    points = rng.normal(size=(n, 50_000, 2))
+    weights = rng.uniform(1, 2, n)
+    assert (distance_apart(points, weights) ** 2).mean() == pytest.approx(2, rel=0.03)
+    assert not distance_apart(points[:1], weights[:1]).any()

@@ -17,8 +17,9 @@ from napari_dpvae.data.write import replacing
 from napari_dpvae.errors import DataError
 
 FORMAT = "napari-dpvae"
-VERSION = 2
-"""1 had no checksum, nor what training goes on with: dropout, and the settings as asked for."""
+VERSION = 3
+"""1 had no checksum, nor what training goes on with: dropout, and the settings as asked for. 2 had
+no regression, and did not know how far apart networks usually are."""
 CHECKSUM = "checksum"
 
 

@@ -49,6 +49,8 @@ def load_model(path: str | Path) -> Trained:
     try:
         if header["version"] == 1:
             tensors, header = _of_version_1(tensors, header)
+        if header["version"] < 3:
+            header = _of_version_2(header)
         return _trained(tensors, Header.model_validate(header), header["card"])
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
@@ -140,6 +142,18 @@ def _of_version_1(tensors: Tensors, header: Mapping[str, Any]) -> tuple[Tensors,
     return renamed, {**header, **added}
 
 
+def _of_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
+    """A file of before: anchors alone decided, whatever the default is now."""
+    asked, settings = ({**header[name], "regression": False} for name in ("asked", "settings"))
+    return {
+        **header,
+        "asked": asked,
+        "settings": settings,
+        "usual_apart": None,
+        "regression_errors": [],
+    }
+
+
 def _trained(tensors: Tensors, header: Header, card: dict[str, Any]) -> Trained:
     Card.model_validate(card)
     settings = TrainingSettings(**header.settings)
@@ -219,26 +233,26 @@ def _members(
     if sum(header.weights) <= 0:
         raise ValueError("weights are damaged")
     members = []
-    parts = zip(header.scales, header.weights, header.dropout, strict=True)
-    for i, (scale, weight, dropout) in enumerate(parts):
+    none: list[float | None] = [None] * len(header.scales)
+    errors = header.regression_errors or none
+    parts = zip(header.scales, header.weights, header.dropout, errors, strict=True)
+    for i, (scale, weight, dropout, error) in enumerate(parts):
         latents = _array(tensors, f"reference.latents.{i}", (n_anchors, settings.latent_dim))
         trained_on = _array(tensors, f"reference.trained_on.{i}", (n_anchors,)).astype(bool)
         network = _network(tensors, i, settings, header.core, dropout)
         if network.n_read > len(header.genes) or not trained_on.any():
             raise ValueError("networks are damaged")
-        regression = _regression(tensors, i, header)
+        regression = None if error is None else _regression(tensors, i, header, error)
         members.append(Member(network, latents, scale, trained_on, weight, regression))
     return tuple(members)
 
 
-def _regression(tensors: Tensors, i: int, header: Header) -> Regression | None:
-    if not header.regression_errors:
-        return None
+def _regression(tensors: Tensors, i: int, header: Header, error: float) -> Regression:
     dims = tensors["reference.coordinates"].shape[1]
     return Regression(
         _array(tensors, f"regression.coefficients.{i}", (len(header.genes), dims)),
         _array(tensors, f"regression.intercept.{i}", (dims,)),
-        header.regression_errors[i],
+        error,
     )
 
 

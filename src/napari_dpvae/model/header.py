@@ -47,8 +47,8 @@ class Header(_Strict):
     weights: list[NotNegative]
     dropout: list[Share]
     usual_spread: NotNegative | None
-    usual_apart: NotNegative | None = None
-    regression_errors: list[NotNegative] = []
+    usual_apart: NotNegative | None
+    regression_errors: list[NotNegative]
     usual_likeness: Annotated[list[Correlation | None], Field(min_length=2, max_length=2)]
     explained: Share
     genes: Annotated[list[str], Field(min_length=1)]
