@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
 from napari_dpvae import DPVAE, EpochReport, TrainingSettings
 from napari_dpvae.data.layout import Layout
@@ -381,11 +382,11 @@ def test_wide_regions_hold_cells_of_a_part_never_seen(
 ) -> None:
     spots = phantom.reference.obsm["spatial"]
     unseen = spots[:, 0] < np.quantile(spots[:, 0], 0.2)
-    model = DPVAE(quick, blocks=2).fit(phantom.reference[~unseen].copy())
+    model = DPVAE(quick, members=4, checks=1, blocks=2).fit(phantom.reference[~unseen].copy())
     placed = model.place(phantom.reference[unseen].copy())
     errors = np.linalg.norm(placed.obsm["spatial"] - spots[unseen], axis=1)
     inside = [(errors <= placed.obs[f"dpvae_{key}"]).mean() for key in ("radius", "radius_wide")]
-    assert inside[0] < 0.5 < 0.8 < inside[1]
+    assert inside[0] < 0.8 < 0.9 < inside[1]
 
 
 def test_checks_scale_the_regions_and_change_no_network(
@@ -402,18 +403,19 @@ def test_checks_scale_the_regions_and_change_no_network(
     np.testing.assert_allclose(checked.scores, scale * plain.scores)
 
 
-def test_a_block_never_seen_is_reached_by_regression(phantom: Phantom) -> None:
-    """The phantom's places are no linear function of expression; its left and right differ."""
-    reference = phantom.reference
-    places = reference.obsm["spatial"]
-    block = places[:, 0] > np.quantile(places[:, 0], 0.8)
-    settings = TrainingSettings(epochs=30, members=2, checks=0, blocks=0, regularisation="medium")
+def test_a_block_never_seen_is_reached_by_regression(quick: TrainingSettings) -> None:
+    rng = np.random.default_rng(0)
+    places = np.stack(np.meshgrid(np.arange(18.0), np.arange(18.0)), axis=-1).reshape(-1, 2)
+    gradients = 0.12 * rng.normal(size=(2, 80))
+    counts = rng.poisson(np.exp(1 + places @ gradients / 2)).astype(np.float32)
+    tissue = ad.AnnData(sparse.csr_matrix(counts), obsm={"spatial": places})
+    block = places[:, 0] > 13
     errors = {}
     for regression in (False, True):
-        model = DPVAE(settings, regression=regression).fit(reference[~block].copy())
-        found = model.place(reference[block].copy(), domain="anywhere").obsm["spatial"]
+        model = DPVAE(quick, regression=regression).fit(tissue[~block].copy())
+        found = model.place(tissue[block].copy(), domain="anywhere").obsm["spatial"]
         errors[regression] = np.median(np.linalg.norm(found - places[block], axis=1))
-    assert errors[True] < errors[False]
+    assert errors[True] < 0.8 * errors[False]
 
 
 def test_two_networks_are_checked_though_there_are_three_readings(
