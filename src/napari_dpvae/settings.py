@@ -277,3 +277,10 @@ class PlacementSettings(_Checked):
         high=0.99,
         step=0.05,
     )
+    draws: int = _setting(
+        0,
+        "Draws of each cell's place from where it may be, in obsm['dpvae_draws']. Placed cells "
+        "bunch, as each lies at a mean; a draw of all of them is spread as a tissue is.",
+        low=0,
+        high=1000,
+    )

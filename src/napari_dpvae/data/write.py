@@ -16,6 +16,7 @@ import h5py
 
 from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.interchange import placement_features, table_for
+from napari_dpvae.data.keys import DRAWS
 from napari_dpvae.data.scratch import NEW, OLD, clear, make_scratch, reason, watched
 from napari_dpvae.data.writable import writable
 from napari_dpvae.errors import DataError
@@ -188,6 +189,9 @@ def _write_new(file: h5py.File, cells: ad.AnnData) -> None:
             ad.io.write_elem(file, name, {})
         for key, value in getattr(cells, name).items():
             ad.io.write_elem(file[name], key, value)
+    if DRAWS in file["obsm"] and DRAWS not in cells.obsm:
+        # Of another placing.
+        del file["obsm"][DRAWS]
 
 
 def _target(path: str | Path, *, store: bool = False) -> Path:

@@ -156,6 +156,8 @@ class Trained:
         for member in self.members:
             for name, weight in sorted(member.weights().items()):
                 digest.update(name.encode() + weight.tobytes())
+            if member.regression is not None:
+                digest.update(member.regression.coefficients.tobytes())
         return digest.hexdigest()[:16]
 
 

@@ -17,13 +17,23 @@ from napari_dpvae.data.backed import in_memory, is_backed
 from napari_dpvae.data.checks import check_query_and_places
 from napari_dpvae.data.counts import tell_of_counts
 from napari_dpvae.data.gene_names import match_genes, report_match
-from napari_dpvae.data.keys import DPVAE, LATENT, LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL, STATUS
+from napari_dpvae.data.keys import (
+    DPVAE,
+    DRAWS,
+    LATENT,
+    LIKENESS,
+    RADIUS,
+    RADIUS_WIDE,
+    SPATIAL,
+    STATUS,
+)
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.aligned import AlignedQuery
-from napari_dpvae.geometry.domain import make_domain
+from napari_dpvae.geometry.domain import Domain, make_domain
 from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.placement.draws import draw_places
 from napari_dpvae.placement.engine import LOCAL, Engine, solve_steps
 from napari_dpvae.placement.query import ReadQuery, read_by
 from napari_dpvae.placement.solve import Solved, Solver
@@ -57,6 +67,8 @@ class Placement:
         The reference's images, by library.
     about
         How the cells were placed: enough to do it again.
+    draws
+        (n, draws, 2 or 3) of the places; None if none were asked for.
     """
 
     obs: pd.DataFrame
@@ -65,6 +77,7 @@ class Placement:
     var: pd.DataFrame
     spatial: dict[str, Any]
     about: dict[str, Any]
+    draws: np.ndarray | None = None
 
     def into(self, cells: ad.AnnData) -> ad.AnnData:
         """Write it into the query's cells, after the data contract, and return them."""
@@ -72,6 +85,9 @@ class Placement:
         for name in self.obs:
             cells.obs[name] = self.obs[name]
         cells.obsm[SPATIAL], cells.obsm[LATENT] = self.points, self.latents
+        cells.obsm.pop(DRAWS, None)
+        if self.draws is not None:
+            cells.obsm[DRAWS] = self.draws
         cells.uns.pop(SPATIAL, None)
         if self.spatial:
             cells.uns[SPATIAL] = copy.deepcopy(self.spatial)
@@ -112,13 +128,15 @@ def placement_steps(
     known = check_query_and_places(query, known_key, trained.coordinates.shape[1])
     tell_of_counts(query, "The query")
     _check_size(query, settings)
+    _check_draws(trained, settings)
     query = with_panel_names(trained, query)
     domain = make_domain(settings.domain, trained.coordinates, outlines)
     yield 0.0
     read = read_by(trained, query, settings.query_covers)
     _report_alignment(read.aligned, trained.panel.genes)
     solved = yield from solve_steps(engine, Solver.of(trained, read), settings, domain, known)
-    return _placement(query, trained, settings, read, solved, np.isfinite(known).all(axis=1))
+    fixed = np.isfinite(known).all(axis=1)
+    return _placement(query, trained, settings, read, solved, fixed, domain)
 
 
 def with_panel_names(
@@ -146,6 +164,14 @@ def _calibrated_as(trained: Trained, aligned: AlignedQuery) -> str:
     """
     counts = aligned.totals is not None and aligned.totals.depth is not None
     return "query" if aligned.across_gap and counts and len(trained.scores) else "reference"
+
+
+def _check_draws(trained: Trained, settings: PlacementSettings) -> None:
+    if settings.draws and not len(trained.scores):
+        raise DataError(
+            "Places cannot be drawn: the training was stopped before the model was calibrated. "
+            "Train it to the end, or set draws to 0."
+        )
 
 
 def _check_size(query: ad.AnnData, settings: PlacementSettings) -> None:
@@ -197,10 +223,26 @@ def _placement(
     read: ReadQuery,
     solved: Solved,
     fixed: np.ndarray,
+    domain: Domain,
 ) -> Placement:
     """What is found of all cells, once each of them is solved."""
     calibrated_as = _calibrated_as(trained, read.aligned)
-    radius, wide = _radii(trained, settings, read, solved, fixed, calibrated_as)
+    scores = trained.scores
+    if calibrated_as == "query":
+        scores = scores_across_gap(Solver.of(trained, read))
+    expected = _expected(trained, read, solved, fixed)
+    radius, wide = _radii(trained, settings, solved, expected, scores)
+    draws = None
+    if settings.draws:
+        draws = draw_places(
+            solved.points,
+            expected,
+            scores,
+            domain,
+            query.obs_names,
+            settings.draws,
+            trained.settings.seed,
+        )
     usual = solved.expressed & is_usual(
         solved.likeness, read.usual_likeness, gap=read.aligned.across_gap
     )
@@ -218,28 +260,29 @@ def _placement(
         var=query.var.copy(),
         spatial=trained.spatial,
         about=_provenance(trained, settings, read, calibrated_as),
+        draws=draws,
     )
+
+
+def _expected(trained: Trained, read: ReadQuery, solved: Solved, fixed: np.ndarray) -> np.ndarray:
+    """(n,) expected errors, up to a factor; 0 for cells whose place is known."""
+    # How far networks lie apart was measured on cells of the reference's platform.
+    apart = None if read.aligned.across_gap else solved.apart
+    expected = expected_error(solved.spread, trained.usual_spread, apart, trained.usual_apart)
+    return np.where(fixed, 0.0, expected)
 
 
 def _radii(
     trained: Trained,
     settings: PlacementSettings,
-    read: ReadQuery,
     solved: Solved,
-    fixed: np.ndarray,
-    calibrated_as: str,
+    expected: np.ndarray,
+    scores: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) radii of the regions, and of the wide ones; 0 for cells whose place is known."""
-    scores = trained.scores
-    if calibrated_as == "query":
-        scores = scores_across_gap(Solver.of(trained, read))
+    """(n,) radii of the regions, and of the wide ones."""
     factor = conformal_factor(scores, settings.probability)
     # No narrower than for cells like the reference's; NaN where no block was held out.
     wide = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
-    # How far networks lie apart was measured on cells of the reference's platform.
-    apart = None if read.aligned.across_gap else solved.apart
-    expected = expected_error(solved.spread, trained.usual_spread, apart, trained.usual_apart)
-    expected[fixed] = 0.0
     return (
         region_radius(expected, factor, solved.points, trained.coordinates),
         region_radius(expected, wide, solved.points, trained.coordinates),

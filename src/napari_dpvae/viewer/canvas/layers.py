@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from napari_dpvae.data.images import best_image, libraries, spot_size
-from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import DPVAE, DRAWS, RADIUS, SPATIAL, STATUS
 from napari_dpvae.viewer.canvas.facets import CORNERS, facet_faces, facet_vertices
+from napari_dpvae.viewer.state.look import Places
 
 MOST_POINTS = 50_000
 """Above it, cells are drawn as a surface."""
@@ -87,7 +88,9 @@ def reference_layer(
     return _cells_layer(reference, centres, spot_size(reference), features, options)
 
 
-def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> LayerData:
+def placed_layer(
+    placed: ad.AnnData, reference: ad.AnnData | None = None, places: Places = "estimates"
+) -> LayerData:
     """Placed cells; on a slice less wide than a spot, so that both are seen."""
     flat = placed.obsm[SPATIAL].shape[1] == 2
     size = spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.3)
@@ -95,8 +98,10 @@ def placed_layer(placed: ad.AnnData, reference: ad.AnnData | None = None) -> Lay
     for key in (STATUS, RADIUS):
         if key in placed.obs:
             features[key.removeprefix("dpvae_")] = placed.obs[key].to_numpy()
-    centres = to_napari(placed.obsm[SPATIAL])
-    return _cells_layer(placed, centres, size, features, {"name": "placed cells"})
+    drawn = places == "one draw" and DRAWS in placed.obsm
+    points = placed.obsm[DRAWS][:, 0] if drawn else placed.obsm[SPATIAL]
+    options = {"name": "placed cells, one draw" if drawn else "placed cells"}
+    return _cells_layer(placed, to_napari(points), size, features, options)
 
 
 def _cells_layer(

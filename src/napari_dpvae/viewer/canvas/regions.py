@@ -9,8 +9,9 @@ from weakref import ref
 import numpy as np
 from napari.layers import Points
 
-from napari_dpvae.data.keys import RADIUS
+from napari_dpvae.data.keys import RADIUS, SPATIAL
 from napari_dpvae.viewer.canvas.cells import Cells
+from napari_dpvae.viewer.canvas.layers import to_napari
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -87,7 +88,8 @@ class Regions:
         if self._layer is None or cells is None:
             return
         radius = cells.adata.obs[RADIUS].to_numpy(float)[chosen]
-        self._layer.data = cells.marks.centres[chosen]
+        # About the estimates, also where a draw is shown: these are what regions are of.
+        self._layer.data = to_napari(cells.adata.obsm[SPATIAL][chosen])
         self._layer.size = 2 * np.nan_to_num(radius)
         self._layer.border_width = 0.1 * cells.marks.size
 

@@ -11,8 +11,9 @@ from weakref import ref
 import anndata as ad
 import numpy as np
 from napari.layers import Points
+from napari.utils.notifications import show_warning
 
-from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.keys import DRAWS, SPATIAL
 from napari_dpvae.viewer.canvas.arrangement import SideBySide
 from napari_dpvae.viewer.canvas.cells import Cells
 from napari_dpvae.viewer.canvas.discs import Discs
@@ -31,6 +32,7 @@ from napari_dpvae.viewer.canvas.section_layout import laid_out
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_dpvae.viewer.state.look import Places
     from napari_dpvae.viewer.state.session import Session
 
 VOLUME_ANGLES = (-15.0, 20.0, 80.0)
@@ -72,6 +74,7 @@ class Scene:
         self.reference: Cells | None = None
         self.placed: Cells | None = None
         self._sections: Shifts = {}
+        self._places: Places = "estimates"
         self._painter = Painter(viewer, session, self.drawn)
         self._hover = Hover(viewer, self.drawn, session)
         self._regions = Regions(viewer, session, self._hover, lambda: self.placed)
@@ -82,6 +85,7 @@ class Scene:
         self._side_by_side: SideBySide | None = None
         session.look.arrangement_changed.connect(self._arrange)
         session.look.regions_changed.connect(self._draw_regions)
+        session.look.places_changed.connect(self._draw_other_places)
         self._lasso = Lasso(viewer, session.selection)
         session.selection.changed.connect(self._mark_selected)
         session.selection.drawing.connect(self._draw_lasso)
@@ -130,12 +134,27 @@ class Scene:
         if placed is not None:
             reference = self._session.reference
             images = image_layers(placed) if reference is None else []
-            self.placed = Cells(placed, [*images, placed_layer(placed, reference)])
+            self._places = self._session.look.places if DRAWS in placed.obsm else "estimates"
+            layer = placed_layer(placed, reference, self._places)
+            self.placed = Cells(placed, [*images, layer])
             self._put_up(self.placed)
             if reference is None:
                 self._frame(placed)
             self._follow_selection(self.placed)
+            self._session.look.places = self._places
         self._regions.renew()
+
+    def _draw_other_places(self, places: Places) -> None:
+        """A draw in place of the estimates, or back."""
+        placed = self._session.placed
+        if placed is None or places == self._places:
+            return
+        if DRAWS not in placed.obsm:
+            show_warning("These cells have no draws: place them with draws of 1 or more.")
+            self._session.look.places = "estimates"
+            return
+        self._draw_placed(placed)
+        self._mark_selected(self._session.selection.cells)
 
     def _follow_selection(self, placed: Cells) -> None:
         """What a person selects among the points is what the session has selected."""

@@ -14,7 +14,13 @@ from napari_dpvae.viewer.state.observed import choice, observed
 Arrangement = Literal["overlaid", "side by side"]
 Uncertainty = Literal["not shown", "as size", "as opacity"]
 Regions = Literal["not shown", "of the cell under the pointer", "of selected cells"]
-CHOICES = {"arrangement": Arrangement, "uncertainty": Uncertainty, "regions": Regions}
+Places = Literal["estimates", "one draw"]
+CHOICES = {
+    "arrangement": Arrangement,
+    "uncertainty": Uncertainty,
+    "regions": Regions,
+    "places": Places,
+}
 
 
 class Look:
@@ -23,6 +29,7 @@ class Look:
     arrangement_changed = Signal(str)
     uncertainty_changed = Signal(str)
     regions_changed = Signal(str)
+    places_changed = Signal(str)
     statuses_changed = Signal(object)
 
     @observed("overlaid", repeats=False)
@@ -39,6 +46,11 @@ class Look:
     def regions(self, regions: str) -> Regions:
         """Outline the region that holds a cell with the stated probability."""
         return choice(Regions, regions)
+
+    @observed("estimates", repeats=False)
+    def places(self, places: str) -> Places:
+        """Each cell where it lies most likely, or all as one draw: spread as a tissue is."""
+        return choice(Places, places)
 
     @observed(frozenset(STATUSES), repeats=False)
     def statuses(self, statuses: Iterable[str]) -> frozenset[str]:

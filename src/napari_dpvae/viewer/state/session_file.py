@@ -23,7 +23,7 @@ SUFFIX = ".dpvae"
 SHOWN, MODEL = "shown.json", "model.safetensors"
 CELLS = {"reference": read_reference, "query": read_query, "placed": read_placed}
 """What holds cells, in the order in which it is put back: a reference lets placed cells go."""
-LOOK = ("arrangement", "uncertainty", "regions")
+LOOK = ("arrangement", "uncertainty", "regions", "places")
 
 
 def write_session(session: Session, path: str | Path) -> None:
