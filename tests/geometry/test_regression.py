@@ -44,3 +44,10 @@ def test_its_say_grows_with_the_error_of_the_other_answer() -> None:
     regression = Regression(np.zeros((3, 2)), np.zeros(2), error=10.0)
     share = regression.share(np.array([0.0, 10.0, 1e6]))
     np.testing.assert_allclose(share, [0, 0.5, 1], atol=1e-6)
+
+
+def test_anchors_that_are_nearer_than_they_are_spread_leave_it_less_of_a_say() -> None:
+    regression = Regression(np.zeros((3, 2)), np.zeros(2), error=10.0)
+    spread = np.full(4, 10.0)
+    assert regression.beside(np.full(4, 5.0), spread).share(spread)[0] == pytest.approx(0.2)
+    assert regression.beside(np.full(4, 50.0), spread).share(spread)[0] == pytest.approx(0.5)

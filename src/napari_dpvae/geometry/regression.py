@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
@@ -26,11 +26,14 @@ class Regression:
         (2 or 3,) float32.
     error
         Root mean square distance from the truth of spots that are left out one by one.
+    anchors_error
+        That of the anchors' answer for spots held out, as a share of their anchor spread.
     """
 
     coefficients: np.ndarray
     intercept: np.ndarray
     error: float
+    anchors_error: float = 1.0
 
     @classmethod
     def fit(cls, x: np.ndarray, coordinates: np.ndarray, axes: np.ndarray) -> Regression:
@@ -57,9 +60,18 @@ class Regression:
         return np.asarray(x @ self.coefficients + self.intercept)
 
     def share(self, spread: np.ndarray) -> np.ndarray:
-        """(n,) of the regression beside another answer with this error, (n,), 0 to 1.
+        """(n,) of the regression beside anchors of this spread, (n,), 0 to 1.
 
         Each weighs by its inverse variance.
         """
-        square: np.ndarray = spread**2
+        square: np.ndarray = (self.anchors_error * spread) ** 2
         return square / (square + self.error**2)
+
+    def beside(self, errors: np.ndarray, spreads: np.ndarray) -> Regression:
+        """The same, beside anchors that are so far off (h,) with such spreads (h,).
+
+        Of clean data anchors are nearer than they are spread. Where they are farther off than
+        that, so is most of the regression: it gets no more of a say.
+        """
+        share = np.sqrt((errors**2).mean() / max((spreads**2).mean(), np.finfo(float).tiny))
+        return replace(self, anchors_error=float(min(share, 1.0)))

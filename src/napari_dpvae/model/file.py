@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,9 @@ def _header(trained: Trained) -> dict[str, Any]:
         "weights": [member.weight for member in trained.members],
         "dropout": [member.network.dropout for member in trained.members],
         "regression_errors": [
-            member.regression.error for member in trained.members if member.regression is not None
+            (member.regression.error, member.regression.anchors_error)
+            for member in trained.members
+            if member.regression is not None
         ],
         "usual_spread": _null(trained.usual_spread),
         "usual_apart": _null(trained.usual_apart),
@@ -233,26 +235,26 @@ def _members(
     if sum(header.weights) <= 0:
         raise ValueError("weights are damaged")
     members = []
-    none: list[float | None] = [None] * len(header.scales)
+    none: list[list[float] | None] = [None] * len(header.scales)
     errors = header.regression_errors or none
     parts = zip(header.scales, header.weights, header.dropout, errors, strict=True)
-    for i, (scale, weight, dropout, error) in enumerate(parts):
+    for i, (scale, weight, dropout, both) in enumerate(parts):
         latents = _array(tensors, f"reference.latents.{i}", (n_anchors, settings.latent_dim))
         trained_on = _array(tensors, f"reference.trained_on.{i}", (n_anchors,)).astype(bool)
         network = _network(tensors, i, settings, header.core, dropout)
         if network.n_read > len(header.genes) or not trained_on.any():
             raise ValueError("networks are damaged")
-        regression = None if error is None else _regression(tensors, i, header, error)
+        regression = None if both is None else _regression(tensors, i, header, both)
         members.append(Member(network, latents, scale, trained_on, weight, regression))
     return tuple(members)
 
 
-def _regression(tensors: Tensors, i: int, header: Header, error: float) -> Regression:
+def _regression(tensors: Tensors, i: int, header: Header, errors: Sequence[float]) -> Regression:
     dims = tensors["reference.coordinates"].shape[1]
     return Regression(
         _array(tensors, f"regression.coefficients.{i}", (len(header.genes), dims)),
         _array(tensors, f"regression.intercept.{i}", (dims,)),
-        error,
+        *errors,
     )
 
 

@@ -48,7 +48,7 @@ class Header(_Strict):
     dropout: list[Share]
     usual_spread: NotNegative | None
     usual_apart: NotNegative | None
-    regression_errors: list[NotNegative]
+    regression_errors: list[Annotated[list[NotNegative], Field(min_length=2, max_length=2)]]
     usual_likeness: Annotated[list[Correlation | None], Field(min_length=2, max_length=2)]
     explained: Share
     genes: Annotated[list[str], Field(min_length=1)]

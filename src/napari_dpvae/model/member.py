@@ -162,10 +162,20 @@ class Member:
         distances, indices = nearest(self._finder, latents, n_anchors)
         points = place_anchored(coordinates[indices], distances / self.scale)
         spread = self.spread(points, latents, coordinates)
-        if x is None or self.regression is None:
-            return points, spread
+        return (points if x is None else self.regressed(points, spread, x)), spread
+
+    def regressed(self, points: np.ndarray, spread: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Points (n, 2 or 3) by anchors of this spread (n,), once the regression had its say."""
+        if self.regression is None:
+            return points
         share = self.regression.share(spread)[:, None]
-        return (1 - share) * points + share * self.regression.predict(x), spread
+        return np.asarray((1 - share) * points + share * self.regression.predict(x))
+
+    def beside(self, errors: np.ndarray, spreads: np.ndarray) -> Member:
+        """With a regression that knows how far off anchors are: see :meth:`Regression.beside`."""
+        if self.regression is None:
+            return self
+        return replace(self, regression=self.regression.beside(errors, spreads))
 
     def spread(
         self, points: np.ndarray, latents: np.ndarray, coordinates: np.ndarray

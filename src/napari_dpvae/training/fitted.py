@@ -89,7 +89,10 @@ def assess(
     """
     latents = placing.encode(held_out.x)
     anchors = PlacementSettings().anchors
-    points, spreads = placing.place(latents, trained_on.coordinates, anchors, held_out.x)
+    points, spreads = placing.place(latents, trained_on.coordinates, anchors)
+    errors = np.linalg.norm(points - held_out.coordinates, axis=1)
+    member = member.beside(errors, spreads)
+    points = member.regressed(points, spreads, held_out.x)
     points = NearSpots(trained_on.coordinates).keep_inside(points)
     decoded = placing.decode(latents)
     measured = held_out.x[:, : panel.n_core]
