@@ -42,7 +42,7 @@ def test_cells_are_placed_in_the_frame_that_is_named(
 def test_the_image_is_that_of_the_frame(reference: ad.AnnData) -> None:
     reference.uns["spatial"] = {"large": {"images": {}}, "small": {"images": {}}}
     assert list(Layout.read(reference, "slice", "small").image) == ["small"]
-    assert Layout.read(reference, "slice", "large").image == {"large": {"images": {}}}
+    assert list(Layout.read(reference, "slice", "large").image) == ["large"]
 
 
 def test_a_frame_that_is_not_there_is_named(reference: ad.AnnData, refuses: Refuses) -> None:

@@ -85,13 +85,14 @@ def test_killed_at_ten_moments_it_ends_in_the_same_model(phantom: Phantom, tmp_p
     begin(whole).join(120)
     taken = time.perf_counter() - began
     killed = 0
-    for moment in np.random.default_rng(0).uniform(0, 0.5, 10):
+    for moment in np.random.default_rng(0).uniform(0, 0.25, 10):
         work = begin(model)
         work.join(moment * taken)
         work.kill()
         work.join(30)
         killed += work.exitcode == -signal.SIGKILL
     begin(model).join(120)
-    assert killed > 5
+    # The more is kept, the sooner the rest is done.
+    assert killed > 2
     assert_same_models(Path(model), Path(whole))
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".h5ad", *[".safetensors"] * 2]

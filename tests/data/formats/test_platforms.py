@@ -57,7 +57,7 @@ def test_xenium(spots: ad.AnnData, tmp_path: Path, table: str) -> None:
     found = read_reference(tmp_path)
     assert_same(found, spots)
     assert (found.obs["cell_area"] == 30).all()
-    assert found.obsm["Blank Codeword"].shape == (spots.n_obs, 1)
+    assert found.obsm["Blank_Codeword"].shape == (spots.n_obs, 1)
 
 
 def test_merscope(spots: ad.AnnData, tmp_path: Path) -> None:

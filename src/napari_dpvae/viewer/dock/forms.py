@@ -20,7 +20,7 @@ THEMES = {
     "genes": ("wide_genes", "gene_choice"),
     "network": ("latent_dim", "hidden", "alpha1", "beta", "fixed_lambda"),
     "pairs and sections": ("mask", "neighbours", "radius", "pairs_key", "frame"),
-    "ensemble": ("checks", "blocks"),
+    "ensemble": ("checks", "blocks", "regression"),
     "optimiser": ("learning_rate", "batch_size", "seed", "device"),
 }
 """Settings that are seldom changed, by what they are about; all others stand first."""
