@@ -31,8 +31,9 @@ def test_draws_are_spread_as_the_tissue_is_where_placed_cells_bunch(
         cells = phantom.reference[held_out].copy()
         true = cells.obsm["spatial"]
     placed = model.place(cells, draws=10)
-    of_draws = [sliced_wasserstein(true, placed.obsm[KEY][:, i]) for i in range(10)]
-    assert np.mean(of_draws) < sliced_wasserstein(true, placed.obsm["spatial"])
+    drawn = placed.obsm[KEY].reshape(-1, 2)
+    estimated = sliced_wasserstein(true, placed.obsm["spatial"])
+    assert sliced_wasserstein(true, drawn) < 0.9 * estimated
 
 
 def test_draws_stay_in_the_domain_and_follow_expression(phantom: Phantom, model: dpv.DPVAE) -> None:
