@@ -37,4 +37,5 @@ PEERS = (
     _plan("tangram", "Tangram", "tangram-sc"),
     Peer("celery", "celery:place", "CeLEryPy", {"coordinates": "CeLEry"}, "celery"),
     _plan("moscot", "moscot", "moscot"),
+    _plan("tacco", "TACCO", "tacco"),
 )

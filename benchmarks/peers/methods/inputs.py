@@ -13,6 +13,9 @@ from scipy.sparse import issparse
 GENES = 2000
 """Highly variable genes of the reference; all genes where there are fewer."""
 
+COUNTS = "counts"
+"""Layer with the values as they came, for methods that normalise by themselves."""
+
 
 class Inputs(NamedTuple):
     """Reference and query with the same genes in the same order."""
@@ -41,6 +44,8 @@ def read_inputs(folder: Path, seed: int) -> Inputs:
     shared = reference.var_names[reference.var_names.isin(query.var_names)]
     reference, query = reference[:, shared].copy(), query[:, shared].copy()
     counts = bool(np.equal(np.mod(reference.X, 1), 0).all())
+    for cells in (reference, query):
+        cells.layers[COUNTS] = cells.X.copy()
     if counts:
         for cells in (reference, query):
             sc.pp.normalize_total(cells, target_sum=1e4)
