@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_dpvae.model.member import Member
 from napari_dpvae.training.fitted import FittedNetwork, scores_of_mean
-from napari_dpvae.uncertainty.conformal import distance_apart, ensemble_scale, error_weights
+from napari_dpvae.uncertainty.conformal import ensemble_scale, error_weights
 from napari_dpvae.uncertainty.status import UNUSUAL
 
 TINY = np.finfo(float).tiny
@@ -92,14 +92,12 @@ class Ensemble:
         n_checks
             So many of the first networks did not see these spots either.
         """
-        mean, apart = scores_of_mean(selected.networks, selected.weights, self.usual_spread)
+        mean, apart, usual_apart = scores_of_mean(
+            selected.networks, selected.weights, self.usual_spread
+        )
         more_even = np.sum(selected.weights**2) - np.sum(self.weights**2)
         single = self._square_on_checks(n_inputs, n_checks)
-        residuals = np.stack([network.residuals for network in selected.networks])
-        return Together(
-            ensemble_scale(single, mean, apart, float(more_even)),
-            float(np.median(distance_apart(residuals, selected.weights))),
-        )
+        return Together(ensemble_scale(single, mean, apart, float(more_even)), usual_apart)
 
     def _square_on_checks(self, n_inputs: int, n_checks: int) -> float:
         """Mean square of the scores, were all spots as hard to place as those of the checks.

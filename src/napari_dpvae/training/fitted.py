@@ -45,7 +45,7 @@ class FittedNetwork(NamedTuple):
 
 def scores_of_mean(
     fitted: Sequence[FittedNetwork], weights: np.ndarray, usual_spread: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Conformity scores of what several networks make together of the same held-out spots.
 
     Parameters
@@ -61,14 +61,17 @@ def scores_of_mean(
     -------
     mean, apart
         (h,) of the weighted mean, and of the standard deviation between the networks.
+    usual_apart
+        Median distance between the networks, in coordinate units.
     """
     residuals = np.stack([network.residuals for network in fitted])
     together = distance_apart(residuals, weights)
+    usual_apart = float(np.median(together))
     spreads = np.average([network.spreads for network in fitted], axis=0, weights=weights)
     mean = np.linalg.norm(np.average(residuals, axis=0, weights=weights), axis=1)
     apart = np.sqrt(residuals.var(axis=0, ddof=1).sum(axis=1))
-    expected = expected_error(spreads, usual_spread, together, float(np.median(together)))
-    return conformity_scores(mean, expected), conformity_scores(apart, expected)
+    expected = expected_error(spreads, usual_spread, together, usual_apart)
+    return conformity_scores(mean, expected), conformity_scores(apart, expected), usual_apart
 
 
 def assess(
