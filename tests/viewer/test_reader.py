@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
-import h5py
-import numpy as np
 import pytest
 import zarr
 from napari import Viewer
 from pytestqt.qtbot import QtBot
+from tests.data.formats.test_tenx import write_h5
 
 import napari_dpvae as dpv
 from napari_dpvae.data.spatial_data import write_spatialdata
@@ -76,17 +75,6 @@ def test_placed_cells_open_with_their_status(
     assert "status" in layer.features
 
 
-def tenx(cells: ad.AnnData, path: Path) -> None:
-    x = cells.X.tocsr()
-    with h5py.File(path, "w") as file:
-        matrix = file.create_group("matrix")
-        matrix["barcodes"] = np.array(cells.obs_names, "S")
-        matrix["data"], matrix["indices"], matrix["indptr"] = x.data, x.indices, x.indptr
-        matrix["shape"] = np.array(cells.shape[::-1])
-        for key in ("id", "name"):
-            matrix[f"features/{key}"] = np.array(cells.var_names, "S")
-
-
 def test_stores_folders_and_tenx_files_fill_the_dock(
     viewer: Viewer, dock: Any, phantom: Any, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -94,13 +82,13 @@ def test_stores_folders_and_tenx_files_fill_the_dock(
     viewer.open(tmp_path / "s.zarr", plugin="napari-dpvae")
     qtbot.waitUntil(lambda: dock.session.reference is not None)
     assert dock.session.reference.n_obs == phantom.reference.n_obs
-    tenx(phantom.query, tmp_path / "cells.h5")
+    write_h5(phantom.query, tmp_path / "cells.h5")
     viewer.open(tmp_path / "cells.h5", plugin="napari-dpvae")
     qtbot.waitUntil(lambda: dock.session.query is not None)
     assert dock.session.query.shape == phantom.query.shape
     dock.session.query = None
     (tmp_path / "outs").mkdir()
-    tenx(phantom.query, tmp_path / "outs" / "filtered_feature_bc_matrix.h5")
+    write_h5(phantom.query, tmp_path / "outs" / "filtered_feature_bc_matrix.h5")
     viewer.open(tmp_path / "outs", plugin="napari-dpvae")
     qtbot.waitUntil(lambda: dock.session.query is not None)
     assert not any("outs" in name or "cells" in name for name in names(viewer))

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy import io as sio
 from scipy import sparse
+from tests.data.formats.test_tenx import write_h5
 
 from napari_dpvae import DPVAE, place_file, read_placed, read_query, read_reference
 from napari_dpvae.data.spatial_data import to_spatialdata
@@ -36,15 +37,9 @@ def as_spatialdata(cells: ad.AnnData, folder: Path) -> Path:
 
 
 def as_tenx(cells: ad.AnnData, folder: Path) -> Path:
-    x = sparse.csr_matrix(cells.X)
-    with h5py.File(folder / "filtered_feature_bc_matrix.h5", "w") as file:
-        matrix = file.create_group("matrix")
-        matrix["barcodes"] = np.array(cells.obs_names, "S")
-        matrix["data"], matrix["indices"], matrix["indptr"] = x.data, x.indices, x.indptr
-        matrix["shape"] = np.array(cells.shape[::-1])
-        for key in ("id", "name"):
-            matrix[f"features/{key}"] = np.array(cells.var_names, "S")
-    return folder / "filtered_feature_bc_matrix.h5"
+    path = folder / "filtered_feature_bc_matrix.h5"
+    write_h5(cells, path)
+    return path
 
 
 def as_mtx(cells: ad.AnnData, folder: Path) -> Path:
