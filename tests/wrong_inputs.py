@@ -243,6 +243,10 @@ wrong("a matrix that claims more than it holds")(
     edited(lambda f: f.create_dataset("layers/huge", (10**6, 10**6), "f4", chunks=(100, 100)))
 )
 
+wrong("an array whose name has a /, of an older anndata")(
+    edited(lambda f: f.create_dataset("obsm/X_umap/res_1", data=np.zeros((60, 2))))
+)
+
 # Expression.
 wrong("values that are not finite")(changed(one_value(np.nan)))
 wrong("a negative count")(changed(one_value(-3.0)))

@@ -34,7 +34,12 @@ def slash(cells: ad.AnnData) -> None:
     cells.obs["CD4/CD8"] = 1.0
     cells.obs["CD4_CD8"] = 2.0
     cells.uns["res/1"] = {"a/b": 1}
+    cells.uns["by/gene"] = {"table": pd.DataFrame({"a/b": [1]})}
     cells.obsm["X/pca"] = np.ones((cells.n_obs, 2))
+    cells.obsm["per/kind"] = pd.DataFrame({"CD4/CD8": 1.0}, index=cells.obs_names)
+    cells.obs.index.name = "sample/barcode"
+    cells.raw = cells.copy()
+    cells.raw.var["a/b"] = 1
 
 
 def index_name(cells: ad.AnnData) -> None:
@@ -96,6 +101,9 @@ def test_odd_cells_are_written(
         assert again.obs_names.tolist() == placed.obs_names.tolist()
         if change is mixed:
             assert again.obs["mixed"].astype(str).tolist()[:2] == ["1", "a"]
+        if change is slash:
+            assert {"X_pca", "per_kind"} <= set(again.obsm) and again.raw.var["a_b"].eq(1).all()
+            assert again.uns["by_gene"]["table"]["a_b"].tolist() == [1]
         if change is odd_uns:
             assert again.uns["run"]["kept"] == 5
     assert list(tmp_path.iterdir()) == [path]

@@ -36,9 +36,10 @@ def writable(cells: ad.AnnData) -> ad.AnnData:
         _clean_arrays(getattr(found, what), what)
     uns = _clean(dict(found.uns), "uns")
     found.uns = uns if isinstance(uns, dict) else {}
-    if found.raw is not None and not _can_be_written(found.raw.var):
-        logger.warning("raw cannot be written and is left out.")
-        del found.raw
+    if found.raw is not None:
+        raw = found.raw.to_adata()
+        raw.var = _table(raw.var, "raw.var")
+        found.raw = raw
     return found
 
 
@@ -52,13 +53,7 @@ def _table(table: pd.DataFrame, what: str) -> pd.DataFrame:
             "The %s columns %s are there more than once: numbered.", what, _list([*twice])
         )
         table.columns = ad.utils.make_index_unique(table.columns.astype(str))
-    if table.index.name is not None and (table.index.name in table or table.index.name == INDEX):
-        table.index.name = None
-    names = {name: _name(name, set(table.columns)) for name in table.columns}
-    changed = [name for name, new in names.items() if name != new]
-    if changed:
-        logger.warning("The %s columns %s are renamed: files cannot hold /.", what, _list(changed))
-        table = table.rename(columns=names)
+    table = _named(table, what)
     for name in [*table.columns]:
         if _can_be_written(table[[name]]):
             continue
@@ -74,6 +69,22 @@ def _table(table: pd.DataFrame, what: str) -> pd.DataFrame:
     return table
 
 
+def _named(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """The table with names of columns, and of its index, that a file can hold."""
+    table = table.rename_axis(index=_index_name(table))
+    names = {name: _name(name, set(table.columns)) for name in table.columns}
+    changed = [name for name, new in names.items() if name != new]
+    if changed:
+        logger.warning("The %s columns %s are renamed: files cannot hold /.", what, _list(changed))
+    return table.rename(columns=names)
+
+
+def _index_name(table: pd.DataFrame) -> str | None:
+    name = table.index.name
+    unfit = name is None or name in table or name == INDEX or "/" in str(name)
+    return None if unfit else str(name)
+
+
 def _name(name: object, taken: set[Any]) -> str:
     """A name without ``/``, which stands for a group within a group in a file."""
     new = str(name).replace("/", "_")
@@ -86,19 +97,13 @@ def _name(name: object, taken: set[Any]) -> str:
 
 def _clean_arrays(arrays: Any, what: str) -> None:
     for key in list(arrays):
-        values = arrays[key]
-        if (
-            isinstance(values, np.ndarray)
-            and values.dtype.kind in "iufb"
-            or sparse.issparse(values)
-        ):
-            new = _name(key, set(arrays))
-            if new != key:
-                arrays[new] = values
-                del arrays[key]
-        elif not _can_be_written(values) or "/" in str(key):
+        values = arrays.pop(key)
+        if isinstance(values, pd.DataFrame):
+            values = _named(values, f"{what}['{key}']")
+        if not (_is_plain(values) or sparse.issparse(values) or _can_be_written(values)):
             logger.warning("%s['%s'] cannot be written and is left out.", what, key)
-            del arrays[key]
+            continue
+        arrays[_name(key, {*arrays, key})] = values
 
 
 def _clean(value: Any, where: str) -> Any:
@@ -110,6 +115,8 @@ def _clean(value: Any, where: str) -> Any:
             if inner is not _NOTHING:
                 kept[_name(key, set(value))] = inner
         return kept
+    if isinstance(value, pd.DataFrame):
+        value = _named(value, where)
     if _is_plain(value) or _can_be_written(value):
         return value
     logger.warning("%s cannot be written and is left out.", where)

@@ -274,3 +274,13 @@ def test_a_store_that_claims_too_much_is_refused(
     zarr.consolidate_metadata(tmp_path / "r.zarr")
     with refuses("needs 80,000 GB"):
         read_reference(tmp_path / "r.zarr")
+
+
+def test_a_store_with_a_group_for_an_array_is_refused(
+    query: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    query.write_zarr(tmp_path / "q.zarr")
+    zarr.open_group(tmp_path / "q.zarr")["obsm"].create_array("X/pca", data=np.zeros((120, 2)))
+    zarr.consolidate_metadata(tmp_path / "q.zarr")
+    with refuses(r"obsm\['X/pca'\] has a / in its name"):
+        read_query(tmp_path / "q.zarr")

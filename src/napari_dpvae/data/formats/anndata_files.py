@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from napari_dpvae.data.formats.bounds import check_memory, check_store
-from napari_dpvae.data.formats.hdf5 import hdf5
+from napari_dpvae.data.formats.hdf5 import check_is_array, hdf5
 from napari_dpvae.data.formats.modalities import GENES, KIND, add_modality, genes_alone
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
@@ -52,13 +52,15 @@ def read_anndata_zarr(path: Path) -> ad.AnnData:
 
 
 def check_arrays(path: Path) -> None:
-    """Refuse a zarr store whose arrays claim more than memory holds."""
+    """Refuse a zarr store whose arrays claim more than memory holds, or are groups of others."""
     import zarr
 
     claimed = 0
     for _, entry in zarr.open_group(path, mode="r").members(max_depth=None):
         if isinstance(entry, zarr.Array):
             claimed += int(np.prod(entry.shape, dtype=object)) * entry.dtype.itemsize
+        else:
+            check_is_array(entry, path)
     check_memory(claimed, path, "what it holds")
 
 

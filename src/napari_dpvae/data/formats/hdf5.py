@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,6 +24,8 @@ BEST_PACKED = 500
 """Times that expression is packed smaller at most; zeros alone are packed more."""
 COLUMNS = "column-order"
 """Attribute of a table with the names of its columns."""
+ENTRY = re.compile(r"/?(mod/[^/]+/)?((?:raw/)?(?:obsm|varm|layers|obsp|varp))/([^/]+)")
+"""Where a file keeps an array of an AnnData, or of a modality of a MuData."""
 
 
 @contextmanager
@@ -71,6 +75,7 @@ def _check_objects(file: h5py.File, path: Path) -> None:
             if isinstance(entry, h5py.Group):
                 _check_columns(entry, path)
                 _check_sparse(entry, path)
+                check_is_array(entry, path)
                 waiting.append((entry, above | {address}))
             elif isinstance(entry, h5py.Dataset):
                 total += _checked_size(entry, path)
@@ -144,6 +149,28 @@ def _fits(matrix: h5py.Group, *, by_rows: bool) -> bool:
     whole = all(matrix[part].dtype.kind in "iu" for part in ("indices", "indptr"))
     lines = rows if by_rows else columns
     return whole and values == indices and pointers == lines + 1 and min(rows, columns) >= 0
+
+
+def check_is_array(entry: Any, path: Path) -> None:
+    """Refuse a group of an HDF5 file or zarr store that stands where AnnData has an array.
+
+    Older versions of anndata wrote one for a name with ``/`` in it, and no version reads it.
+
+    Raises
+    ------
+    DataError
+        With the name that it had.
+    """
+    found = ENTRY.fullmatch(entry.name)
+    kinds = {"encoding-type", "h5sparse_format"} & set(entry.attrs)
+    if found is None or {"data", "indptr"} <= set(entry):
+        return
+    if not kinds or entry.attrs.get("encoding-type") == "dict":
+        inner = next(iter(entry), "")
+        raise DataError(
+            f"Cannot read {path}: {found[2]}['{found[3]}/{inner}'] has a / in its name, which "
+            "makes it a group: give it a name without in the program that wrote it."
+        )
 
 
 def _check_columns(table: h5py.Group, path: Path) -> None:
