@@ -17,6 +17,7 @@ from napari_dpvae.data.checks import (
     known_coordinates,
 )
 from napari_dpvae.data.counts import tell_of_counts
+from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.unfinished import Unfinished
@@ -74,7 +75,8 @@ class DPVAE:
         ----------
         reference
             Spots by genes: raw counts (or normalised values) in ``X``, coordinates in
-            ``obsm["spatial"]``.
+            ``obsm["spatial"]``. Features that ``var["feature_types"]`` calls proteins or the like
+            have no part in it.
         section_key
             Column of ``obs`` with the section of each spot, when there are several. Distances are
             compared within a section.
@@ -115,6 +117,7 @@ class DPVAE:
 
         Stop draining it at any time: after the first epoch the model is usable.
         """
+        reference = genes_alone(reference, "The reference")
         layout = self._layout(reference, section_key)
         self._trained = yield from self._follow(fit(reference, layout, self.settings, unfinished))
         self._fitting = None
@@ -202,6 +205,8 @@ class DPVAE:
         learning_rate: float = 1e-3,
     ) -> Generator[EpochReport, None, DPVAE]:
         """:meth:`fine_tune` as a generator of epochs that returns the new model."""
+        reference = genes_alone(reference, "The reference")
+        query = genes_alone(query, "The query")
         layout = self._layout(reference, section_key)
         check_query(query)
         query, match = match_genes(reference.var_names, query, reference_var=reference.var)
@@ -288,6 +293,7 @@ class DPVAE:
         >>> model.encode(query).shape
         (120, 2)
         """
+        cells = genes_alone(cells, "The data")
         check_expression(cells, "The data")
         trained = self.trained
         read = read_by(trained, cells)
@@ -309,7 +315,7 @@ class DPVAE:
         Parameters
         ----------
         query
-            Cells by genes.
+            Cells by genes; features of other kinds (``var["feature_types"]``) move to ``obsm``.
         settings
             How to solve the coordinates; the defaults if not given.
         known_key

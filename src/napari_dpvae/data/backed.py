@@ -17,7 +17,7 @@ from napari_dpvae.data.counts import X, what_is_held
 from napari_dpvae.data.formats.anndata_files import check_arrays, read_anndata_zarr
 from napari_dpvae.data.formats.bounds import check_store, existing
 from napari_dpvae.data.formats.hdf5 import hdf5
-from napari_dpvae.data.formats.modalities import GENES, KIND, MODALITIES
+from napari_dpvae.data.formats.modalities import MODALITIES, are_genes
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.read import read_either, read_query, reading
 from napari_dpvae.data.structure import check_structure
@@ -157,8 +157,7 @@ def _backed(file: Group, path: str | Path, layer: str | None, places: bool) -> a
         if x is None:
             return None
         obs, var = ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"])
-        alone = KIND not in var or (var[KIND].astype(str) == GENES).all()
-        if not (alone and obs.index.is_unique and var.index.is_unique):
+        if not (are_genes(var).all() and obs.index.is_unique and var.index.is_unique):
             return None
         if isinstance(file, h5py.File):
             _check_copied(file, path, (len(obs), len(var)))

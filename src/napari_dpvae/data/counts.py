@@ -7,6 +7,7 @@ from typing import Any
 
 import anndata as ad
 
+from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.data.values import (
     COUNTS,
@@ -157,4 +158,4 @@ def _with_raw(cells: ad.AnnData) -> ad.AnnData:
     found = cells.raw.to_adata()
     for name, values in cells.obsp.items():
         found.obsp[name] = values
-    return found
+    return genes_alone(found, "raw")

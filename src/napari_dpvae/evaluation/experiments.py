@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.checks import check_reference
+from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
@@ -87,6 +88,7 @@ def evaluate_steps(
     """:func:`evaluate` as a generator of reports that returns the table and the placements."""
     if not isinstance(seeds, int) or seeds < 1:
         raise DataError(f"seeds is {seeds!r}: give a whole number of runs, at least one.")
+    reference = genes_alone(reference, "The reference")
     check_reference(reference, section_key)
     settings = model.settings if isinstance(model, DPVAE) else model
     # The paper's: neither term nor regression holds its latents to the tissue.

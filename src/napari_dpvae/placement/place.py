@@ -16,6 +16,7 @@ import pandas as pd
 from napari_dpvae.data.backed import in_memory, is_backed
 from napari_dpvae.data.checks import check_query_and_places
 from napari_dpvae.data.counts import tell_of_counts
+from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.keys import (
     DPVAE,
@@ -107,6 +108,7 @@ def place_steps(
 
     Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
+    query = genes_alone(query, "The query")
     found = yield from placement_steps(trained, query, settings, known_key, outlines, engine)
     return found.into(in_memory(query) if is_backed(query) else query.copy())
 

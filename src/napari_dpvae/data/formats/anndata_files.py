@@ -12,12 +12,16 @@ from scipy import sparse
 
 from napari_dpvae.data.formats.bounds import check_memory, check_store
 from napari_dpvae.data.formats.hdf5 import check_is_array, hdf5
-from napari_dpvae.data.formats.modalities import GENES, KIND, add_modality, genes_alone
+from napari_dpvae.data.formats.modalities import (
+    EXPRESSION,
+    KIND,
+    add_modality,
+    are_genes,
+    genes_alone,
+)
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
 
-EXPRESSION = ("rna", "gex", "gene_expression", "gene expression", "expression", "transcriptome")
-"""What the modality of genes is called in a MuData."""
 LOOM_GENES = (
     *("gene", "gene_name", "gene_names", "genename", "symbol", "gene_symbol", "var_names"),
     *("accession", "gene_id", "gene_ids", "geneid", "ensembl", "name", "index"),
@@ -94,7 +98,7 @@ def _genes_of(parts: dict[str, ad.AnnData], path: Path) -> str:
         if name.lower() in EXPRESSION:
             return name
     for name, part in parts.items():
-        if KIND in part.var and (part.var[KIND].astype(str) == GENES).all():
+        if KIND in part.var and are_genes(part.var).all():
             return name
     if len(parts) == 1:
         return next(iter(parts))

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from napari_dpvae.data.formats.bounds import MOST_GZIP, check_memory, opened
 from napari_dpvae.data.formats.hdf5 import hdf5
-from napari_dpvae.data.formats.modalities import GENES, KIND, genes_alone
+from napari_dpvae.data.formats.modalities import KIND, genes_alone
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
 
@@ -151,10 +151,7 @@ def read_tenx_mtx(path: Path) -> ad.AnnData:
     names = pd.Index(features[min(1, features.shape[1] - 1)].to_numpy())
     var = pd.DataFrame({"gene_ids": features[0].to_numpy()}, index=names)
     if features.shape[1] > 2:
-        kinds = features[2].to_numpy()
-        # Other programs than Cell Ranger write other things there.
-        if (kinds == GENES).any():
-            var[KIND] = kinds
+        var[KIND] = features[2].to_numpy()
     cells = ad.AnnData(x, obs=pd.DataFrame(index=barcodes.to_numpy()), var=var)
     return genes_alone(cells, path)
 

@@ -12,6 +12,7 @@ from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.backed import is_backed
 from napari_dpvae.data.checks import check_query, check_reference
 from napari_dpvae.data.features import other_features
+from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import DPVAE as KEY
 from napari_dpvae.data.sections import section_columns
@@ -62,6 +63,7 @@ class Session:
             When set to what cannot be one.
         """
         if reference is not None:
+            reference = genes_alone(reference, "The reference")
             check_reference(reference)
         return reference
 
@@ -90,6 +92,7 @@ class Session:
             When set to what cannot be one.
         """
         if query is not None:
+            query = genes_alone(query, "The query")
             # What was left in its file is looked at when it is placed.
             check_query(query, values=not is_backed(query))
         return query
