@@ -1,12 +1,24 @@
-"""Drain a generator that reports as it goes and returns a result."""
+"""How long work runs: in steps that report, and on many items at once.
+
+Results of many items come in the items' order: they do not depend on how many are under way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import TypeVar
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
+from threadpoolctl import threadpool_limits
+
+MOST_THREADS = 8
+"""Each holds a chunk of cells: bounds memory."""
 Report = TypeVar("Report")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+Awaited = TypeVar("Awaited", covariant=True)
 
 
 def drain(
@@ -21,3 +33,56 @@ def drain(
             return result
         if progress is not None:
             progress(report)
+
+
+class Future(Protocol[Awaited]):
+    """A result to wait for."""
+
+    def result(self) -> Awaited:
+        """Wait for it."""
+        ...
+
+    def cancel(self) -> object:
+        """It is not needed any more."""
+        ...
+
+
+def in_order(
+    submit: Callable[[Item], Future[Result]], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """Results in the order of their items, of which so many are under way at most."""
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(submit(item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def by_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Results of work on each item, as many at once as there are cores.
+
+    numpy, torch, h5py and scikit-learn let other threads run while they compute; each then computes
+    on one.
+    """
+    threads = min(n_cores(), MOST_THREADS)
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(threads, "napari-dpvae") as pool,
+    ):
+        yield from in_order(lambda item: pool.submit(work, item), items, threads + 1)
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

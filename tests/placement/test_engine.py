@@ -49,9 +49,9 @@ def test_threads_change_nothing(
     phantom: Phantom, model: dpv.DPVAE, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     cells = getattr(phantom, kind)
-    monkeypatch.setattr("napari_dpvae.parallel.n_cores", lambda: 1)
+    monkeypatch.setattr("napari_dpvae.steps.n_cores", lambda: 1)
     expected = model.place(cells)
-    monkeypatch.setattr("napari_dpvae.parallel.n_cores", lambda: 4)
+    monkeypatch.setattr("napari_dpvae.steps.n_cores", lambda: 4)
     assert_same_bits(model.place(cells), expected)
 
 

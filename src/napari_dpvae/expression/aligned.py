@@ -14,7 +14,7 @@ from scipy import sparse
 from napari_dpvae.expression.normalise import CONSTANT, LIMIT, log_normalise_rows
 from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap, similar
 from napari_dpvae.expression.units import Units, units_of
-from napari_dpvae.parallel import by_threads
+from napari_dpvae.steps import by_threads
 
 CHUNK = 4096
 """Cells read at once: bounds memory."""

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from napari_dpvae.parallel import by_threads
+from napari_dpvae.steps import by_threads
 
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_results_come_in_order_whoever_is_done_first(
     cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_dpvae.parallel.n_cores", lambda: cores)
+    monkeypatch.setattr("napari_dpvae.steps.n_cores", lambda: cores)
     second = threading.Event()
 
     def work(item: int) -> int:
@@ -27,7 +27,7 @@ def test_results_come_in_order_whoever_is_done_first(
 
 
 def test_no_more_items_are_taken_than_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_dpvae.parallel.n_cores", lambda: 2)
+    monkeypatch.setattr("napari_dpvae.steps.n_cores", lambda: 2)
     taken = []
 
     def items() -> Iterator[int]:
@@ -41,6 +41,6 @@ def test_no_more_items_are_taken_than_are_under_way(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_goes_wrong_with_an_item_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_dpvae.parallel.n_cores", lambda: 2)
+    monkeypatch.setattr("napari_dpvae.steps.n_cores", lambda: 2)
     with pytest.raises(ZeroDivisionError):
         list(by_threads(lambda item: 1 / item, [2, 1, 0]))
