@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
-PENALTIES = np.logspace(-4, 8, 37)
+PENALTIES = np.logspace(-2, 7, 19)
 """Tried; components have a variance of the order of 1."""
 
 

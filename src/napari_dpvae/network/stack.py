@@ -12,6 +12,9 @@ from torch.nn import functional
 
 from napari_dpvae.network.network import LOG_VARIANCE, Network
 
+BYTES = 256
+"""Values of a byte: dropout is rounded to so many parts."""
+
 
 class Stack:
     """M networks whose weights are slices of shared tensors (M, ...).
@@ -40,7 +43,8 @@ class Stack:
         for network in networks:
             network.to(device).eval()
         dropout = torch.tensor([network.dropout for network in networks], device=device)
-        self._dropout = dropout[:, None, None]
+        self._silent = (BYTES * dropout[:, None, None]).round().to(torch.uint8)
+        self._louder = 1 / (1 - self._silent / BYTES)
 
     @property
     def learned(self) -> list[nn.Parameter]:
@@ -88,8 +92,11 @@ class Stack:
         return mapped
 
     def _drop(self, h: Tensor, source: torch.Generator) -> Tensor:
-        drawn = torch.rand(h.shape, generator=source, device=h.device)
-        return h * ((drawn >= self._dropout) / (1 - self._dropout))
+        """Dropout by random bytes, four to a draw: it would take twice as long by random floats."""
+        draws = torch.empty(-(-h.numel() // 4), dtype=torch.int32, device=h.device)
+        drawn = draws.random_(-(2**31), None, generator=source).view(torch.uint8)
+        kept = drawn[: h.numel()].view(h.shape) >= self._silent
+        return h * (kept * self._louder)
 
     def clip_gradients(self, most: float) -> None:
         """Scale the gradient of each network to a norm of so much at most."""

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from scipy import sparse
+from torch import Tensor
 
 from napari_dpvae.geometry.anchors import distance_ratio
 from napari_dpvae.geometry.regression import Regression
@@ -51,6 +52,7 @@ class Group:
         self._material = material
         self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
         self._runs = runs
+        self._axes: dict[tuple[bytes, int], Tensor] = {}
         self._networks = [self._network(run) for run in runs]
         self._scaled = [self._places(run) for run in runs]
 
@@ -144,19 +146,19 @@ class Group:
         """For each network, of the spots of the frame that it is trained on."""
         if not self._settings.regression:
             return [None] * len(self._runs)
-        own = [self._spots.take(self._frame & ~run.held_out) for run in self._runs]
-        axes = self._material.axes
-        return [Regression.fit(spots.x, spots.coordinates, axes) for spots in own]
+        by_spots = {run.held_out.tobytes(): run for run in self._runs}
+        fitted = {spots: self._regression(run) for spots, run in by_spots.items()}
+        return [fitted[run.held_out.tobytes()] for run in self._runs]
+
+    def _regression(self, run: Run) -> Regression:
+        spots = self._spots.take(self._frame & ~run.held_out)
+        return Regression.fit(spots.x, spots.coordinates, self._material.axes)
 
     def _network(self, run: Run) -> Network:
         """A new one, or a copy of the one to go on with."""
         if run.start is not None:
             return copy.deepcopy(run.start)
-        axes = None
-        if run.inputs.form == "components":
-            read = slice(run.inputs.n_genes)
-            x = self._spots.x[~run.held_out, read]
-            axes = principal_axes(x, self._panel.deviation[read])
+        axes = self._axes_of(run) if run.inputs.form == "components" else None
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
             return Network(
@@ -167,6 +169,15 @@ class Group:
                 fixed_lambda=self._settings.fixed_lambda,
                 axes=axes,
             )
+
+    def _axes_of(self, run: Run) -> Tensor:
+        """What it reads genes by: the same for all that read the same of the same spots."""
+        read = slice(run.inputs.n_genes)
+        key = run.held_out.tobytes(), run.inputs.n_genes
+        if key not in self._axes:
+            x = self._spots.x[~run.held_out, read]
+            self._axes[key] = principal_axes(x, self._panel.deviation[read])
+        return self._axes[key]
 
 
 def train_group(
