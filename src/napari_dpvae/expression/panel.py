@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import anndata as ad
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
 
 from napari_dpvae.data.gene_names import other_names
 from napari_dpvae.data.values import Matrix, dense, depths
@@ -196,6 +195,8 @@ class GenePanel:
 
 def _principal_axes(x: np.ndarray) -> np.ndarray:
     """The first axes (k, g) of centred expression x (n, g)."""
+    from sklearn.decomposition import PCA
+
     k = min(AXES, *x.shape)
     return PCA(n_components=k, svd_solver="covariance_eigh").fit(x).components_
 

@@ -5,13 +5,19 @@ The solver of the dp-VAE paper is not public; this formulation is our own.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.neighbors import NearestNeighbors
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 
 def neighbour_finder(reference: np.ndarray) -> NearestNeighbors:
     """What finds the nearest of reference latents (r, latent_dim): made once, asked often."""
+    from sklearn.neighbors import NearestNeighbors
+
     return NearestNeighbors().fit(reference)
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
-from sklearn.manifold import smacof
 
 from napari_dpvae.geometry.alignment import fit_similarity
 
@@ -42,6 +41,8 @@ def place_free(
     numpy.ndarray
         (n, d) coordinates. Memory and time grow with n squared.
     """
+    from sklearn.manifold import smacof
+
     dims = coordinates.shape[1]
     start, frame = (latents / scale for latents in _principal_axes(reference, query, dims))
     to_tissue = replace(fit_similarity(frame, coordinates), scale=1.0)

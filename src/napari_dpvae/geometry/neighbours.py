@@ -8,7 +8,6 @@ from typing import TypeAlias
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
-from sklearn.neighbors import kneighbors_graph
 
 Edges: TypeAlias = tuple[np.ndarray, np.ndarray]
 """Of each the two spots."""
@@ -31,6 +30,7 @@ def neighbour_graph(coordinates: np.ndarray, sections: np.ndarray, k: int) -> sp
     scipy.sparse.csr_array
         (n, n), 1 for a neighbour.
     """
+    from sklearn.neighbors import kneighbors_graph
 
     def nearest(points: np.ndarray) -> Edges:
         return kneighbors_graph(points, min(k, len(points) - 1)).nonzero()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
 
 PENALTIES = np.logspace(-2, 7, 19)
 """Tried; components have a variance of the order of 1."""
@@ -48,6 +47,8 @@ class Regression:
         axes
             (k, n_genes) that components are read by.
         """
+        from sklearn.linear_model import RidgeCV
+
         ridge = RidgeCV(PENALTIES).fit(x @ axes.T, coordinates)
         return cls(
             (axes.T @ ridge.coef_.T).astype(np.float32),

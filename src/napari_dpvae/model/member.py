@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 
 from napari_dpvae.geometry.anchors import nearest, neighbour_finder, place_anchored
 from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.training import one_thread
 from napari_dpvae.uncertainty.conformal import anchor_spread
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 CHUNK = 4096
 """Cells encoded at once: bounds memory."""

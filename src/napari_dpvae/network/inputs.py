@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 Form = Literal["genes", "components"]
@@ -64,6 +63,8 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS)
     Tensor
         (k, n_genes) float32; of fewer spots than components, the last ones are 0.
     """
+    from sklearn.decomposition import PCA
+
     # Exact where that is quick: of many spots and genes it takes seconds for each network.
     solver = "full" if min(x.shape) <= EXACT else "randomized"
     pca = PCA(min(most, *x.shape), svd_solver=solver, random_state=0).fit(x * deviation)

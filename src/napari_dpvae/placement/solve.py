@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.preprocessing import normalize
 
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.geometry.domain import Domain
@@ -189,7 +188,7 @@ class Solver:
         decoded = np.mean([member.decode(member.latents) for member in self.members], axis=0)
         measured = self.expression[:, : self.trained.panel.n_core]
         profiles: np.ndarray = decoded + self.trained.explained * (measured - decoded)
-        profiles = normalize(profiles)
+        profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
         return profiles - profiles.mean(axis=0)
 
     def _likeness(self, cells: Cells, latents: Sequence[np.ndarray]) -> np.ndarray:
@@ -207,7 +206,7 @@ def _relative_likeness(x: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     By the cosine, as a cell's depth says nothing of its place. Profiles (r, n_core) are of unit
     length, less their mean.
     """
-    likeness = normalize(x) @ profiles.T
+    likeness = x @ profiles.T
     deviation = np.linalg.norm(likeness, axis=1, keepdims=True) / np.sqrt(likeness.shape[1])
     likeness /= np.maximum(deviation, 1e-12, dtype=likeness.dtype)
     return likeness

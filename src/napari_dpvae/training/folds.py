@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 BLOCKS = 5
 """Contiguous parts of the frame, one of which is held out at a time."""
@@ -36,5 +35,7 @@ def make_blocks(coordinates: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """
     blocks = np.full(len(coordinates), -1)
     if frame.sum() >= 2 * BLOCKS:
+        from sklearn.cluster import KMeans
+
         blocks[frame] = KMeans(BLOCKS, n_init=1, random_state=0).fit_predict(coordinates[frame])
     return blocks

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
-from sklearn.cluster import KMeans
+from scipy.special import ndtri
 
 PLACED, UNCERTAIN, OUTSIDE = STATUSES = ("placed", "uncertain", "outside")
 
@@ -57,8 +56,8 @@ def is_usual(likeness: np.ndarray, usual: tuple[float, float], *, gap: bool) -> 
     if gap:
         typical, upper = np.quantile(likeness, [0.5, 0.75])
         # Strangers are below: the upper half alone tells how much those who belong differ.
-        deviation = (upper - typical) / norm.ppf(0.75)
-        least = typical - max(median - least, norm.ppf(0.99) * deviation)
+        deviation = (upper - typical) / ndtri(0.75)
+        least = typical - max(median - least, ndtri(0.99) * deviation)
     return ~(likeness < least)
 
 
@@ -81,6 +80,8 @@ def native_cells(likeness: np.ndarray, least: float) -> np.ndarray:
     if np.ptp(likeness) == 0:
         return everyone
     # Sorted, so that the order of the cells does not matter.
+    from sklearn.cluster import KMeans
+
     groups = KMeans(2, n_init=1, random_state=0).fit(np.sort(likeness)[:, None])
     low, high = np.sort(groups.cluster_centers_.ravel())
     within = np.sqrt(groups.inertia_ / len(likeness))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 LEAST_LEFT, MOST_GROWN = 0.1, 8.0
 """Share of an image that must be left, and times that it may grow, to be worth drawing."""
@@ -27,6 +26,8 @@ def laid_straight(pixels: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, f
         The same where they were so already; else drawn anew, and cut where coordinates are
         negative. None where hardly any of it would be left, or it would grow too large.
     """
+    from scipy import ndimage
+
     size = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     if not np.isfinite(matrix).all() or size == 0:
         return None
