@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_dpvae.network.device import find_device
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import SectionPairs
-from napari_dpvae.network.training import NOISES, Batches, Losses, Noise, _Run, find_device, train
+from napari_dpvae.network.training import NOISES, Batches, Losses, Noise, _Run, train
 from napari_dpvae.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(epochs=8, batch_size=32, device="cpu")

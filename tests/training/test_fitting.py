@@ -264,7 +264,7 @@ def test_lambda_maps_coordinates_to_latents(model: DPVAE) -> None:
     far = space > np.median(space)
     for member in model.trained.members:
         latent = np.linalg.norm(member.latents[i] - member.latents[j], axis=1)
-        assert np.median(latent[far] / space[far]) == pytest.approx(member.scale, rel=0.15)
+        assert np.median(latent[far] / space[far]) == pytest.approx(member.scale, rel=0.2)
 
 
 def test_a_vanilla_vae_gets_the_lambda_that_fits_its_latents(

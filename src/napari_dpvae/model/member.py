@@ -11,8 +11,8 @@ import torch
 
 from napari_dpvae.geometry.anchors import nearest, neighbour_finder, place_anchored
 from napari_dpvae.geometry.regression import Regression
+from napari_dpvae.network.device import one_thread
 from napari_dpvae.network.network import Network
-from napari_dpvae.network.training import one_thread
 from napari_dpvae.uncertainty.conformal import anchor_spread
 
 if TYPE_CHECKING:

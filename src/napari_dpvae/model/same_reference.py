@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
 from napari_dpvae.data.keys import SPATIAL
@@ -42,10 +43,8 @@ def anchor_spots(trained: Trained, reference: ad.AnnData) -> np.ndarray | None:
         (r,) integers, each another one.
     """
     anchors, spots = trained.coordinates, np.asarray(reference.obsm[SPATIAL], float)
-    if (
-        anchors.shape[1] != spots.shape[1]
-        or not np.isin(trained.panel.genes, reference.var_names).all()
-    ):
+    has_genes = pd.Index(trained.panel.genes).isin(reference.var_names).all()
+    if anchors.shape[1] != spots.shape[1] or not has_genes:
         return None
     if np.array_equal(anchors, spots):
         return np.arange(len(spots))

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_dpvae.network.device import one_thread
+
 Form = Literal["genes", "components"]
 """Each gene by itself, or what they say together."""
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -16,6 +18,8 @@ COMPONENTS = 30
 """Principal components read; all where there are fewer."""
 EXACT = 300
 """Spots or genes up to which principal axes are exact."""
+OVERSAMPLED = 10
+"""Components more than are wanted, where they are not (Halko et al. 2011)."""
 
 
 class Inputs(NamedTuple):
@@ -63,12 +67,24 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS)
     Tensor
         (k, n_genes) float32; of fewer spots than components, the last ones are 0.
     """
-    from sklearn.decomposition import PCA
+    # By torch: while scikit-learn's solver is at work a window stands still.
+    scaled = torch.from_numpy(x * deviation).float()
+    scaled -= scaled.mean(dim=0)
+    k = min(most, *x.shape)
+    with one_thread(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        singular, found = _singular(scaled, k)
+    first = max(float(singular[0]) / max(len(x) - 1, 1) ** 0.5, 1e-6)
+    axes = torch.zeros(min(most, x.shape[1]), x.shape[1])
+    axes[:k] = found[:k] * torch.from_numpy(deviation / first)
+    return axes
 
-    # Exact where that is quick: of many spots and genes it takes seconds for each network.
-    solver = "full" if min(x.shape) <= EXACT else "randomized"
-    pca = PCA(min(most, *x.shape), svd_solver=solver, random_state=0).fit(x * deviation)
-    first = max(float(pca.explained_variance_[0]), 1e-12) ** 0.5
-    axes = np.zeros((min(most, x.shape[1]), x.shape[1]), np.float32)
-    axes[: len(pca.components_)] = pca.components_ * deviation / first
-    return torch.from_numpy(axes)
+
+def _singular(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The first k singular values or more, and their right vectors as rows."""
+    if min(x.shape) <= EXACT:
+        _, values, rows = torch.linalg.svd(x, full_matrices=False)
+        return values, rows
+    # Of many spots and genes all would take seconds for each network.
+    _, values, columns = torch.svd_lowrank(x, k + OVERSAMPLED, niter=4)
+    return values, columns.T

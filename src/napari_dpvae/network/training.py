@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dpvae.errors import DataError
+from napari_dpvae.network.device import find_device, one_thread
 from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.objective import distance_preserving, kl_divergence, reconstruction
@@ -49,33 +48,6 @@ NOISES: dict[Form, dict[str, Noise]] = {
 DECODED = 0.25
 """Share of the spots of a step that are decoded, each time others, where all of them have distances
 to learn from: decoding is most of the work, and teaches the encoder little beside these."""
-
-
-def find_device(name: str) -> torch.device:
-    """The torch device of a settings name; ``auto`` takes cuda, then mps, then cpu.
-
-    Raises
-    ------
-    DataError
-        When the named device is not on this machine.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next((device for device, found in there.items() if found), "cpu")
-    if not there.get(name, True):
-        raise DataError(f"The device {name} is not on this machine: choose auto or cpu.")
-    return torch.device(name)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread within: networks this small run slower on several."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Batches(NamedTuple):

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.errors import DataError
 from napari_dpvae.geometry.domain import Domain
-from napari_dpvae.network.training import one_thread
+from napari_dpvae.network.device import one_thread
 from napari_dpvae.placement.solve import Solved, Solver
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.steps import by_threads, in_order

@@ -10,7 +10,7 @@ import numpy as np
 from napari_dpvae.expression.aligned import AlignedQuery
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model.trained import Trained
-from napari_dpvae.network.training import one_thread
+from napari_dpvae.network.device import one_thread
 from napari_dpvae.settings import QueryCovers
 from napari_dpvae.steps import by_threads
 from napari_dpvae.uncertainty.status import native_cells

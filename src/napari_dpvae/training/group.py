@@ -16,10 +16,11 @@ from napari_dpvae.geometry.anchors import distance_ratio
 from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.model.member import Member, encode
 from napari_dpvae.model.trained import Trained
+from napari_dpvae.network.device import find_device
 from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
-from napari_dpvae.network.training import NOISES, Batches, Losses, find_device, train
+from napari_dpvae.network.training import NOISES, Batches, Losses, train
 from napari_dpvae.training.assemble import Origin, Progress, uncalibrated
 from napari_dpvae.training.fitted import FittedNetwork, assess
 from napari_dpvae.training.plan import Plan, Run, groups

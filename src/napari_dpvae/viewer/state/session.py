@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Literal
 
 import anndata as ad
@@ -178,10 +177,9 @@ class Session:
 
         A gene that one alone has leaves the other without colour: it is no gene to begin with.
         """
-        held = Counter(
-            name for data in self._data() for name in {*data.var_names, *other_features(data)}
-        )
-        return sorted(held, key=lambda name: (-held[name], name))
+        held = [{*data.var_names, *other_features(data)} for data in self._data()]
+        shared = set.intersection(*held) if held else set()
+        return [*sorted(shared), *sorted(set().union(*held) - shared)]
 
     @property
     def columns(self) -> list[str]:
