@@ -28,14 +28,17 @@ def path(phantom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "q.h5ad"
 
 
-@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("kind", ["rows", "columns", "dense"])
+@pytest.mark.parametrize("store", [False, True])
 def test_it_is_looked_at_and_placed_like_one_in_memory(
-    path: Path, phantom: Any, model: DPVAE, placed: Any, dense: bool
+    path: Path, phantom: Any, model: DPVAE, placed: Any, kind: str, store: bool
 ) -> None:
-    if dense:
-        query = phantom.query.copy()
-        query.X = query.X.toarray()
-        query.write_h5ad(path)
+    query = phantom.query.copy()
+    if kind != "rows":
+        query.X = query.X.toarray() if kind == "dense" else query.X.tocsc()
+    if store:
+        path = path.with_suffix(".zarr")
+    (query.write_zarr if store else query.write_h5ad)(path)
     query = open_query(path)
     assert is_backed(query)
     assert concerns(phantom.reference, query) == concerns(phantom.reference, phantom.query)

@@ -76,7 +76,7 @@ def test_streamed_is_what_is_placed_in_memory_whatever_the_chunk(
     ("convert", "backed"),
     [
         (sparse.csr_matrix, True),
-        (sparse.csc_matrix, False),
+        (sparse.csc_matrix, True),
         (lambda x: x.toarray(), True),
         (lambda x: x.toarray().astype(np.uint16), True),
         (lambda x: x.log1p(), True),
@@ -255,6 +255,54 @@ def test_a_damaged_matrix_is_refused(
     with refuses(said):
         dpv.place_file(model, tmp_path / "query.h5ad", tmp_path / "placed.h5ad")
     assert not (tmp_path / "placed.h5ad").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "source", "suffix"),
+    [
+        ("rows", None, ".zarr", ".h5ad"),
+        ("rows", "raw", ".h5ad", ".zarr"),
+        ("columns", "twice", ".h5ad", ".h5ad"),
+        ("columns", None, ".zarr", ".zarr"),
+        ("dense", None, ".zarr", ".zarr"),
+        ("dense", "twice", ".zarr", ".h5ad"),
+        ("dense", "raw", ".h5ad", ".h5ad"),
+    ],
+)
+def test_all_of_a_file_is_in_another(
+    query: ad.AnnData,
+    model: dpv.DPVAE,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    layer: str | None,
+    source: str,
+    suffix: str,
+) -> None:
+    convert = {"rows": sparse.csr_matrix, "columns": sparse.csc_matrix, "dense": Matrix.toarray}
+    query.layers["log norm"] = query.X.log1p()
+    query.X = convert[kind](query.X)
+    query.layers["twice"] = convert[kind](query.layers["twice"])
+    getattr(query, "write_zarr" if source == ".zarr" else "write_h5ad")(tmp_path / f"q{source}")
+    expected = dpv.read_query(tmp_path / f"q{source}", layer=layer)
+    for name in ("rows", "matrices"):
+        monkeypatch.setattr(f"napari_dpvae.data.{name}.AT_ONCE", 500)
+    monkeypatch.setattr("napari_dpvae.data.backed.read_query", None)
+    dpv.place_file(model, tmp_path / f"q{source}", tmp_path / f"placed{suffix}", layer=layer)
+    found = dpv.read_placed(tmp_path / f"placed{suffix}")
+    assert_same_placement(found, model.place(expected))
+    assert found.var_names.equals(expected.var_names)
+    whole = {"X": (found.X, expected.X)}
+    for new, old in zip(sorted(found.layers), sorted(expected.layers), strict=True):
+        whole[old] = (found.layers[new], expected.layers[old])
+    assert (found.raw is None) == (expected.raw is None) == (layer == "raw")
+    if found.raw is not None:
+        whole["raw"] = (found.raw.X, expected.raw.X)
+    for one, other in whole.values():
+        np.testing.assert_array_equal(*(Matrix(x).toarray() for x in (one, other)))
+    for key in ("obsp", "varm"):
+        assert getattr(found, key).keys() == getattr(expected, key).keys()
+    assert "X_pca" in found.obsm and found.uns["note"] == {"by": "hand"}
 
 
 @pytest.mark.parametrize("name", ["query.h5ad", "query.zarr"])

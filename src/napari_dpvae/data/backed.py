@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,32 +11,39 @@ from typing import Any, TypeAlias
 import anndata as ad
 import h5py
 import pandas as pd
+import zarr
 
 from napari_dpvae.data.coordinates import has_places
-from napari_dpvae.data.counts import X, what_is_held
+from napari_dpvae.data.counts import LAYERS, RAW, X, chosen_matrix
 from napari_dpvae.data.formats.anndata_files import check_arrays, read_anndata_zarr
 from napari_dpvae.data.formats.bounds import check_store, existing
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.modalities import MODALITIES, are_genes
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.read import read_either, read_query, reading
+from napari_dpvae.data.rows import in_rows
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
 
 Group: TypeAlias = Any
 """The root of an HDF5 file or of a zarr store, which are asked alike."""
+Stored: TypeAlias = ad.abc.CSRDataset | h5py.Dataset | zarr.Array
+"""A matrix in a file, of which rows can be taken."""
+KNOWN = {("array", "0.2.0"), ("csr_matrix", "0.1.0"), ("csc_matrix", "0.1.0")}
+"""Encodings of matrices, and their versions."""
 LARGE = 200_000_000
 """Bytes of values that a window leaves in their file until cells are placed."""
 
 
 @contextmanager
 def opened_query(
-    path: str | Path, *, layer: str | None = None, places: bool = False
+    path: str | Path, *, layer: str | None = None, places: bool = False, all_else: bool = False
 ) -> Iterator[ad.AnnData]:
     """A query to read from while it is open: its matrix stays in the file where that is possible.
 
-    It is, for the rows of an ``.h5ad`` (sparse or dense) or of an AnnData ``.zarr`` (sparse) whose
-    ``X`` holds what is asked for. All else is read whole, by :func:`napari_dpvae.read_query`.
+    It is, for an ``.h5ad`` or an AnnData ``.zarr``, sparse or dense, in ``X``, a layer or ``raw``;
+    one that is stored by columns is brought into rows in a scratch file. All else is read whole,
+    by :func:`napari_dpvae.read_query`.
 
     Parameters
     ----------
@@ -44,6 +51,8 @@ def opened_query(
         As for :func:`napari_dpvae.read_query`.
     places
         Whether ``obsm`` is needed.
+    all_else
+        Whether everything is, such as layers, which stay in the file, too.
 
     Raises
     ------
@@ -51,8 +60,8 @@ def opened_query(
         With what is wrong, where, and what to do.
     """
     with ExitStack() as stack:
-        file = _opened(stack, path) if layer in (None, X) else None
-        query = None if file is None else _backed(file, path, layer, places)
+        file = _opened(stack, path)
+        query = None if file is None else _backed(stack, file, path, layer, places, all_else)
         if query is not None:
             with _whole(path):
                 yield query
@@ -62,8 +71,6 @@ def opened_query(
 
 def _opened(stack: ExitStack, path: str | Path) -> Group | None:
     """An ``.h5ad`` or an AnnData store, open for as long as the stack; None for other files."""
-    import zarr
-
     found = existing(path)
     if found.is_file() and h5py.is_hdf5(found):
         return stack.enter_context(hdf5(found))
@@ -101,7 +108,7 @@ def open_query(path: str | Path) -> ad.AnnData:
     """
     if _is_large(Path(path).expanduser()):
         with ExitStack() as stack:
-            cells = _backed(_opened(stack, path), path, None, places=True)
+            cells = _backed(stack, _opened(stack, path), path, None, places=True)
             if cells is not None:
                 weakref.finalize(cells, stack.pop_all().close)
                 return cells
@@ -125,88 +132,153 @@ def open_either(path: str | Path) -> ad.AnnData:
 
 def is_backed(cells: ad.AnnData) -> bool:
     """Whether the matrix is in a file."""
-    return isinstance(cells.X, ad.abc.CSRDataset | h5py.Dataset)
+    return isinstance(cells.X, Stored)
 
 
 def in_memory(cells: ad.AnnData) -> ad.AnnData:
     """The cells themselves, or with their matrix if it is in a file."""
     if not is_backed(cells):
         return cells
-    x = cells.X[:] if isinstance(cells.X, h5py.Dataset) else cells.X.to_memory()
+    x = cells.X.to_memory() if isinstance(cells.X, ad.abc.CSRDataset) else cells.X[:]
     obs, var, obsm = cells.obs.copy(), cells.var.copy(), dict(cells.obsm)
     return ad.AnnData(x, obs=obs, var=var, obsm=obsm, uns=dict(cells.uns))
 
 
 def _is_large(path: Path) -> bool:
-    """Whether the matrix of an ``.h5ad`` is better left in it."""
-    if not (path.is_file() and h5py.is_hdf5(path)):
-        return False
-    with h5py.File(path, "r") as file:
-        x = file.get("X")
-        values = x.get("data") if isinstance(x, h5py.Group) else x
-        return isinstance(values, h5py.Dataset) and values.nbytes > LARGE
+    """Whether the matrix of an ``.h5ad`` or AnnData store is better left in it."""
+    with ExitStack() as stack:
+        if path.is_file() and h5py.is_hdf5(path):
+            file: Group = stack.enter_context(h5py.File(path, "r"))
+        elif path.is_dir() and recognise(path).read is read_anndata_zarr:
+            file = zarr.open_group(path, mode="r")
+        else:
+            return False
+        x = file.get(X)
+        values = x.get("data") if isinstance(x, h5py.Group | zarr.Group) else x
+        return isinstance(values, h5py.Dataset | zarr.Array) and values.nbytes > LARGE
 
 
-def _backed(file: Group, path: str | Path, layer: str | None, places: bool) -> ad.AnnData | None:
-    """Cells by genes without layers and the like; None where reading changes more than that."""
+def name_in_file(x: Stored) -> str:
+    """Such as ``X`` or ``layers/counts``; of a copy by rows, that of what it is a copy of."""
+    name: str = x.group.name if isinstance(x, ad.abc.CSRDataset) else x.name
+    return name.strip("/")
+
+
+class _Matrices(Mapping[str, Stored]):
+    """Those of a file, by their names in it, each brought into rows once it is asked for."""
+
+    def __init__(self, file: Group, stack: ExitStack) -> None:
+        names = [X, *(LAYERS + name for name in file.get("layers", ())), f"{RAW}/{X}"]
+        self._entries = {name: file[name] for name in names if name in file}
+        self._found: dict[str, Stored] = {}
+        self._stack = stack
+
+    @property
+    def are_known(self) -> bool:
+        """Whether all are stored in a way that is read here."""
+        kinds = [
+            (entry.attrs.get("encoding-type"), entry.attrs.get("encoding-version"))
+            for entry in self._entries.values()
+        ]
+        return set(kinds) <= KNOWN
+
+    def __getitem__(self, name: str) -> Stored:
+        if name not in self._found:
+            entry = self._entries[name]
+            if entry.attrs["encoding-type"] != "array":
+                entry = ad.io.sparse_dataset(entry)
+            by_columns = isinstance(entry, ad.abc.CSCDataset)
+            self._found[name] = in_rows(entry, self._stack) if by_columns else entry
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _backed(
+    stack: ExitStack,
+    file: Group,
+    path: str | Path,
+    layer: str | None,
+    places: bool,
+    all_else: bool = False,
+) -> ad.AnnData | None:
+    """Cells by genes as asked for; None where reading changes more than that."""
     with reading(path):
-        if file.attrs.get("encoding-type") != "anndata":
+        matrices = _Matrices(file, stack)
+        if file.attrs.get("encoding-type") != "anndata" or not matrices.are_known:
             # Of an older anndata, which does not say what each entry is.
             return None
-        x = _rows(file)
-        if x is None:
+        obs = ad.io.read_elem(file["obs"])
+        _check_copied(file, path, (len(obs), len(ad.io.read_elem(file["var"]))))
+        chosen = chosen_matrix(matrices, layer)
+        if chosen not in matrices:
             return None
-        obs, var = ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"])
+        within = file[RAW] if chosen.startswith(RAW) else file
+        var = ad.io.read_elem(within["var"])
         if not (are_genes(var).all() and obs.index.is_unique and var.index.is_unique):
             return None
-        if isinstance(file, h5py.File):
-            _check_copied(file, path, (len(obs), len(var)))
-        else:
-            check_structure(x, str(path))
-        elsewhere = len(file.get("layers", ())) or "raw" in file
-        if layer is None and elsewhere and what_is_held(x) is not None:
-            return None
-        obsm = ad.io.read_elem(file["obsm"]) if places and "obsm" in file else {}
-        named = f"uns/{MODALITIES}"
-        uns = {MODALITIES: ad.io.read_elem(file[named])} if obsm and named in file else {}
-        return ad.AnnData(x, obs=_text_index(obs), var=_text_index(var), obsm=obsm, uns=uns)
+        parts: dict[str, Any] = {"obsm": _entry(file, "obsm")} if places or all_else else {}
+        if all_else:
+            parts |= {name: _entry(file, name) for name in ("uns", "obsp")}
+            parts |= {name: _entry(within, name) for name in ("varm", "varp")}
+            if within is file:
+                parts |= _other_matrices(file, matrices)
+        elif places:
+            named = _entry(file, f"uns/{MODALITIES}")
+            parts["uns"] = {MODALITIES: named} if named and parts["obsm"] else {}
+        return ad.AnnData(matrices[chosen], obs=_text_index(obs), var=_text_index(var), **parts)
 
 
-def _check_copied(file: h5py.File, path: str | Path, shape: tuple[int, int]) -> None:
+def _entry(file: Group, name: str) -> Any:
+    return ad.io.read_elem(file[name]) if name in file else {}
+
+
+def _other_matrices(file: Group, matrices: Mapping[str, Stored]) -> dict[str, Any]:
+    """Layers and ``raw``, which stay in the file."""
+    layers = [name.removeprefix(LAYERS) for name in matrices if name.startswith(LAYERS)]
+    found: dict[str, Any] = {"layers": {name: matrices[LAYERS + name] for name in layers}}
+    if f"{RAW}/{X}" in matrices:
+        found["raw"] = {
+            "X": matrices[f"{RAW}/{X}"],
+            "var": _text_index(ad.io.read_elem(file[f"{RAW}/var"])),
+            "varm": _entry(file, f"{RAW}/varm"),
+        }
+    return found
+
+
+def _check_copied(file: Group, path: str | Path, shape: tuple[int, int]) -> None:
     """All matrices of the file: those that are not read are copied, and must fit the cells."""
     n, g = shape
-    wanted = {"X": (n, g), "layers": (n, g), "obsm": (n,), "obsp": (n, n)}
+    wanted = {"X": (n, g), "layers": (n, g), "obsm": (n,), "obsp": (n, n), "raw": (n,)}
     wanted |= {"varm": (g,), "varp": (g, g)}
-
-    def check(name: str, entry: h5py.Group | h5py.Dataset) -> None:
+    for name, entry in _entries(file):
         if entry.attrs.get("encoding-type") in ("csr_matrix", "csc_matrix"):
             check_structure(ad.io.sparse_dataset(entry), str(path), name)
         where, _, within = name.partition("/")
         sizes = getattr(entry, "shape", None) or entry.attrs.get("shape")
         fitting = wanted.get(where)
-        if sizes is None or fitting is None or within.count("/") or where == "X" and within:
-            return
+        if sizes is None or fitting is None or within.count("/"):
+            continue
+        if where == "X" and within or where == RAW and within != X:
+            continue
         if tuple(sizes[: len(fitting)]) != fitting:
             raise DataError(
                 f"Cannot read {path}: {name} in it has the shape {tuple(map(int, sizes))} and does "
                 f"not fit {n} cells and {g} genes: write the file again."
             )
 
-    file.visititems(check)
 
-
-def _rows(file: Group) -> ad.abc.CSRDataset | h5py.Dataset | None:
-    """``X``, if rows of it can be taken."""
-    x = file.get("X")
-    if x is None:
-        return None
-    kind = (x.attrs.get("encoding-type"), x.attrs.get("encoding-version"))
-    if isinstance(x, h5py.Dataset):
-        return x if x.ndim == 2 and kind == ("array", "0.2.0") else None
-    if kind == ("csr_matrix", "0.1.0") and "indptr" in x:
-        rows = ad.io.sparse_dataset(x)
-        return rows if isinstance(rows, ad.abc.CSRDataset) else None
-    return None
+def _entries(file: Group) -> list[tuple[str, Any]]:
+    """Everything in it, by the way to it."""
+    if isinstance(file, zarr.Group):
+        return list(file.members(max_depth=None))
+    found: list[tuple[str, Any]] = []
+    file.visititems(lambda name, entry: found.append((name, entry)))
+    return found
 
 
 def _text_index(table: pd.DataFrame) -> pd.DataFrame:

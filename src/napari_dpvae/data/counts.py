@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import anndata as ad
@@ -25,16 +26,32 @@ LIKELY = ("counts", "raw_counts", "raw", "count", "umi", "umis", "spliced_counts
 """Layers that hold counts where others may as well."""
 RAW, X = "raw", "X"
 """Names that stand for ``raw`` and ``X`` where no layer is called so."""
+LAYERS = "layers/"
+"""Begins the names of layers in a file."""
 ZEROS, BINARY = "only zeros", "only zeros and ones"
 
 
 def with_expression(cells: ad.AnnData, layer: str | None) -> ad.AnnData:
     """The cells with the expression that is asked for in ``X``.
 
+    Parameters and errors are those of :func:`chosen_matrix`.
+    """
+    chosen = chosen_matrix(_matrices(cells), layer)
+    if chosen == f"{RAW}/{X}":
+        return _with_raw(cells)
+    if chosen != X:
+        cells.X = cells.layers[chosen.removeprefix(LAYERS)].copy()
+    return cells
+
+
+def chosen_matrix(matrices: Mapping[str, Any], layer: str | None) -> str:
+    """The name of the matrix that holds the expression that is asked for.
+
     Parameters
     ----------
-    cells
-        As read.
+    matrices
+        Those of cells, in memory or in a file, by their names in it: ``X``, ``layers/…``,
+        ``raw/X``.
     layer
         A layer, or ``raw`` for ``.raw``, or ``X`` for X as it is. If not given, X where it holds
         counts; else counts of a layer or of raw, if there are any, which is said.
@@ -45,31 +62,34 @@ def with_expression(cells: ad.AnnData, layer: str | None) -> ad.AnnData:
         When there is no such layer.
     """
     if layer is None:
-        return _with_counts(cells)
-    if layer in cells.layers:
-        return _with_layer(cells, layer)
-    if layer == RAW and cells.raw is not None:
-        return _with_raw(cells)
-    if layer == X:
-        return cells
-    has_raw = " There is a .raw: name it 'raw'." if cells.raw is not None else ""
-    layers = ", ".join(cells.layers) or "none"
+        return _with_counts(matrices)
+    for name in (f"{LAYERS}{layer}", {RAW: f"{RAW}/{X}", X: X}.get(layer)):
+        if name in matrices:
+            return name
+    has_raw = f" There is a .raw: name it '{RAW}'." if f"{RAW}/{X}" in matrices else ""
+    names = (name.removeprefix(LAYERS) for name in matrices if name.startswith(LAYERS))
+    layers = ", ".join(names) or "none"
     raise DataError(f"There is no layer '{layer}': the layers are {layers}.{has_raw}")
 
 
-def _with_counts(cells: ad.AnnData) -> ad.AnnData:
-    held = what_is_held(cells.X)
-    found = None if held is None else _better_elsewhere(cells)
+def _matrices(cells: ad.AnnData) -> dict[str, Any]:
+    found = {X: cells.X, **{LAYERS + str(name): x for name, x in cells.layers.items()}}
+    return found if cells.raw is None else {**found, f"{RAW}/{X}": cells.raw.X}
+
+
+def _with_counts(matrices: Mapping[str, Any]) -> str:
+    held = what_is_held(matrices.get(X))
+    found = None if held is None else _better_elsewhere(matrices)
     if found is None:
-        return cells
-    where, kind = found
+        return X
+    name, kind = found
     logger.warning(
         "X holds %s: the %s in %s are used instead; name the layer 'X' to use X.",
         held,
         WORDS[kind],
-        f".{RAW}" if where == RAW and where not in cells.layers else f"the layer '{where}'",
+        f"the layer '{name.removeprefix(LAYERS)}'" if name.startswith(LAYERS) else f".{RAW}",
     )
-    return with_expression(cells, where)
+    return name
 
 
 def what_is_held(x: Any) -> str | None:
@@ -93,8 +113,10 @@ def what_is_held(x: Any) -> str | None:
 
 def counts_elsewhere(cells: ad.AnnData) -> str | None:
     """The layer with counts, or ``raw`` if that has them; None where neither does."""
-    found = _better_elsewhere(cells)
-    return found[0] if found is not None and found[1] in COUNTS else None
+    found = _better_elsewhere(_matrices(cells))
+    if found is None or found[1] not in COUNTS:
+        return None
+    return found[0].removeprefix(LAYERS) if found[0].startswith(LAYERS) else RAW
 
 
 def tell_of_counts(cells: ad.AnnData, what: str) -> None:
@@ -110,28 +132,31 @@ def tell_of_counts(cells: ad.AnnData, what: str) -> None:
     if cells.raw is None and not len(cells.layers):
         return
     held = what_is_held(cells.X)
-    found = None if held is None else _better_elsewhere(cells)
+    found = None if held is None else _better_elsewhere(_matrices(cells))
     if found is not None:
-        where, kind = found
-        source = "raw.X" if where == RAW and where not in cells.layers else f"layers['{where}']"
+        name, kind = found
+        layer = name.removeprefix(LAYERS)
         logger.warning(
             "%s holds %s in X, and %s in %s, which are not used: put them into X to use them.",
             what,
             held,
             WORDS[kind],
-            source,
+            "raw.X" if layer == name else f"layers['{layer}']",
         )
 
 
-def _better_elsewhere(cells: ad.AnnData) -> tuple[str, Kind] | None:
+def _better_elsewhere(matrices: Mapping[str, Any]) -> tuple[str, Kind] | None:
     """The layer or raw with counts, and their kind; else what counts can be taken back from."""
-    layers = sorted(cells.layers, key=lambda name: (name.lower() not in LIKELY, name))
-    matrices = {str(name): cells.layers[name] for name in layers}
-    if cells.raw is not None:
-        matrices.setdefault(RAW, cells.raw.X)
-    kinds = {name: kind for name, x in matrices.items() if (kind := _kind(x, name)) is not None}
+
+    def last(name: str) -> tuple[bool, bool, str]:
+        layer = name.removeprefix(LAYERS)
+        return layer == name, layer.lower() not in LIKELY, layer
+
+    names = sorted((name for name in matrices if name != X), key=last)
+    kinds = {name: kind for name in names if (kind := _kind(matrices[name], name)) is not None}
     wanted: list[Kind] = [*COUNTS]
-    if cells.X is not None and _kind(cells.X, "X") in ("scaled", "normalised"):
+    x = matrices.get(X)
+    if x is not None and _kind(x, X) in ("scaled", "normalised"):
         wanted += INVERSES
     return next(((name, kind) for w in wanted for name, kind in kinds.items() if kind == w), None)
 
@@ -146,11 +171,6 @@ def _kind(x: object, name: str) -> Kind | None:
 
 def _is_numeric(x: object) -> bool:
     return getattr(getattr(x, "dtype", None), "kind", "") in tuple("iuf")
-
-
-def _with_layer(cells: ad.AnnData, layer: str) -> ad.AnnData:
-    cells.X = cells.layers[layer].copy()
-    return cells
 
 
 def _with_raw(cells: ad.AnnData) -> ad.AnnData:

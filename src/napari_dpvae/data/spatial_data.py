@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 import numpy as np
 
+from napari_dpvae.data.backed import Stored
 from napari_dpvae.data.checks import check_located
+from napari_dpvae.data.counts import LAYERS
 from napari_dpvae.data.formats.spatialdata_store import SPOT_DIAMETER
 from napari_dpvae.data.images import best_image, libraries, scale_factor, spot_size
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.matrices import copy_matrices, without_matrices
 from napari_dpvae.data.writable import writable
 from napari_dpvae.data.write import replacing_store
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 FRAME = "global"
 """The one coordinate system: the reference's."""
 REGION, INSTANCE = "region", "instance"
+TABLE = "placed_cells_table"
 
 
 def to_spatialdata(placed: ad.AnnData, reference: ad.AnnData | None = None) -> SpatialData:
@@ -65,8 +69,26 @@ def write_spatialdata(
     120
     """
     check_located(placed, "The placed cells")
+    bare, matrices = without_matrices(placed)
     with replacing_store(path) as scratch:
-        to_spatialdata(placed, reference).write(scratch)
+        data = to_spatialdata(bare, reference)
+        data.write(scratch)
+        if matrices:
+            _copy_into_table(matrices, data, bare)
+
+
+def _copy_into_table(matrices: dict[str, Stored], data: SpatialData, bare: ad.AnnData) -> None:
+    """Put matrices that are in a file into the table that was written."""
+    import zarr
+
+    # Stores take fewer characters in names.
+    written = dict(zip(bare.layers, data.tables[TABLE].layers, strict=True))
+    named = {LAYERS + name: LAYERS + new for name, new in written.items()}
+    root = zarr.open_group(data.path, mode="r+", use_consolidated=False)
+    copy_matrices(
+        {named.get(name, name): x for name, x in matrices.items()}, root[f"tables/{TABLE}"]
+    )
+    data.write_consolidated_metadata()
 
 
 def _images(cells: ad.AnnData) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import anndata as ad
 import h5py
 import numpy as np
+import zarr
 from scipy import sparse
 
 from napari_dpvae.data.values import LARGEST_COUNT, stored_values
@@ -15,7 +16,7 @@ from napari_dpvae.errors import DataError
 INDICES_AT_ONCE = 4_000_000
 """Of a file that are looked at: bounds memory."""
 
-KINDS = (np.ndarray, h5py.Dataset, ad.abc.CSRDataset, ad.abc.CSCDataset)
+KINDS = (np.ndarray, h5py.Dataset, zarr.Array, ad.abc.CSRDataset, ad.abc.CSCDataset)
 """What is read beside sparse matrices of scipy."""
 MOSTLY_WHOLE = 0.99
 """Values of which as many are whole are counts; a negative one among them is wrong."""

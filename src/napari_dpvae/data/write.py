@@ -17,6 +17,7 @@ import h5py
 from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.interchange import placement_features, table_for
 from napari_dpvae.data.keys import DRAWS
+from napari_dpvae.data.matrices import copy_matrices, without_matrices
 from napari_dpvae.data.scratch import NEW, OLD, clear, make_scratch, reason, watched
 from napari_dpvae.data.writable import writable
 from napari_dpvae.errors import DataError
@@ -140,12 +141,21 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
             elif suffix == ".geojson":
                 scratch.write_text(json.dumps(placement_features(placed)), encoding="utf-8")
             else:
-                writable(placed).write_h5ad(scratch, compression="gzip")
+                _write_h5ad(placed, scratch)
     except (DataError, MemoryError):
         raise
     except Exception as error:
         # anndata and its libraries fail in many ways; a person needs the file and the reason.
         raise DataError(f"Cannot write {path}: {reason(error)}.") from error
+
+
+def _write_h5ad(cells: ad.AnnData, path: Path) -> None:
+    """Matrices that are in a file are copied from there."""
+    bare, matrices = without_matrices(cells)
+    writable(bare).write_h5ad(path, compression="gzip")
+    if matrices:
+        with h5py.File(path, "r+") as file:
+            copy_matrices(matrices, file)
 
 
 def write_into_copy(source: str | Path, path: str | Path, cells: ad.AnnData) -> None:

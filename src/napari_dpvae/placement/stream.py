@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 
 from napari_dpvae import __version__
-from napari_dpvae.data.backed import is_backed, opened_query
+from napari_dpvae.data.backed import is_backed, name_in_file, opened_query
 from napari_dpvae.data.concerns import concerns_of_query
-from napari_dpvae.data.read import read_query
+from napari_dpvae.data.counts import X
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.data.write import SUFFIXES, check_output, write_into_copy, write_placed
 from napari_dpvae.expression import aligned
@@ -43,10 +43,9 @@ def place_file(
 ) -> ad.AnnData:
     """Place the cells of a file, and write them to another.
 
-    The matrix of an ``.h5ad`` that stores it by rows, sparse or dense, is never in memory as a
-    whole: it is read in chunks, and copied from file to file where the output is an ``.h5ad``.
-    So is a sparse one of an AnnData ``.zarr``, until an output with a matrix is written. Other
-    files are read whole. Places, regions and status are those of
+    The matrices of an ``.h5ad`` or AnnData ``.zarr`` of genes are never in memory as a whole: they
+    are read in chunks, by way of a scratch file where they are stored by columns, and copied from
+    file to file. Other files are read whole. Places, regions and status are those of
     :meth:`napari_dpvae.DPVAE.place`.
 
     Parameters
@@ -99,6 +98,7 @@ def place_file(
     with opened_query(query, layer=layer, places=known_key is not None) as cells:
         kept.begin(_identity(trained, query, settings, layer, known_key, gene_table))
         in_file = is_backed(cells)
+        as_it_is = in_file and name_in_file(cells.X) == X
         if tell is not None:
             for sentence in concerns_of_query(cells):
                 tell(sentence)
@@ -109,10 +109,13 @@ def place_file(
     suffix = Path(output).suffix.lower()
     if not matrix or suffix in (".csv", ".geojson"):
         write_placed(bare, output)
-    elif in_file and suffix == ".h5ad" and Path(query).expanduser().is_file():
+    elif as_it_is and suffix == ".h5ad" and Path(query).expanduser().is_file():
         write_into_copy(query, output, bare)
+    elif in_file:
+        with opened_query(query, layer=layer, all_else=True) as cells:
+            write_placed(found.into(cells), output)
     else:
-        write_placed(found.into(read_query(query, layer=layer) if in_file else cells), output)
+        write_placed(found.into(cells), output)
     kept.remove()
     return bare
 

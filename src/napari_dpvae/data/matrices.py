@@ -1,0 +1,78 @@
+"""Matrices from file to file, a part at a time: none of them is in memory as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import h5py
+from scipy import sparse
+
+from napari_dpvae.data.backed import Stored, is_backed
+from napari_dpvae.data.counts import LAYERS, RAW, X
+
+AT_ONCE = 4_000_000
+"""Values in memory at once."""
+PACKED_TOGETHER = 250_000
+"""Values that are packed together."""
+
+
+def without_matrices(cells: ad.AnnData) -> tuple[ad.AnnData, dict[str, Stored]]:
+    """Cells whose matrices are empty, and those that they had, by their names in a file.
+
+    The cells themselves, and none, where their matrix is not in a file.
+    """
+    if not is_backed(cells):
+        return cells, {}
+    matrices = {X: cells.X, **{LAYERS + name: x for name, x in cells.layers.items()}}
+    parts: dict[str, Any] = {
+        name: dict(getattr(cells, name)) for name in ("uns", "obsm", "varm", "obsp", "varp")
+    }
+    parts["layers"] = {name: _empty(x) for name, x in cells.layers.items()}
+    if cells.raw is not None:
+        matrices[f"{RAW}/{X}"] = x = cells.raw.X
+        parts["raw"] = {"X": _empty(x), "var": cells.raw.var, "varm": dict(cells.raw.varm)}
+    return ad.AnnData(_empty(cells.X), obs=cells.obs, var=cells.var, **parts), matrices
+
+
+def _empty(x: Stored) -> sparse.csr_matrix:
+    return sparse.csr_matrix(x.shape, dtype=x.dtype)
+
+
+def copy_matrices(matrices: dict[str, Stored], group: Any) -> None:
+    """Put matrices in place of the empty ones of a file.
+
+    Parameters
+    ----------
+    matrices
+        By their names in it.
+    group
+        Of the cells, in an HDF5 file or a zarr store.
+    """
+    for name, x in matrices.items():
+        del group[name]
+        if isinstance(x, ad.abc.CSRDataset):
+            made = group.create_group(name)
+            made.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
+            made.attrs["shape"] = [int(length) for length in x.shape]
+            for part in ("data", "indices", "indptr"):
+                _copy(x.group[part], made, part)
+        else:
+            made = _copy(x, group, name)
+            made.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+
+
+def _copy(source: Any, group: Any, name: str) -> Any:
+    """An array, by as many of its rows at a time as there is room for."""
+    rows = max(AT_ONCE // max(source.size // max(source.shape[0], 1), 1), 1)
+    most = PACKED_TOGETHER if source.ndim == 1 else PACKED_TOGETHER**0.5
+    how: dict[str, Any] = {"shape": source.shape, "dtype": source.dtype}
+    if source.size:
+        how["chunks"] = tuple(min(length, int(most)) for length in source.shape)
+    if isinstance(group, h5py.Group):
+        made = group.create_dataset(name, **how, compression="gzip" if source.size else None)
+    else:
+        made = group.create_array(name, **how)
+    for start in range(0, source.shape[0], rows):
+        made[start : start + rows] = source[start : start + rows]
+    return made
