@@ -27,7 +27,7 @@ from napari_dpvae.errors import DataError
 
 Group: TypeAlias = Any
 """The root of an HDF5 file or of a zarr store, which are asked alike."""
-Stored: TypeAlias = ad.abc.CSRDataset | h5py.Dataset | zarr.Array
+Stored: TypeAlias = ad.abc.CSRDataset | h5py.Dataset | zarr.Array[Any]
 """A matrix in a file, of which rows can be taken."""
 KNOWN = {("array", "0.2.0"), ("csr_matrix", "0.1.0"), ("csc_matrix", "0.1.0")}
 """Encodings of matrices, and their versions."""
@@ -132,7 +132,7 @@ def open_either(path: str | Path) -> ad.AnnData:
 
 def is_backed(cells: ad.AnnData) -> bool:
     """Whether the matrix is in a file."""
-    return isinstance(cells.X, Stored)
+    return isinstance(cells.X, ad.abc.CSRDataset | h5py.Dataset | zarr.Array)
 
 
 def in_memory(cells: ad.AnnData) -> ad.AnnData:

@@ -63,7 +63,7 @@ def chosen_matrix(matrices: Mapping[str, Any], layer: str | None) -> str:
     """
     if layer is None:
         return _with_counts(matrices)
-    for name in (f"{LAYERS}{layer}", {RAW: f"{RAW}/{X}", X: X}.get(layer)):
+    for name in (f"{LAYERS}{layer}", {RAW: f"{RAW}/{X}", X: X}.get(layer, "")):
         if name in matrices:
             return name
     has_raw = f" There is a .raw: name it '{RAW}'." if f"{RAW}/{X}" in matrices else ""
