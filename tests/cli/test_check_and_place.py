@@ -38,12 +38,14 @@ def test_check_tells_and_exits_by_what_it_found(
     assert main(["check", reference, query]) == 0
     said = capsys.readouterr().out
     assert "321" in said and "Nothing to look at twice." in said
+    assert "Certainty\n  Spots lie 100 units apart" in said and "300 genes that are shared" in said
     shallow = phantom.reference.copy()
     del shallow.uns["spatial"]
     shallow.write_h5ad(reference)
     assert main(["check", "--json", reference, query]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "look twice" and "no image" in found["warnings"][0]
+    assert "found again by their expression" in found["certainty"][1]
     assert main(["check", query]) == 2
     assert "Cannot be used" in capsys.readouterr().out
 

@@ -61,6 +61,14 @@ def test_genes_that_have_nothing_in_common(paths: tuple[Path, Path], phantom: An
     assert report.code == 2 and "Only 0 genes are shared by any rule" in report.refused[0]
 
 
+def test_two_that_are_swapped(paths: tuple[Path, Path], phantom: Any, tmp_path: Path) -> None:
+    report = examine(*paths[::-1])
+    assert report.code == 2 and "Cells that have none are a query" in report.refused[0]
+    assert any("are the two swapped?" in said for said in report.warnings)
+    report = examine(paths[1], paths[1])
+    assert report.code == 2 and not any("swapped" in said for said in report.warnings)
+
+
 def test_sections_are_counted(paths: tuple[Path, Path], phantom: Any) -> None:
     reference = phantom.reference.copy()
     reference.obs["slice"] = np.where(np.arange(321) < 200, "a", "b")

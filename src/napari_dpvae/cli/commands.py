@@ -41,6 +41,10 @@ def check(options: Any) -> int:
     from napari_dpvae.data.report import examine
 
     report = examine(_paths(options), options.query, **_reading(options))
+    if report.spots is not None and not report.refused:
+        from napari_dpvae.analysis.prospect import prospect
+
+        report.certainty += prospect(report.spots, report.cells, section_key=report.section_key)
     say(json.dumps(report.as_json(), indent=1) if options.json else report.text())
     return report.code
 

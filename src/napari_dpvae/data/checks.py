@@ -44,7 +44,8 @@ def check_reference(reference: ad.AnnData, section_key: str | None = None) -> No
         raise DataError(f"{what} has 0 spots: check how it was filtered.")
     if SPATIAL not in reference.obsm:
         raise DataError(
-            f"{what} has no coordinates: put them in obsm['{SPATIAL}']{place_hint(reference)}."
+            f"{what} has no coordinates: put them in obsm['{SPATIAL}']{place_hint(reference)}. "
+            "Cells that have none are a query."
         )
     _check_coordinates(np.asarray(reference.obsm[SPATIAL]), what)
     if reference.n_obs < FEWEST_SPOTS:

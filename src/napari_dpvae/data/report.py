@@ -13,6 +13,7 @@ import anndata as ad
 import numpy as np
 
 from napari_dpvae.data.concerns import concerns
+from napari_dpvae.data.coordinates import has_places
 from napari_dpvae.data.formats.modalities import MODALITIES
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.gene_names import FEWEST, match_genes
@@ -39,11 +40,19 @@ class Report:
         What reading took or left out, and what to look at twice.
     refused
         Why the data cannot be used; empty if they can.
+    certainty
+        How sure places can be expected to be, in sentences.
+    spots, cells, section_key
+        What was read, and where its sections are named.
     """
 
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    certainty: list[str] = field(default_factory=list)
+    spots: ad.AnnData | None = None
+    cells: ad.AnnData | None = None
+    section_key: str | None = None
 
     @property
     def code(self) -> int:
@@ -56,6 +65,7 @@ class Report:
         return {
             "verdict": verdict,
             **self.found,
+            "certainty": self.certainty,
             "warnings": self.warnings,
             "refused": self.refused,
         }
@@ -68,7 +78,11 @@ class Report:
         for what, facts in self.found.items():
             yield what.capitalize()
             yield from (f"  {name}: {_words(value)}" for name, value in facts.items())
-        for title, sentences in (("Look twice", self.warnings), ("Cannot be used", self.refused)):
+        for title, sentences in (
+            ("Certainty", self.certainty),
+            ("Look twice", self.warnings),
+            ("Cannot be used", self.refused),
+        ):
             if sentences:
                 yield title
                 yield from (f"  {sentence}" for sentence in sentences)
@@ -94,26 +108,38 @@ def examine(
         As for :func:`napari_dpvae.read_reference`.
     """
     report = Report()
-    spots = cells = None
     paths = [reference] if isinstance(reference, str | Path) else list(reference)
+    report.section_key = section_key if len(paths) == 1 else SECTION
     with _heard(report.warnings):
         try:
             spots = read_reference(reference, layer=layer, section_key=section_key, **reading)
-            section_key = section_key if len(paths) == 1 else SECTION
-            report.found["reference"] = _about_reference(spots, paths, section_key)
+            report.found["reference"] = _about_reference(spots, paths, report.section_key)
+            report.spots = spots
         except DataError as error:
             report.refused.append(str(error))
         if query is not None:
             try:
                 cells = read_query(query, layer=layer)
                 report.found["query"] = _about(cells, [query], "cells")
+                report.cells = cells
             except DataError as error:
                 report.refused.append(str(error))
-    if spots is not None:
-        report.warnings += concerns(spots, cells, section_key=section_key)
-    if spots is not None and cells is not None:
-        _report_genes(report, spots, cells)
+    _compare(report)
     return report
+
+
+def _compare(report: Report) -> None:
+    """What is to be said once both are read."""
+    spots, cells = report.spots, report.cells
+    if spots is not None:
+        report.warnings += concerns(spots, cells, section_key=report.section_key)
+        if cells is not None:
+            _report_genes(report, spots, cells)
+    elif cells is not None and has_places(cells):
+        report.warnings.append(
+            "The query has coordinates, and what is given as the reference cannot be used: are the "
+            "two swapped? The reference comes first."
+        )
 
 
 def _report_genes(report: Report, spots: ad.AnnData, cells: ad.AnnData) -> None:

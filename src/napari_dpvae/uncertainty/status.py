@@ -9,6 +9,8 @@ PLACED, UNCERTAIN, OUTSIDE = STATUSES = ("placed", "uncertain", "outside")
 
 UNUSUAL = 0.01
 """Share of held-out spots that are less like their place than any cell of this tissue."""
+WIDEST = 0.25
+"""Radius of a region, as a share of the reference's diagonal, beyond which it tells nothing."""
 APART = 4.0
 """Standard deviations within, between the means of two kinds of cells; halves of one are 2.7."""
 
@@ -23,14 +25,14 @@ def region_status(radius: np.ndarray, usual: np.ndarray, extent: float) -> np.nd
     usual
         (n,) bool: whether the cell's expression is usual for the reference's tissue.
     extent
-        Diagonal of the reference: a region wider than half of it tells nothing.
+        Diagonal of the reference.
 
     Returns
     -------
     numpy.ndarray
         (n,) of ``placed``, ``uncertain`` and ``outside``.
     """
-    sure = np.where(2 * radius <= 0.5 * extent, PLACED, UNCERTAIN)
+    sure = np.where(radius <= WIDEST * extent, PLACED, UNCERTAIN)
     return np.where(usual, sure, OUTSIDE)
 
 

@@ -209,6 +209,7 @@ def test_concerns_are_shown_and_go_with_the_data(
     del plain.uns["spatial"]
     dock.session.reference, dock.session.query = plain, phantom.query
     qtbot.waitUntil(lambda: "no image" in dock.data.concerns.text(), timeout=10_000)
+    assert "300 genes that are shared" in dock.data.certainty.text()
     assert dock.data.headline.text().startswith("⚠")
     dock.session.reference = phantom.reference
     qtbot.waitUntil(lambda: dock.data.concerns.text() == "", timeout=10_000)

@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 from qtpy.QtWidgets import QPushButton
 
+from napari_dpvae.analysis.prospect import found_again
 from napari_dpvae.data.backed import open_either, open_query
 from napari_dpvae.data.checks import check_reference
 from napari_dpvae.data.concerns import concerns
@@ -47,6 +48,8 @@ class DataStep(Step):
         self.query = Source("Query", open_query, self._set_query, viewer, SAMPLE[1])
         self.sections = SectionChoice(session)
         self.concerns = note("warning")
+        self.certainty = note("muted")
+        self.certainty.setToolTip("What to expect of this reference, before a model is trained.")
         self.sample = QPushButton("Try it on a sample")
         self.sample.setToolTip("Open the phantom: a small tissue, and cells whose place is known.")
         self.sample.clicked.connect(self.open_sample)
@@ -54,7 +57,7 @@ class DataStep(Step):
         self.saved.refused.connect(self.complain)
         for i, part in enumerate((self.reference, self.sections, self.query)):
             self.body.insertWidget(i, part)
-        for part in (self.concerns, self.sample, self.saved):
+        for part in (self.concerns, self.certainty, self.sample, self.saved):
             self.body.addWidget(part)
         self._dropped: list[str] = []
         for source in (self.reference, self.query):
@@ -139,16 +142,22 @@ class DataStep(Step):
     def _look_twice(self, reference: ad.AnnData | None, query: ad.AnnData | None) -> None:
         """Find concerns in the background: they look at every value."""
         self.concerns.hide()
+        self.certainty.hide()
         if reference is None:
             return
+        section_key = self.session.section_key
 
         def steps() -> Steps:
             yield "looking"
-            return concerns(reference, query), _shared(reference, query)
+            found, shared = concerns(reference, query), _shared(reference, query)
+            yield "looking"
+            return found, shared, found_again(reference, query, section_key=section_key)
 
-        def show(result: tuple[list[str], int | None]) -> None:
+        def show(result: tuple[list[str], int | None, str]) -> None:
             if reference is self.session.reference and query is self.session.query:
-                found, shared = result
+                found, shared, certainty = result
+                self.certainty.setText(certainty)
+                self.certainty.show()
                 if shared is not None and query is not None:
                     self.tell(f"{shared:,} genes shared")
                     self.summarise(_headline(reference, query))
