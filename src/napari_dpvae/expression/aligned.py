@@ -16,7 +16,7 @@ from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_
 from napari_dpvae.expression.units import Units, units_of
 from napari_dpvae.steps import by_threads
 
-CHUNK = 4096
+CHUNK = 2048
 """Cells read at once: bounds memory."""
 
 
