@@ -2,7 +2,9 @@
 
 Each command is run in a forked process over an output of before, or over none, and killed once in
 its time; half of the kills fall into the last quarter, where it writes. Counts outputs that are
-lost or half-written, and files that are left over. Exits 1 if there are any.
+lost or half-written, and files that are left over. With ``--resumed TIMES``, so many trainings and
+placings are killed and gone on with (``--resume``), and their results are compared with those that
+were never killed. Exits 1 if there is anything wrong.
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ from pathlib import Path
 # Forks of a process with threads of its own would wait for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
 import napari_dpvae as dpv
 from benchmarks.fuzz.corpus import HASTY
 from napari_dpvae.cli import main as command
+from napari_dpvae.data.keys import RADIUS, SPATIAL
+from napari_dpvae.expression import aligned
 
 Check = Callable[[Path], object]
 CHECKS: dict[str, Check] = {
@@ -37,6 +42,11 @@ CHECKS: dict[str, Check] = {
     ".geojson": lambda path: json.loads(path.read_text(encoding="utf-8")),
     ".safetensors": dpv.DPVAE.load,
 }
+RESULTS: dict[str, Callable[[Path], bytes | str]] = {
+    ".safetensors": lambda path: dpv.DPVAE.load(path).trained.model_hash(),
+    ".h5ad": lambda path: places(dpv.read_placed(path)),
+}
+"""What must be the same to the bit."""
 CLEARED_WITHIN = 5.0
 """Seconds after a kill until nothing may be left over."""
 LATE = 0.75
@@ -46,32 +56,61 @@ LATE = 0.75
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills")
     parser.add_argument("--times", type=int, default=200, help="so many kills in all")
-    times = parser.parse_args().times
+    parser.add_argument("--resumed", type=int, default=10, help="so many of each")
+    options = parser.parse_args()
     rng = np.random.default_rng(0)
-    found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         commands = prepared(Path(folder))
-        seconds = {suffix: completed(words) for suffix, words in commands.items()}
-        whole = {suffix: Path(folder, f"out{suffix}") for suffix in commands}
-        kept = {suffix: path.rename(path.with_stem("old")) for suffix, path in whole.items()}
-        for i in range(times):
-            suffix = list(commands)[i % len(commands)]
-            start = LATE if rng.random() < 0.5 else 0.0
-            delay = rng.uniform(start, 1.0) * seconds[suffix]
-            output = whole[suffix]
-            before = bool(rng.random() < 0.5)
-            if before:
-                put(kept[suffix], output)
-            killed(commands[suffix], delay)
-            found[outcome(output, CHECKS[suffix], before)] += 1
+        found = counted(commands, Path(folder), options.times, rng)
+        resumed = gone_on(commands, Path(folder), options.resumed, rng)
+    for what, n in (*found.most_common(), *resumed.most_common()):
+        print(f"{n} {what}")
+    return int(any(not what.startswith("fine") for what in (*found, *resumed)))
+
+
+def counted(
+    commands: dict[str, list[str]], folder: Path, times: int, rng: np.random.Generator
+) -> Counter[str]:
+    """What became of outputs of commands that were killed."""
+    found: Counter[str] = Counter()
+    seconds = {suffix: completed(words) for suffix, words in commands.items()}
+    whole = {suffix: folder / f"out{suffix}" for suffix in commands}
+    kept = {suffix: path.rename(path.with_stem("old")) for suffix, path in whole.items()}
+    for i in range(times):
+        suffix = list(commands)[i % len(commands)]
+        start = LATE if rng.random() < 0.5 else 0.0
+        delay = rng.uniform(start, 1.0) * seconds[suffix]
+        output = whole[suffix]
+        before = bool(rng.random() < 0.5)
+        if before:
+            put(kept[suffix], output)
+        killed(commands[suffix], delay)
+        found[outcome(output, CHECKS[suffix], before)] += 1
+        clear(output)
+    return found
+
+
+def gone_on(
+    commands: dict[str, list[str]], folder: Path, times: int, rng: np.random.Generator
+) -> Counter[str]:
+    """Whether results are the same that were killed once, and gone on with."""
+    found: Counter[str] = Counter()
+    for suffix, result in RESULTS.items():
+        output, words = folder / f"out{suffix}", [*commands[suffix], "--resume"]
+        seconds, expected = completed(words), result(folder / f"out{suffix}")
+        for _ in range(times):
             clear(output)
-    print(f"{times} kills: " + ", ".join(f"{n} {what}" for what, n in found.most_common()))
-    return int(any(not what.startswith("fine") for what in found))
+            killed(words, rng.uniform(0.0, 1.0) * seconds)
+            finished(words)
+            same = result(output) == expected
+            found[f"fine, {suffix} resumed" if same else f"other {suffix} than unbroken"] += 1
+    return found
 
 
 def prepared(folder: Path) -> dict[str, list[str]]:
     """The words of a command for each kind of output."""
     phantom = dpv.make_phantom(n_cells=60)
+    aligned.CHUNK = 16  # Placed in several.
     phantom.reference.write_h5ad(folder / "reference.h5ad")
     phantom.query.write_h5ad(folder / "query.h5ad")
     model = folder / "model.safetensors"
@@ -83,6 +122,11 @@ def prepared(folder: Path) -> dict[str, list[str]]:
         suffix: [*(train if suffix == ".safetensors" else place), str(folder / f"out{suffix}")]
         for suffix in CHECKS
     }
+
+
+def places(placed: ad.AnnData) -> bytes:
+    """Of placed cells, with how sure they are."""
+    return bytes(placed.obsm[SPATIAL].tobytes() + placed.obs[RADIUS].to_numpy().tobytes())
 
 
 def option(name: str) -> str:
@@ -104,9 +148,13 @@ def completed(words: list[str]) -> float:
     """Seconds that a command takes once everything is imported."""
     for _ in range(2):
         start = time.monotonic()
-        if os.waitpid(begun(words), 0)[1] != 0:
-            raise RuntimeError(f"{' '.join(words)} failed")
+        finished(words)
     return time.monotonic() - start
+
+
+def finished(words: list[str]) -> None:
+    if os.waitpid(begun(words), 0)[1] != 0:
+        raise RuntimeError(f"{' '.join(words)} failed")
 
 
 def killed(words: list[str], delay: float) -> None:
