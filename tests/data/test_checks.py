@@ -205,7 +205,7 @@ def test_numbers_for_names_are_refused(reference: ad.AnnData, refuses: Refuses) 
 @pytest.mark.parametrize("given", [None, "reference.h5ad", pd.DataFrame()])
 def test_what_is_no_anndata_is_refused(refuses: Refuses, given: object) -> None:
     for check in (check_reference, check_query):
-        with refuses("must be an AnnData and is of the type"):
+        with refuses("must be an AnnData, not of the type"):
             check(given)
 
 

@@ -124,7 +124,7 @@ def test_a_table_of_the_users_goes_first(query: ad.AnnData, tmp_path: Path, refu
         match_genes(names, query, table={"a": "b"})
     (tmp_path / "one.csv").write_text("query\nA\n")
     for name in ("one.csv", "nowhere.csv"):
-        with refuses("gene table"):
+        with refuses("gene table|no file or folder"):
             read_gene_table(tmp_path / name)
 
 

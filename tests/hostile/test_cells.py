@@ -149,7 +149,7 @@ def test_cells_that_cannot_be_right(
 def test_what_are_no_cells(
     phantom: Phantom, model: dpv.DPVAE, hasty: dpv.TrainingSettings, refuses: Any, given: Any
 ) -> None:
-    said = "must be an AnnData and is of the type"
+    said = "must be an AnnData, not of the type"
     for use in (
         model.place,
         model.encode,
@@ -244,13 +244,17 @@ SECTIONS: dict[str, tuple[Any, str]] = {
 }
 
 
+def put_column(column: Any, cells: ad.AnnData) -> ad.AnnData:
+    cells.obs["s"] = column
+    return cells
+
+
 @pytest.mark.parametrize("kind", SECTIONS)
 def test_columns_that_name_no_sections(
     phantom: Phantom, hasty: dpv.TrainingSettings, refuses: Any, kind: str
 ) -> None:
     column, said = SECTIONS[kind]
-    reference = phantom.reference.copy()
-    reference.obs["s"] = column
+    reference = put_column(column, phantom.reference.copy())
     with refuses(said):
         dpv.DPVAE(hasty).fit(reference, section_key="s")
 
@@ -276,11 +280,15 @@ PAIRS: dict[str, tuple[Any, str]] = {
 }
 
 
+def put_pairs(pairs: Any, cells: ad.AnnData) -> ad.AnnData:
+    cells.obsp["p"] = pairs
+    return cells
+
+
 @pytest.mark.parametrize("kind", PAIRS)
 def test_weights_that_are_none(phantom: Phantom, refuses: Any, kind: str) -> None:
     pairs, said = PAIRS[kind]
-    reference = phantom.reference.copy()
-    reference.obsp["p"] = pairs
+    reference = put_pairs(pairs, phantom.reference.copy())
     with refuses(said):
         dpv.DPVAE(mask="given", pairs_key="p").fit(reference)
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dpvae.cli.options import read_settings
 from napari_dpvae.cli.saying import say
+from napari_dpvae.errors import DataError
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 if TYPE_CHECKING:
     import anndata as ad
+    import pandas as pd
     from napari import Viewer
 
     from napari_dpvae.data.unfinished import Unfinished
@@ -57,13 +59,14 @@ def train(options: Any) -> None:
     check_output(options.output, (".safetensors",))
     settings = read_settings(options, TrainingSettings)
     reference = _read_reference(options)
+    query = _read_tuning_query(options, reference)
     named = ", ".join([options.reference, *options.also])
     say(f"Reference {named}: {reference.n_obs} spots, {reference.n_vars} genes.")
     _show_concerns(reference, _section_key(options))
     unfinished = Unfinished(options.output, resume=options.resume)
     model = _fit(settings, reference, _section_key(options), unfinished)
-    if options.fine_tune:
-        model = _fine_tune(model, reference, options)
+    if query is not None:
+        model = _fine_tune(model, reference, query, options)
     model.save(options.output)
     unfinished.remove()
     error = model.card["held_out_error"]
@@ -128,11 +131,23 @@ def _fit(
     return model
 
 
-def _fine_tune(model: DPVAE, reference: ad.AnnData, options: Any) -> DPVAE:
-    """Go on training with a query, behind a progress bar."""
+def _read_tuning_query(options: Any, reference: ad.AnnData) -> ad.AnnData | None:
+    """The query that training goes on with, if one is named: refused before anything is trained."""
+    from napari_dpvae.data.checks import known_coordinates
+    from napari_dpvae.data.keys import SPATIAL
     from napari_dpvae.data.read import read_query
 
+    if options.fine_tune is None:
+        if options.known_key is not None:
+            raise DataError("--known-key is of the cells of --fine-tune: give both, or neither.")
+        return None
     query = read_query(options.fine_tune, layer=options.layer)
+    known_coordinates(query, options.known_key, reference.obsm[SPATIAL].shape[1])
+    return query
+
+
+def _fine_tune(model: DPVAE, reference: ad.AnnData, query: ad.AnnData, options: Any) -> DPVAE:
+    """Go on training with a query, behind a progress bar."""
     with _bar() as show:
         return model.fine_tune(
             reference,
@@ -237,8 +252,6 @@ def evaluate(options: Any) -> None:
 
 def report(options: Any) -> None:
     """Write one page about placed cells, with what is known of their model."""
-    import pandas as pd
-
     from napari_dpvae.data.read import read_placed
     from napari_dpvae.data.write import check_output
     from napari_dpvae.dpvae import DPVAE
@@ -250,9 +263,19 @@ def report(options: Any) -> None:
         options.output,
         reference=_given_reference(options),
         model=DPVAE.load(options.model) if options.model else None,
-        evaluation=pd.read_csv(options.evaluation) if options.evaluation else None,
+        evaluation=_read_evaluation(options.evaluation) if options.evaluation else None,
     )
     say(f"Wrote {options.output}.")
+
+
+def _read_evaluation(path: str) -> pd.DataFrame:
+    """What evaluate wrote."""
+    from napari_dpvae.data.formats.bounds import existing
+    from napari_dpvae.data.formats.delimited import read_delimited
+    from napari_dpvae.data.read import reading
+
+    with reading(path):
+        return read_delimited(existing(path), named=False)
 
 
 def view(options: Any) -> None:

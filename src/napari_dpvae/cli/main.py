@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_dpvae import __version__
 from napari_dpvae.cli import commands
-from napari_dpvae.cli.options import add_reading, add_screenshot, add_settings
+from napari_dpvae.cli.options import add_reading, add_screenshot, add_settings, word
 from napari_dpvae.cli.saying import say
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
             name, help=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
         )
         found.set_defaults(run=run)
+        found.register("type", None, word)
         return found
 
     check = command("check", commands.check, "say what is in the data, and whether it can be used")

@@ -9,6 +9,19 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 
+def word(text: str) -> str:
+    """A word that says something: an empty one may be a variable of the shell that is not set.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        When it is empty.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: say what is meant, or leave it out")
+    return text
+
+
 def add_reading(parser: argparse.ArgumentParser, *, sections: bool) -> None:
     """Options for how a file is read."""
     parser.add_argument(

@@ -132,7 +132,7 @@ def open_either(path: str | Path) -> ad.AnnData:
 
 def is_backed(cells: ad.AnnData) -> bool:
     """Whether the matrix is in a file."""
-    return isinstance(cells.X, ad.abc.CSRDataset | h5py.Dataset | zarr.Array)
+    return isinstance(getattr(cells, "X", None), ad.abc.CSRDataset | h5py.Dataset | zarr.Array)
 
 
 def in_memory(cells: ad.AnnData) -> ad.AnnData:
@@ -147,11 +147,8 @@ def in_memory(cells: ad.AnnData) -> ad.AnnData:
 def _is_large(path: Path) -> bool:
     """Whether the matrix of an ``.h5ad`` or AnnData store is better left in it."""
     with ExitStack() as stack:
-        if path.is_file() and h5py.is_hdf5(path):
-            file: Group = stack.enter_context(h5py.File(path, "r"))
-        elif path.is_dir() and recognise(path).read is read_anndata_zarr:
-            file = zarr.open_group(path, mode="r")
-        else:
+        file = _opened(stack, path)
+        if file is None:
             return False
         x = file.get(X)
         values = x.get("data") if isinstance(x, h5py.Group | zarr.Group) else x

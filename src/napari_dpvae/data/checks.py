@@ -228,7 +228,7 @@ def check_located(cells: ad.AnnData, what: str) -> None:
 def _check_is_anndata(cells: Any, what: str) -> None:
     if not isinstance(cells, ad.AnnData):
         raise DataError(
-            f"{what} must be an AnnData and is of the type {type(cells).__name__}: read a file "
+            f"{what} must be an AnnData, not of the type {type(cells).__name__}: read a file "
             "with read_reference, read_query or read_placed first."
         )
     if cells.isbacked:

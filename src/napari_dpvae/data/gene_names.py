@@ -12,6 +12,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from napari_dpvae.data.formats.bounds import existing, opened
+from napari_dpvae.data.formats.delimited import decoding, first_line
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -203,11 +205,12 @@ def read_gene_table(path: str | Path) -> dict[str, str]:
     DataError
         When there is no such file, or it has not two columns.
     """
+    found = existing(path)
+    separator = "\t" if "\t" in first_line(found) else ","
     try:
-        with open(path, encoding="utf-8") as file:
-            separator = "\t" if "\t" in file.readline() else ","
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+        with decoding(found), opened(found) as file:
+            table = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise DataError(f"Cannot read the gene table {path}: {error}.") from error
     if table.shape[1] < 2:
         raise DataError(

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.beside import IDENTITY, with_image
+from napari_dpvae.data.beside import IDENTITY, as_matrix, with_image
 from napari_dpvae.data.checks import check_expression, check_located, check_query, check_reference
 from napari_dpvae.data.coordinates import settled_places
 from napari_dpvae.data.counts import with_expression
 from napari_dpvae.data.formats.bounds import existing
+from napari_dpvae.data.formats.delimited import decoding
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.formats.space_ranger import with_places_beside
 from napari_dpvae.data.formats.spatialdata_store import read_spatialdata
@@ -88,7 +90,9 @@ def read_reference(
     _check_has_places(reference, path)
     check_reference(reference, section_key)
     if image is not None:
-        reference = with_image(reference, existing(image), image_affine)
+        return with_image(reference, existing(image), image_affine)
+    if not np.array_equal(as_matrix(image_affine), np.eye(3)):
+        raise DataError("An image's affine is given, and no image: give both, or neither.")
     return reference
 
 
@@ -218,17 +222,13 @@ def reading(path: str | Path) -> Iterator[None]:
         In place of what a library raises, with its reason.
     """
     try:
-        yield
+        with decoding(path):
+            yield
     except (DataError, MemoryError):
         raise
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
             f"Cannot read {path}: a packed file in it is damaged or ends too early: copy it again."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"Cannot read {path}: it has bytes that are no text (UTF-8): save it as UTF-8, or copy "
-            "it again."
         ) from error
     except Exception as error:
         # Readers fail in many ways on a damaged file; a person needs the file and the reason.

@@ -88,6 +88,11 @@ def evaluate_steps(
     """:func:`evaluate` as a generator of reports that returns the table and the placements."""
     if not isinstance(seeds, int) or seeds < 1:
         raise DataError(f"seeds is {seeds!r}: give a whole number of runs, at least one.")
+    if section is not None and query is None and split != "section":
+        raise DataError(
+            f"The section '{section}' is named, and not held out by the split {split}: give the "
+            "split section, or no name."
+        )
     reference = genes_alone(reference, "The reference")
     check_reference(reference, section_key)
     settings = model.settings if isinstance(model, DPVAE) else model

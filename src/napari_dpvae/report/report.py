@@ -93,6 +93,8 @@ def _checked(
         raise DataError("These cells were not placed by napari-dpvae: make them with place.")
     if reference is not None:
         check_reference(reference)
+    if evaluation is not None and "method" not in evaluation:
+        raise DataError("The evaluation has no column 'method': give the table that evaluate made.")
     about = placed.uns[KEY]
     if model is not None and about.get("model") not in (None, model.trained.model_hash()):
         raise DataError("The cells were placed by another model than this one: give theirs.")

@@ -9,6 +9,8 @@ import napari
 from napari import Viewer
 
 from napari_dpvae.data.checks import check_located, check_reference
+from napari_dpvae.data.features import has_feature
+from napari_dpvae.errors import DataError
 from napari_dpvae.viewer.canvas.error_arrows import ErrorArrows
 from napari_dpvae.viewer.canvas.scene import Scene
 from napari_dpvae.viewer.state.session import Session
@@ -82,6 +84,9 @@ def view(
         check_located(placed, "The placed cells")
     if reference is not None:
         check_reference(reference)
+    held = [cells for cells in (reference, placed) if cells is not None]
+    if gene is not None and not any(has_feature(cells, gene) for cells in held):
+        raise DataError(f"Neither the reference nor the placed cells have the gene '{gene}'.")
     # Refused before there is a window.
     viewer = viewer or napari.Viewer(title="dp-VAE")
     state = session(viewer)

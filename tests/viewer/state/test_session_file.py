@@ -81,7 +81,7 @@ def test_what_is_no_session_is_refused(full: Session, tmp_path: Path, refuses: R
     path = tmp_path / "desk.dpvae"
     with refuses(r"\.dpvae"):
         write_session(full, tmp_path / "desk.zip")
-    with refuses("is no session"):
+    with refuses("no file or folder"):
         SavedSession(path)
     path.write_bytes(b"PK nothing")
     with refuses("is no session"):

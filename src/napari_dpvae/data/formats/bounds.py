@@ -63,7 +63,7 @@ def existing(path: str | Path) -> Path:
     DataError
         When there is nothing, or it is no path.
     """
-    said = str(path)[:200]
+    said = str(path)[:200].replace("\0", "␀")
     try:
         found = Path(path).expanduser()
         there = found.exists()
@@ -129,6 +129,8 @@ def opened(path: Path, most: float | None = None) -> Iterator[BinaryIO]:
         When it is no regular file, or has more.
     """
     check_regular(path)
+    if path.is_dir():
+        raise DataError(f"Cannot read {path}: it is a folder: name a file.")
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -36,22 +38,43 @@ def read_delimited(path: Path, *, headed: bool = True, named: bool = True) -> pd
     separator = max(SEPARATORS, key=lines[-1].count)
     if separator not in lines[-1]:
         separator = r"\s+"
-    with opened(path) as file:
-        table = pd.read_csv(
-            file,
-            sep=separator,
-            index_col=0 if named else None,
-            header=0 if headed else None,
-            skiprows=len(lines) - 1,
-            encoding=encoding,
-            decimal="," if separator != "," and _has_decimal_commas(path, encoding) else ".",
-        )
+    try:
+        with decoding(path), opened(path) as file:
+            table = pd.read_csv(
+                file,
+                sep=separator,
+                index_col=0 if named else None,
+                header=0 if headed else None,
+                skiprows=len(lines) - 1,
+                encoding=encoding,
+                decimal="," if separator != "," and _has_decimal_commas(path, encoding) else ".",
+            )
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
     if table.shape[1] == 0 or not len(table):
         raise DataError(
             f"Cannot read {path}: it has no table: give a CSV or TSV with names in the first row "
             "and column."
         )
     return table
+
+
+@contextmanager
+def decoding(path: str | Path) -> Iterator[None]:
+    """Within it, bytes that are no text are those of this path.
+
+    Raises
+    ------
+    DataError
+        When there are some.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Cannot read {path}: it has bytes that are no text (UTF-8): save it as UTF-8, or copy "
+            "it again."
+        ) from error
 
 
 def first_line(path: Path) -> str:

@@ -10,7 +10,7 @@ from psygnal import Signal
 from napari_dpvae.colours.scale import USUAL, Limits
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.errors import DataError
-from napari_dpvae.viewer.state.observed import observed
+from napari_dpvae.viewer.state.observed import brief, observed
 
 COLORMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "gray")
 MOST_RECENT = 12
@@ -48,7 +48,7 @@ class Colouring:
         if gene is not None:
             if not self._measured(gene):
                 raise DataError(
-                    f"Neither the reference nor the placed cells have the gene '{gene}'."
+                    f"Neither the reference nor the placed cells have the gene {brief(gene)}."
                 )
             self.recent = [gene, *(other for other in self.recent if other != gene)][:MOST_RECENT]
         self._column: str | None = None
@@ -63,9 +63,9 @@ class Colouring:
         DataError
             When set to a column that is nowhere.
         """
-        if column is not None and not any(column in cells.obs for cells in self._data()):
+        if column is not None and not self._described(column):
             raise DataError(
-                f"Neither the reference nor the placed cells have the obs column '{column}'."
+                f"Neither the reference nor the placed cells have the obs column {brief(column)}."
             )
         self._gene: str | None = None
         return column
@@ -77,7 +77,20 @@ class Colouring:
 
     @observed(COLORMAPS[0])
     def colormap(self, colormap: str) -> str:
-        """The colormap of numbers, by napari's name."""
+        """The colormap of numbers, by napari's name.
+
+        Raises
+        ------
+        DataError
+            When napari has none of that name.
+        """
+        from napari.utils.colormaps import AVAILABLE_COLORMAPS
+
+        if not (isinstance(colormap, str) and colormap in AVAILABLE_COLORMAPS):
+            raise DataError(
+                f"There is no colormap {brief(colormap)}: take {', '.join(COLORMAPS)} or another "
+                "of napari's."
+            )
         return colormap
 
     @observed(())
@@ -89,11 +102,14 @@ class Colouring:
         """Colour by nothing where the data on show have no such gene or column any more."""
         if self.gene is not None and not self._measured(self.gene):
             self.gene = None
-        elif self.column is not None and not any(self.column in held.obs for held in self._data()):
+        elif self.column is not None and not self._described(self.column):
             self.column = None
 
     def _measured(self, gene: str) -> bool:
-        return any(has_feature(cells, gene) for cells in self._data())
+        return isinstance(gene, str) and any(has_feature(cells, gene) for cells in self._data())
+
+    def _described(self, column: str) -> bool:
+        return isinstance(column, str) and any(column in cells.obs for cells in self._data())
 
     @property
     def limits(self) -> Limits:
@@ -102,10 +118,13 @@ class Colouring:
 
     @limits.setter
     def limits(self, limits: Limits | tuple[float, float]) -> None:
-        limits = limits if isinstance(limits, Limits) else Limits(*limits, percentiles=False)
-        if not limits.low < limits.high:
-            raise DataError(f"The limits {limits.low} to {limits.high} must rise.")
-        self._limits[self.shown] = limits
+        try:
+            low, high = map(float, limits[:2])
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{brief(limits)} are no limits: give two numbers.") from error
+        if not low < high:
+            raise DataError(f"The limits {low:g} to {high:g} must rise.")
+        self._limits[self.shown] = Limits(low, high, getattr(limits, "percentiles", False))
         self.changed.emit()
 
     @property

@@ -9,7 +9,7 @@ from psygnal import Signal
 
 from napari_dpvae.errors import DataError
 from napari_dpvae.uncertainty.status import STATUSES
-from napari_dpvae.viewer.state.observed import choice, observed
+from napari_dpvae.viewer.state.observed import brief, choice, observed
 
 Arrangement = Literal["overlaid", "side by side"]
 Uncertainty = Literal["not shown", "as size", "as opacity"]
@@ -55,7 +55,9 @@ class Look:
     @observed(frozenset(STATUSES), repeats=False)
     def statuses(self, statuses: Iterable[str]) -> frozenset[str]:
         """Draw placed cells of these kinds alone."""
-        wanted = frozenset(statuses)
-        if not wanted <= set(STATUSES):
-            raise DataError(f"{sorted(wanted)} are no kinds of cells: choose of {STATUSES}.")
-        return wanted
+        wanted = list(statuses) if isinstance(statuses, Iterable) else [statuses]
+        if not all(isinstance(kind, str) and kind in STATUSES for kind in wanted):
+            raise DataError(
+                f"{brief(statuses)} are no kinds of cells: choose of {', '.join(STATUSES)}."
+            )
+        return frozenset(wanted)

@@ -62,6 +62,11 @@ def observed(
     return partial(Observed, default=default, repeats=repeats)
 
 
+def brief(value: object) -> str:
+    """A value, as a sentence can name it."""
+    return repr(value)[:60].replace("\n", " ")
+
+
 def choice(kind: Any, value: Any) -> Any:
     """A value that is one of a Literal's.
 
@@ -70,6 +75,8 @@ def choice(kind: Any, value: Any) -> Any:
     DataError
         When it is not.
     """
-    if value not in get_args(kind):
-        raise DataError(f"{value!r} cannot be chosen: take one of {', '.join(get_args(kind))}.")
+    if not (isinstance(value, str) and value in get_args(kind)):
+        raise DataError(
+            f"{brief(value)} cannot be chosen: take one of {', '.join(get_args(kind))}."
+        )
     return value

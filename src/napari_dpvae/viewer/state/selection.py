@@ -10,7 +10,7 @@ import pandas as pd
 from psygnal import Signal
 
 from napari_dpvae.errors import DataError
-from napari_dpvae.viewer.state.observed import observed
+from napari_dpvae.viewer.state.observed import brief, observed
 
 GROUP = "group"
 """Column of ``obs`` of the placed cells that names their group."""
@@ -47,7 +47,11 @@ class Selection:
         DataError
             When a number is no placed cell's.
         """
-        chosen, placed = np.unique(np.fromiter(cells, int)), self._placed()
+        try:
+            chosen = np.unique(np.fromiter(cells, int))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"{brief(cells)} are no cells: give their numbers, from 0.") from error
+        placed = self._placed()
         n = 0 if placed is None else placed.n_obs
         if len(chosen) and not 0 <= chosen[0] <= chosen[-1] < n:
             raise DataError(

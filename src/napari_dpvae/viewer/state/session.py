@@ -9,7 +9,7 @@ from psygnal import Signal
 
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.backed import is_backed
-from napari_dpvae.data.checks import check_query, check_reference
+from napari_dpvae.data.checks import check_located, check_query, check_reference
 from napari_dpvae.data.features import other_features
 from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.images import libraries
@@ -21,7 +21,7 @@ from napari_dpvae.evaluation.experiments import Evaluation, HeldOut
 from napari_dpvae.model.same_reference import is_trained_on
 from napari_dpvae.viewer.state.colouring import Colouring
 from napari_dpvae.viewer.state.look import Look
-from napari_dpvae.viewer.state.observed import observed
+from napari_dpvae.viewer.state.observed import brief, observed
 from napari_dpvae.viewer.state.selection import Selection
 
 
@@ -77,8 +77,9 @@ class Session:
         DataError
             When set to a column that the reference does not have.
         """
-        if key is not None and (self.reference is None or key not in self.reference.obs):
-            raise DataError(f"The reference has no obs column '{key}' with sections.")
+        columns = [] if self.reference is None else list(self.reference.obs)
+        if key is not None and not (isinstance(key, str) and key in columns):
+            raise DataError(f"The reference has no obs column {brief(key)} with sections.")
         return key
 
     @observed(None)
@@ -98,14 +99,33 @@ class Session:
 
     @observed(None)
     def model(self, model: DPVAE | None) -> DPVAE | None:
-        """The trained model."""
+        """The trained model.
+
+        Raises
+        ------
+        DataError
+            When set to what is none.
+        """
+        if not isinstance(model, DPVAE | None):
+            raise DataError(
+                f"The model must be a DPVAE and is of the type {type(model).__name__}: train one, "
+                "or load it by DPVAE.load."
+            )
         if model is not None and not model.is_trained:
             raise RuntimeError("The model is not trained yet: call fit() or load() first.")
         return model
 
     @observed(None)
     def placed(self, placed: ad.AnnData | None) -> ad.AnnData | None:
-        """The placed cells."""
+        """The placed cells.
+
+        Raises
+        ------
+        DataError
+            When set to what has no places.
+        """
+        if placed is not None:
+            check_located(placed, "The placed cells")
         return placed
 
     @observed(None)

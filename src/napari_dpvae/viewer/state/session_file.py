@@ -12,7 +12,9 @@ import anndata as ad
 
 from napari_dpvae.colours.scale import Limits
 from napari_dpvae.data.backed import in_memory
+from napari_dpvae.data.formats.bounds import check_regular, existing
 from napari_dpvae.data.read import read_placed, read_query, read_reference
+from napari_dpvae.data.scratch import reason
 from napari_dpvae.data.writable import writable
 from napari_dpvae.data.write import check_output, replacing
 from napari_dpvae.dpvae import DPVAE
@@ -23,6 +25,8 @@ SUFFIX = ".dpvae"
 SHOWN, MODEL = "shown.json", "model.safetensors"
 CELLS = {"reference": read_reference, "query": read_query, "placed": read_placed}
 """What holds cells, in the order in which it is put back: a reference lets placed cells go."""
+DAMAGED = (KeyError, ValueError, RuntimeError, AttributeError, EOFError)
+"""What is raised of a part that is not there, no text, no JSON, or is packed or locked."""
 LOOK = ("arrangement", "uncertainty", "regions", "places")
 
 
@@ -74,13 +78,21 @@ class SavedSession:
     def __init__(self, path: str | Path) -> None:
         self._cells: dict[str, ad.AnnData] = {}
         self._model: DPVAE | None = None
+        found = existing(path)
+        check_regular(found)
         try:
-            with zipfile.ZipFile(Path(path).expanduser()) as archive:
+            with zipfile.ZipFile(found) as archive:
                 self._shown: dict[str, Any] = json.loads(_member(archive, SHOWN))
+                lacking = _shown(Session()).keys() - self._shown.keys()
+                if lacking:
+                    raise KeyError(f"it does not say {min(lacking)}")
                 self._read(archive)
-        except (OSError, KeyError, zipfile.BadZipFile, json.JSONDecodeError) as error:
+        except DataError:
+            raise
+        except (OSError, zipfile.BadZipFile, *DAMAGED) as error:
             raise DataError(
-                f"{path} is no session of napari-dpvae, or damaged: save it again ({error})."
+                f"{path} is no session of napari-dpvae, or damaged: save it again "
+                f"({reason(error)})."
             ) from error
 
     def _read(self, archive: zipfile.ZipFile) -> None:

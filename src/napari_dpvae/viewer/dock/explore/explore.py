@@ -35,6 +35,7 @@ class ExploreStep(Step):
         super().__init__(4, "Explore", session)
         self.gene = GeneRow(session)
         self.gene.told.connect(self.tell)
+        self.gene.refused.connect(self.complain)
         self.column = elastic(QComboBox())
         self.column.setToolTip("Colour by what is known of each cell, in place of a gene.")
         self.column.currentTextChanged.connect(self._choose_column)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -15,10 +14,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dpvae.data.formats.bounds import existing, opened
+from napari_dpvae.data.read import reading
+from napari_dpvae.errors import DataError
 from napari_dpvae.viewer.dock.explore.gene_box import GeneBox
 from napari_dpvae.viewer.dock.style import row
 from napari_dpvae.viewer.state.session import Session
 
+MOST_LIST = 1 << 24
+"""Bytes of a file with a list."""
 MOST_NAMED = 5
 """Genes of a list that are named when they are not there."""
 
@@ -38,6 +42,7 @@ class GeneRow(QWidget):
     """
 
     told = Signal(str)
+    refused = Signal(str)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -132,6 +137,9 @@ class GeneRow(QWidget):
         if not path:
             return
         try:
-            self.take_list(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            self.told.emit(f"Cannot read {path}: {error}")
+            with reading(path), opened(existing(path), MOST_LIST) as file:
+                text = file.read().decode()
+        except DataError as error:
+            self.refused.emit(str(error))
+            return
+        self.take_list(text)

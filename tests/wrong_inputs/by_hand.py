@@ -1,14 +1,8 @@
-"""Wrong inputs of many kinds, and the sentence that each gets: docs/wrong_inputs.md.
-
-``python -m tests.wrong_inputs`` writes that page; a test sees that it is up to date.
-"""
+"""Kinds that are made one by one: files, cells and results as people have them."""
 
 from __future__ import annotations
 
 import gzip
-import logging
-import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +11,11 @@ import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from tests.wrong_inputs.kinds import FILES, Wrong, model, phantom, tissue
+from tests.wrong_inputs.kinds import wrong as wrong_in
 
 from napari_dpvae import (
     DPVAE,
-    DataError,
     TrainingSettings,
     read_placed,
     read_query,
@@ -32,69 +27,10 @@ from napari_dpvae.data.checks import check_reference, known_coordinates
 from napari_dpvae.data.gene_names import match_genes, read_gene_table
 from napari_dpvae.data.layout import Layout
 
-PAGE = Path(__file__).parents[1] / "docs" / "wrong_inputs.md"
-HEAD = """# Wrong inputs
-
-What is given, and the sentence that it gets, in scripts, on the command line and in the dock alike.
-Made by `python -m tests.wrong_inputs`; a test makes each of these inputs and compares.
-
-| what is wrong | the sentence |
-|---|---|
-"""
-Wrong = Callable[[Path], object]
-"""Makes the input in a folder, and gives it."""
-WRONG: dict[str, Wrong] = {}
-MODEL: list[DPVAE] = []
-
 
 def wrong(words: str) -> Callable[[Wrong], Wrong]:
-    """Add a kind of wrong input by its name."""
-
-    def add(make: Wrong) -> Wrong:
-        WRONG[words] = make
-        return make
-
-    return add
-
-
-def tissue() -> ad.AnnData:
-    """A reference of 60 spots and 40 genes."""
-    rng = np.random.default_rng(0)
-    places = np.stack(np.meshgrid(np.arange(10.0), np.arange(6.0)), -1).reshape(-1, 2) * 100
-    rates = np.exp(1 + places @ rng.normal(0, 0.002, (2, 40)))
-    cells = ad.AnnData(sparse.csr_matrix(rng.poisson(rates).astype(np.float32)))
-    cells.obs_names = [f"spot{i}" for i in range(60)]
-    cells.var_names = [f"Gene{i}" for i in range(40)]
-    cells.obsm["spatial"] = places
-    return cells
-
-
-def model() -> DPVAE:
-    """Trained on the tissue, once."""
-    if not MODEL:
-        quick = TrainingSettings(
-            epochs=1, genes=20, wide_genes=0, hidden=8, members=2, checks=0, blocks=0
-        )
-        MODEL.append(DPVAE(quick).fit(tissue()))
-    return MODEL[0]
-
-
-def sentence(words: str) -> str:
-    """What is said of a kind of wrong input; folders are left out of it."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        try:
-            WRONG[words](folder)
-        except DataError as error:
-            said = str(error).replace(f"{folder}/", "").replace(str(folder), "FOLDER")
-            return re.sub(r"0x[0-9a-f]+", "0x…", said)
-    raise AssertionError(f"{words}: it was taken")
-
-
-def page() -> str:
-    """The page with all of them."""
-    rows = [f"| {words} | {sentence(words).replace('|', chr(92) + '|')} |" for words in WRONG]
-    return HEAD + "\n".join(rows) + "\n"
+    """Files and what is in them."""
+    return wrong_in(FILES, words)
 
 
 def changed(change: Callable[[ad.AnnData], object]) -> Wrong:
@@ -138,6 +74,30 @@ def edited(edit: Callable[[h5py.File], object]) -> Wrong:
         with h5py.File(folder / "cells.h5ad", "r+") as opened:
             edit(opened)
         return read_query(folder / "cells.h5ad")
+
+    return make
+
+
+def edited_phantom(edit: Callable[[h5py.File], object]) -> Wrong:
+    """A whole ``.h5ad`` of the phantom's cells that something was done to afterwards."""
+
+    def make(folder: Path) -> object:
+        phantom().query.write_h5ad(folder / "cells.h5ad")
+        with h5py.File(folder / "cells.h5ad", "r+") as opened:
+            edit(opened)
+        return read_query(folder / "cells.h5ad")
+
+    return make
+
+
+def fitting_phantom(
+    change: Callable[[ad.AnnData], ad.AnnData], section_key: str | None = None, **settings: str
+) -> Wrong:
+    """The phantom's reference, changed, that is given to be trained on."""
+
+    def make(folder: Path) -> object:
+        reference = change(phantom().reference.copy())
+        return DPVAE(TrainingSettings(epochs=1), **settings).fit(reference, section_key=section_key)
 
     return make
 
@@ -435,8 +395,3 @@ wrong("a file that is no model")(
         DPVAE.load(folder / "m.safetensors"),
     )
 )
-
-
-if __name__ == "__main__":
-    logging.disable()
-    PAGE.write_text(page(), encoding="utf-8")
