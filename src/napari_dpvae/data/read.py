@@ -107,7 +107,18 @@ def _read_sections(
         )
     if not len(paths):
         raise DataError("There is no file for the reference: name one or more.")
-    return joined([read_reference(path, layer=layer) for path in paths], section_names(paths))
+    names = section_names(paths)
+    return joined(
+        [_read_section(*each, layer) for each in zip(names, paths, strict=True)],
+        names,
+    )
+
+
+def _read_section(name: str, path: str | Path, layer: str | None) -> ad.AnnData:
+    try:
+        return read_reference(path, layer=layer)
+    except DataError as error:
+        raise DataError(f"Section {name}: {error}") from error
 
 
 def read_query(path: str | Path, *, layer: str | None = None) -> ad.AnnData:

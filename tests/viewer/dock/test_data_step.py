@@ -141,16 +141,67 @@ def test_a_file_dropped_on_a_row_opens_there(
     assert dock.session.query is not None and dock.session.reference is None
 
 
+@pytest.fixture
+def sections(phantom: Any, tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{name}.h5ad" for name in ("one", "two", "three")]
+    for path in paths:
+        phantom.reference.write_h5ad(path)
+    return paths
+
+
+@pytest.mark.parametrize("on_row", [True, False])
+def test_several_files_are_one_reference_of_several_sections(
+    dock: DpvaeDock, idle: Idle, sections: list[Path], on_row: bool
+) -> None:
+    drop(dock.data.reference if on_row else dock, *sections)
+    idle(dock.data.reference)
+    reference = dock.session.reference
+    assert reference.obs["section"].value_counts().to_dict() == dict.fromkeys(
+        ("one", "two", "three"), 321
+    )
+    assert dock.session.section_key == "section"
+    # The line opens them again.
+    dock.session.reference = None
+    dock.data.reference.open("; ".join(map(str, sections[:2])))
+    idle(dock.data.reference)
+    assert dock.session.reference.n_obs == 642
+
+
+def test_several_files_can_be_chosen(
+    dock: DpvaeDock, idle: Idle, sections: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = [str(path) for path in sections]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *a: (chosen, ""))
+    dock.data.reference.menu.aboutToShow.emit()
+    dock.data.reference.menu.actions()[0].trigger()
+    idle(dock.data.reference)
+    assert dock.session.reference.n_obs == 3 * 321
+
+
+def test_a_query_is_one_file(dock: DpvaeDock, files: tuple[Path, Path]) -> None:
+    drop(dock.data.query, files[1], files[1])
+    assert "A query is one file" in dock.data.status.text() and dock.session.query is None
+
+
+def test_a_section_without_coordinates_is_named(
+    dock: DpvaeDock, idle: Idle, sections: list[Path], files: tuple[Path, Path]
+) -> None:
+    drop(dock, *sections, files[1])
+    idle(dock.data.reference)
+    assert "Section query: The reference has no coordinates" in dock.data.status.text()
+    assert dock.session.reference is None
+
+
 def test_the_dialog_begins_where_the_last_file_was(
     dock: DpvaeDock, idle: Idle, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
 
-    def choose(parent: QWidget, title: str, folder: str, *rest: str) -> tuple[str, str]:
+    def choose(parent: QWidget, title: str, folder: str, *rest: str) -> tuple[list[str], str]:
         begun.append(folder)
-        return str(files[0]), ""
+        return [str(files[0])], ""
 
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", choose)
     for _ in range(2):
         dock.data.reference.menu.aboutToShow.emit()
         dock.data.reference.menu.actions()[0].trigger()
@@ -214,6 +265,17 @@ def test_concerns_are_shown_and_go_with_the_data(
     dock.session.reference = phantom.reference
     qtbot.waitUntil(lambda: dock.data.concerns.text() == "", timeout=10_000)
     assert dock.data.concerns.isHidden()
+
+
+def test_sections_that_are_named_raise_no_concern(
+    dock: DpvaeDock, qtbot: QtBot, sections: list[Path], idle: Idle
+) -> None:
+    dock.data.reference.open([str(path) for path in sections])
+    idle(dock.data.reference)
+    qtbot.waitUntil(lambda: dock.data.certainty.text() != "", timeout=10_000)
+    assert dock.data.concerns.text() == ""
+    dock.session.section_key = None
+    qtbot.waitUntil(lambda: "'section'" in dock.data.concerns.text(), timeout=10_000)
 
 
 def test_an_empty_dock_offers_the_sample_and_opens_both_files_of_it(

@@ -44,7 +44,9 @@ class DataStep(Step):
     def __init__(self, session: Session, viewer: Viewer, unsaved: Unsaved) -> None:
         super().__init__(1, "Data", session)
         self._unsaved = unsaved
-        self.reference = Source("Reference", read_reference, self._set_reference, viewer, SAMPLE[0])
+        self.reference = Source(
+            "Reference", read_reference, self._set_reference, viewer, SAMPLE[0], sections=True
+        )
         self.query = Source("Query", open_query, self._set_query, viewer, SAMPLE[1])
         self.sections = SectionChoice(session)
         self.concerns = note("warning")
@@ -67,13 +69,14 @@ class DataStep(Step):
         self.destroyed.connect(lambda: opened.end())
         self.follow(session.reference_changed, self._refresh)
         self.follow(session.query_changed, self._refresh)
+        self.follow(session.section_key_changed, self._look_twice)
         self._refresh()
 
     def open_dropped(self, paths: list[str]) -> None:
-        """Open what was dropped: a session, or one or two paths of cells.
+        """Open what was dropped: a session, or paths of cells.
 
-        What has no coordinates is the query. Of two that have some the first is the reference.
-        Where there is a reference, one path alone is the query.
+        What has no coordinates is the query. Of two that have some the first is the reference; more
+        than two are the sections of one. Where there is a reference, one path alone is the query.
         """
         if paths and paths[0].endswith(SUFFIX):
             self.saved.open(paths[0])
@@ -81,7 +84,10 @@ class DataStep(Step):
         if len(paths) == 1 and self.session.reference is not None:
             self.query.open(paths[0])
             return
-        self._dropped = paths[:2]
+        if len(paths) > 2:
+            self.reference.open(paths)
+            return
+        self._dropped = paths
         self._roles = {"reference", "query"}
         self._open_dropped()
 
@@ -136,11 +142,12 @@ class DataStep(Step):
             shared = len(reference.var_names.intersection(query.var_names))
             self.tell(f"{shared:,} genes shared")
             self.summarise(_headline(reference, query))
-        self._look_twice(reference, query)
+        self._look_twice()
         self.set_done(reference is not None and query is not None)
 
-    def _look_twice(self, reference: ad.AnnData | None, query: ad.AnnData | None) -> None:
+    def _look_twice(self) -> None:
         """Find concerns in the background: they look at every value."""
+        reference, query = self.session.reference, self.session.query
         self.concerns.hide()
         self.certainty.hide()
         if reference is None:
@@ -149,12 +156,14 @@ class DataStep(Step):
 
         def steps() -> Steps:
             yield "looking"
-            found, shared = concerns(reference, query), _shared(reference, query)
+            found = concerns(reference, query, section_key=section_key)
+            shared = _shared(reference, query)
             yield "looking"
             return found, shared, found_again(reference, query, section_key=section_key)
 
         def show(result: tuple[list[str], int | None, str]) -> None:
-            if reference is self.session.reference and query is self.session.query:
+            now = (self.session.reference, self.session.query)
+            if reference is now[0] and query is now[1] and section_key == self.session.section_key:
                 found, shared, certainty = result
                 self.certainty.setText(certainty)
                 self.certainty.show()

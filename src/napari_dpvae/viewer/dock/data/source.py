@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anndata as ad
 from qtpy.QtCore import Signal
@@ -28,9 +28,12 @@ from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
 if TYPE_CHECKING:
     from napari import Viewer
 
-Read = Callable[[str], ad.AnnData]
+Read = Callable[[Any], ad.AnnData]
+"""Of a path, or of several."""
 Accept = Callable[[ad.AnnData], None]
 FILES = "Cells (*.h5ad *.h5mu *.h5 *.loom *.mtx *.csv *.tsv *.txt *.gz);;All files (*)"
+BETWEEN = "; "
+"""Paths in one line."""
 
 
 class Source(QWidget):
@@ -48,6 +51,8 @@ class Source(QWidget):
         Whose layers are offered.
     sample
         Name of the file in the sample data.
+    sections
+        Whether several files are taken as the sections of one.
     """
 
     refused = Signal(str)
@@ -62,14 +67,17 @@ class Source(QWidget):
         accept: Accept,
         viewer: Viewer,
         sample: str,
+        *,
+        sections: bool = False,
     ) -> None:
         super().__init__()
         self._name, self._read, self._accept = name, read, accept
-        self._viewer, self._sample = viewer, sample
+        self._viewer, self._sample, self._sections = viewer, sample, sections
         self.setAcceptDrops(True)
         self.path = QLineEdit()
         self.path.setPlaceholderText("type, paste or drop a path")
-        self.path.setToolTip(f"The {name.lower()}'s file or folder; press Enter to open it.")
+        several = f" Several, with '{BETWEEN.strip()}' between, are its sections." * sections
+        self.path.setToolTip(f"The {name.lower()}'s file or folder; Enter opens it.{several}")
         self.path.setAcceptDrops(False)
         self.path.returnPressed.connect(self.load)
         self.menu = QMenu(self)
@@ -91,17 +99,22 @@ class Source(QWidget):
         parts = (line, self.progress, self.summary)
         self.setLayout(column(*parts, margins=(0, 0, 0, 4), spacing=2))
 
-    def open(self, path: str, read: Read | None = None, accept: Accept | None = None) -> None:
+    def open(
+        self,
+        path: str | Sequence[str],
+        read: Read | None = None,
+        accept: Accept | None = None,
+    ) -> None:
         """Read a path, in the background.
 
         Parameters
         ----------
         path
-            A file or a folder.
+            A file or a folder; or several, which are sections.
         read, accept
             In place of the row's own, where it is not known yet what the path holds.
         """
-        self.path.setText(path)
+        self.path.setText(path if isinstance(path, str) else BETWEEN.join(path))
         self._load(read or self._read, accept or self._accept)
 
     def load(self) -> None:
@@ -120,15 +133,23 @@ class Source(QWidget):
         path = self.path.text().strip()
         if not path or self.progress.running:
             return
+        paths = self._paths(path)
 
         def steps() -> Steps:
             yield "reading"
-            return read(path)
+            return read(paths[0] if len(paths) == 1 else paths)
 
-        job = self.progress.run(steps, f"reading {Path(path).name}", only_reads=True)
+        names = ", ".join(Path(each).name for each in paths)
+        job = self.progress.run(steps, f"reading {names}", only_reads=True)
         job.done.connect(lambda cells: self._on_read(cells, path, accept))
         job.failed.connect(self._refuse)
         job.stopped.connect(self._restore_path)
+
+    def _paths(self, text: str) -> list[str]:
+        """One, or the sections."""
+        if not self._sections or Path(text).expanduser().exists():
+            return [text]
+        return [path.strip() for path in text.split(BETWEEN.strip()) if path.strip()]
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and folders."""
@@ -138,10 +159,14 @@ class Source(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what is dropped here."""
         event.acceptProposedAction()
-        self.open(event.mimeData().urls()[0].toLocalFile())
+        paths = [url.toLocalFile() for url in event.mimeData().urls()]
+        if len(paths) > 1 and not self._sections:
+            self.refused.emit(f"A {self._name.lower()} is one file or folder: drop one.")
+            return
+        self.open(paths)
 
     def _on_read(self, cells: ad.AnnData, path: str, accept: Accept) -> None:
-        remember_folder(path)
+        remember_folder(self._paths(path)[0])
         before, self._opened = self._opened, (cells, path)
         if not self._take(cells, accept):
             self._opened = before
@@ -177,9 +202,14 @@ class Source(QWidget):
 
     def _choose_file(self) -> None:
         title = f"Open the {self._name.lower()}"
-        path, _ = QFileDialog.getOpenFileName(self, title, remembered_folder(), FILES)
-        if path:
-            self.open(path)
+        if self._sections:
+            title += "; several files are its sections"
+            paths, _ = QFileDialog.getOpenFileNames(self, title, remembered_folder(), FILES)
+        else:
+            path, _ = QFileDialog.getOpenFileName(self, title, remembered_folder(), FILES)
+            paths = [path] if path else []
+        if paths:
+            self.open(paths)
 
     def _choose_folder(self) -> None:
         title = f"Open the {self._name.lower()}: the folder of an instrument, or a .zarr store"
