@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from napari import Viewer
+from qtpy.QtCore import QSettings
 from tests.wrong_inputs.page import PAGE, page
 from tests.wrong_inputs.window import WINDOW, said
 
@@ -16,6 +17,8 @@ from napari_dpvae.viewer.commands import open_dock
 if __name__ == "__main__":
     logging.disable()
     warnings.filterwarnings("ignore")
+    remembered = tempfile.mkdtemp()
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, remembered)
     viewer = Viewer(show=False)
     dock = open_dock(viewer)
     windows = {}

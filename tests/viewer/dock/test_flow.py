@@ -15,7 +15,12 @@ from napari_dpvae.viewer.dock.dock import DpvaeDock
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.forms import SettingsForm
 from napari_dpvae.viewer.dock.job import Job
-from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
+from napari_dpvae.viewer.state.memory import (
+    remember_folder,
+    remember_settings,
+    remembered_folder,
+    remembered_settings,
+)
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -103,6 +108,12 @@ def test_settings_are_remembered_when_they_were_used_and_not_before(qtbot: QtBot
     first.take()
     assert form().settings.anchors == 7
     assert other.settings.anchors == dpv.PlacementSettings().anchors
+
+
+def test_what_names_something_in_one_reference_is_not_remembered() -> None:
+    used = dpv.TrainingSettings(mask="given", pairs_key="edges", frame="left", genes=77)
+    remember_settings(used)
+    assert remembered_settings(dpv.TrainingSettings) == dpv.TrainingSettings(genes=77)
 
 
 def test_the_last_folder_is_remembered_while_it_is_there(tmp_path: Any) -> None:

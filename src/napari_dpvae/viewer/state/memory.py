@@ -12,6 +12,8 @@ from qtpy.QtCore import QSettings
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 
 OPENED, SAVED = "folder", "folder of saved files"
+OF_ONE_REFERENCE = {"frame", "pairs_key"}
+"""Settings that name something in a reference: the next one has no such."""
 Settings = TypeVar("Settings", TrainingSettings, PlacementSettings)
 
 
@@ -24,8 +26,14 @@ def remembered_settings(kind: type[Settings]) -> Settings:
 
 
 def remember_settings(settings: TrainingSettings | PlacementSettings) -> None:
-    """Keep them for the next run."""
-    _store().setValue(type(settings).__name__, json.dumps(dataclasses.asdict(settings)))
+    """Keep them for the next run, but for those that are of one reference."""
+    # The mask "given" goes with its pairs_key.
+    kept = {
+        name: value
+        for name, value in dataclasses.asdict(settings).items()
+        if name not in OF_ONE_REFERENCE and value != "given"
+    }
+    _store().setValue(type(settings).__name__, json.dumps(kept))
 
 
 def remembered_folder(which: str = OPENED) -> str:
