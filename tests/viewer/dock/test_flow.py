@@ -9,6 +9,7 @@ from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton
+from tests.viewer.conftest import WAIT_MS
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
@@ -50,7 +51,9 @@ def test_a_step_that_is_done_can_be_opened_again(
     loaded: DpvaeDock, qtbot: QtBot, phantom: Any
 ) -> None:
     # The look at every value has ended, too.
-    qtbot.waitUntil(lambda: not any(job.running for job in loaded.data.findChildren(Job)))
+    qtbot.waitUntil(
+        lambda: not any(job.running for job in loaded.data.findChildren(Job)), timeout=WAIT_MS
+    )
     assert "321 spots · 120 cells" in loaded.data.headline.text()
     qtbot.mouseClick(loaded.data.change, LEFT)
     assert unfolded(loaded) == ["data", "model"]
