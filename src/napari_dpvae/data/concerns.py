@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
-from napari_dpvae.data.counts import BINARY, counts_elsewhere, what_is_held
+from napari_dpvae.data.counts import counts_elsewhere
 from napari_dpvae.data.gene_names import AS_THEY_ARE, GeneMatch, match_genes
 from napari_dpvae.data.image_fit import about_image
 from napari_dpvae.data.images import best_image, image_of, libraries
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.sections import section_columns
-from napari_dpvae.data.values import COUNTS, WORDS, Kind, expression_kind
+from napari_dpvae.data.values import COUNTS, WORDS, Held, what_is_held
 
 FEW_SPOTS = 100
 IN_TISSUE = "in_tissue"
@@ -57,10 +56,10 @@ def concerns(
 
 def concerns_of_query(query: ad.AnnData) -> list[str]:
     """The same of a query alone, where only a model of its reference is at hand."""
-    kind = expression_kind(query.X)
-    if kind in COUNTS:
-        return list(_about_counts(kind, query.X, "The query"))
-    return [f"The query holds no counts but {WORDS[kind]}.{_elsewhere(query)}"]
+    held = what_is_held(query.X)
+    if held.kind in COUNTS:
+        return list(_about_counts(held, "The query"))
+    return [f"The query holds no counts but {WORDS[held.kind]}.{_elsewhere(query)}"]
 
 
 def _about_spots(reference: ad.AnnData) -> Iterator[str]:
@@ -183,20 +182,18 @@ def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
 
 
 def _about_values(reference: ad.AnnData, query: ad.AnnData | None) -> Iterator[str]:
-    kind = expression_kind(reference.X)
-    counts = kind in COUNTS
-    yield from _about_counts(kind, reference.X, "The reference")
-    if not counts:
-        elsewhere = _elsewhere(reference)
-        if query is None or expression_kind(query.X) not in COUNTS:
-            yield (
-                f"The reference holds no counts but {WORDS[kind]}: its values are taken as "
-                f"normalised already.{elsewhere}"
-            )
-    if query is None:
+    held = what_is_held(reference.X)
+    own = None if query is None else what_is_held(query.X)
+    counts = held.kind in COUNTS
+    yield from _about_counts(held, "The reference")
+    if not counts and (own is None or own.kind not in COUNTS):
+        yield (
+            f"The reference holds no counts but {WORDS[held.kind]}: its values are taken as "
+            f"normalised already.{_elsewhere(reference)}"
+        )
+    if query is None or own is None:
         return
-    own = expression_kind(query.X)
-    if (own in COUNTS) != counts:
+    if (own.kind in COUNTS) != counts:
         kinds = ("counts", "normalised values")
         has, other = kinds if counts else kinds[::-1]
         yield (
@@ -205,20 +202,20 @@ def _about_values(reference: ad.AnnData, query: ad.AnnData | None) -> Iterator[s
             "both would be better."
         )
         return
-    yield from _about_counts(own, query.X, "The query")
-    if not counts and own != kind:
+    yield from _about_counts(own, "The query")
+    if not counts and own.kind != held.kind:
         yield (
-            f"The reference holds {WORDS[kind]} and the query {WORDS[own]}: bring both to counts, "
-            "or to the same unit."
+            f"The reference holds {WORDS[held.kind]} and the query {WORDS[own.kind]}: bring both "
+            "to counts, or to the same unit."
         )
     elif counts:
         yield from _about_depth(reference, query)
 
 
-def _about_counts(kind: Kind, x: Any, what: str) -> Iterator[str]:
-    if kind == "counts with fractions":
+def _about_counts(held: Held, what: str) -> Iterator[str]:
+    if held.kind == "counts with fractions":
         yield f"{what} holds counts with fractions, which are taken as counts."
-    elif kind == "counts" and what_is_held(x) == BINARY:
+    elif held == ("counts", 1.0):
         yield (
             f"{what} holds only zeros and ones, which say what genes were seen and not how often: "
             "give the counts, if there are any."

@@ -14,9 +14,9 @@ from napari_dpvae.data.values import (
     COUNTS,
     INVERSES,
     WORDS,
+    Held,
     Kind,
-    expression_kind,
-    stored_values,
+    what_is_held,
 )
 from napari_dpvae.errors import DataError
 
@@ -78,11 +78,10 @@ def _matrices(cells: ad.AnnData) -> dict[str, Any]:
 
 
 def _with_counts(matrices: Mapping[str, Any]) -> str:
-    held = what_is_held(matrices.get(X))
-    found = None if held is None else _better_elsewhere(matrices)
+    found = _better_than_x(matrices)
     if found is None:
         return X
-    name, kind = found
+    held, name, kind = found
     logger.warning(
         "X holds %s: the %s in %s are used instead; name the layer 'X' to use X.",
         held,
@@ -92,28 +91,9 @@ def _with_counts(matrices: Mapping[str, Any]) -> str:
     return name
 
 
-def what_is_held(x: Any) -> str | None:
-    """Words for what is no counts; None for counts, and for what is no number.
-
-    Parameters
-    ----------
-    x
-        (n, g) matrix, in memory or backed by a file; None where there is none.
-    """
-    if x is None:
-        return "nothing"
-    if not _is_numeric(x):
-        return None
-    kind = expression_kind(x)
-    if kind not in COUNTS:
-        return f"values that are not counts ({kind})"
-    largest = max((float(v.max(initial=0)) for v in stored_values(x)), default=0.0)
-    return {0.0: ZEROS, 1.0: BINARY}.get(largest)
-
-
 def counts_elsewhere(cells: ad.AnnData) -> str | None:
     """The layer with counts, or ``raw`` if that has them; None where neither does."""
-    found = _better_elsewhere(_matrices(cells))
+    found = _better_elsewhere(_matrices(cells), _held(cells.X))
     if found is None or found[1] not in COUNTS:
         return None
     return found[0].removeprefix(LAYERS) if found[0].startswith(LAYERS) else RAW
@@ -131,10 +111,9 @@ def tell_of_counts(cells: ad.AnnData, what: str) -> None:
     """
     if cells.raw is None and not len(cells.layers):
         return
-    held = what_is_held(cells.X)
-    found = None if held is None else _better_elsewhere(_matrices(cells))
+    found = _better_than_x(_matrices(cells))
     if found is not None:
-        name, kind = found
+        held, name, kind = found
         layer = name.removeprefix(LAYERS)
         logger.warning(
             "%s holds %s in X, and %s in %s, which are not used: put them into X to use them.",
@@ -145,8 +124,19 @@ def tell_of_counts(cells: ad.AnnData, what: str) -> None:
         )
 
 
-def _better_elsewhere(matrices: Mapping[str, Any]) -> tuple[str, Kind] | None:
-    """The layer or raw with counts, and their kind; else what counts can be taken back from."""
+def _better_than_x(matrices: Mapping[str, Any]) -> tuple[str, str, Kind] | None:
+    """What X holds, in words, if something else is better: its name, and its kind."""
+    held = _held(matrices.get(X))
+    said = "nothing" if matrices.get(X) is None else None if held is None else _in_words(held)
+    found = None if said is None else _better_elsewhere(matrices, held)
+    return None if said is None or found is None else (said, *found)
+
+
+def _better_elsewhere(matrices: Mapping[str, Any], own: Held | None) -> tuple[str, Kind] | None:
+    """The layer or raw with counts, and their kind; else what counts can be taken back from.
+
+    The latter where X, of which is given what it holds, has neither.
+    """
 
     def last(name: str) -> tuple[bool, bool, str]:
         layer = name.removeprefix(LAYERS)
@@ -155,8 +145,7 @@ def _better_elsewhere(matrices: Mapping[str, Any]) -> tuple[str, Kind] | None:
     names = sorted((name for name in matrices if name != X), key=last)
     kinds = {name: kind for name in names if (kind := _kind(matrices[name], name)) is not None}
     wanted: list[Kind] = [*COUNTS]
-    x = matrices.get(X)
-    if x is not None and _kind(x, X) in ("scaled", "normalised"):
+    if own is not None and own.kind in ("scaled", "normalised"):
         wanted += INVERSES
     return next(((name, kind) for w in wanted for name, kind in kinds.items() if kind == w), None)
 
@@ -164,13 +153,21 @@ def _better_elsewhere(matrices: Mapping[str, Any]) -> tuple[str, Kind] | None:
 def _kind(x: object, name: str) -> Kind | None:
     """Of what can be expression; None for zeros and ones alone, and for what is no number."""
     check_structure(x, "The file", name)
-    if not _is_numeric(x) or what_is_held(x) in (ZEROS, BINARY):
-        return None
-    return expression_kind(x)
+    held = _held(x)
+    return None if held is None or _in_words(held) in (ZEROS, BINARY) else held.kind
 
 
-def _is_numeric(x: object) -> bool:
-    return getattr(getattr(x, "dtype", None), "kind", "") in tuple("iuf")
+def _held(x: Any) -> Held | None:
+    """What a matrix holds; None where it is no numbers, or not there."""
+    is_numeric = getattr(getattr(x, "dtype", None), "kind", "") in tuple("iuf")
+    return what_is_held(x) if is_numeric else None
+
+
+def _in_words(held: Held) -> str | None:
+    """What is no counts; None for counts."""
+    if held.kind not in COUNTS:
+        return f"values that are not counts ({held.kind})"
+    return {0.0: ZEROS, 1.0: BINARY}.get(held.largest)
 
 
 def _with_raw(cells: ad.AnnData) -> ad.AnnData:

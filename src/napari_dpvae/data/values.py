@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import anndata as ad
 import numpy as np
@@ -64,13 +64,26 @@ INVERSES: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
 """What undoes each kind; counts times one number for each cell are left."""
 
 
+class Held(NamedTuple):
+    """What a matrix holds."""
+
+    kind: Kind
+    largest: float
+    """Of its values, if none is negative."""
+
+
 def holds_counts(x: Matrix) -> bool:
     """Whether a matrix holds counts: whole, or with fractions after removal of ambient RNA."""
     return expression_kind(x) in COUNTS
 
 
 def expression_kind(x: Matrix) -> Kind:
-    """What kind of expression a matrix holds.
+    """What kind of expression a matrix holds: see :func:`what_is_held`."""
+    return what_is_held(x).kind
+
+
+def what_is_held(x: Matrix) -> Held:
+    """What kind of expression a matrix holds, and its largest value.
 
     Counts have no negative value and no fractions. With fractions they are told from normalised
     values by their rows: those that were brought to one depth have one sum, or are multiples of
@@ -84,18 +97,19 @@ def expression_kind(x: Matrix) -> Kind:
         value that is stored twice are summed.
     """
     x = canonical(x)
-    whole = stored = 0
+    whole, stored, largest = 0, 0, 0.0
     for values in stored_values(x):
         if values.size and values.min() < 0:
-            return "scaled"
+            return Held("scaled", np.nan)
+        largest = max(largest, float(values.max(initial=0)))
         nonzero = int(np.count_nonzero(values))
         stored += nonzero
         whole += int(np.count_nonzero(values == np.floor(values))) - (values.size - nonzero)
     if whole == stored:
-        return "counts"
+        return Held("counts", largest)
     with np.errstate(over="ignore"):
         # What is no logarithm is tried for one.
-        return _kind_of_fractions(_sample(x), whole / stored)
+        return Held(_kind_of_fractions(_sample(x), whole / stored), largest)
 
 
 def canonical(x: Matrix) -> Matrix:
