@@ -65,7 +65,7 @@ def test_streamed_is_what_is_placed_in_memory_whatever_the_chunk(
     expected = model.place(cells)
     assert expected.uns["dpvae"]["standardised_by"] == ("query" if gap else "reference")
     monkeypatch.setattr("napari_dpvae.expression.aligned.CHUNK", chunk)
-    monkeypatch.setattr("napari_dpvae.data.values.ROWS", chunk)
+    monkeypatch.setattr("napari_dpvae.data.values.CHUNK", 10 * chunk)
     monkeypatch.setattr("napari_dpvae.data.structure.INDICES_AT_ONCE", 10 * chunk)
     told = dpv.place_file(model, tmp_path / "query.h5ad", tmp_path / "placed.h5ad")
     assert_same_placement(told, expected)
@@ -325,7 +325,7 @@ def test_the_matrix_is_never_read_as_a_whole(
         return part
 
     monkeypatch.setattr("napari_dpvae.expression.aligned.CHUNK", 16)
-    monkeypatch.setattr("napari_dpvae.data.values.ROWS", 16)
+    monkeypatch.setattr("napari_dpvae.data.values.CHUNK", 100)
     monkeypatch.setattr("napari_dpvae.expression.units.SAMPLE", 10)
     monkeypatch.setattr("napari_dpvae.data.values.SAMPLE", 1)
     monkeypatch.setattr(kind, "__getitem__", watched)

@@ -32,8 +32,6 @@ SAMPLE = 100
 """Rows that are looked at to tell one kind of fractions from another."""
 CHUNK = 4_000_000
 """Values looked at at once: bounds memory."""
-ROWS = 4096
-"""Rows of a file that are looked at at once, if they are sparse."""
 MOSTLY = 0.5
 """Counts with fractions may be whole in this share, whatever their size."""
 BEYOND_LOGARITHMS = 30.0
@@ -142,7 +140,8 @@ def stored_values(x: Matrix) -> Iterator[np.ndarray]:
         for start in range(0, len(x.data), CHUNK):
             yield x.data[start : start + CHUNK]
         return
-    rows = ROWS if isinstance(x, ad.abc.CSRDataset) else max(CHUNK // max(x.shape[1], 1), 1)
+    stored = x.group["data"].shape[0] if isinstance(x, ad.abc.CSRDataset) else np.prod(x.shape)
+    rows = max(int(CHUNK * x.shape[0] // max(stored, 1)), 1)
     for start in range(0, x.shape[0], rows):
         part: Any = x[start : start + rows]
         if sparse.issparse(part):
