@@ -1,10 +1,11 @@
 """``python -m benchmarks.kills``: commands that are killed (SIGKILL) at random moments.
 
-Each command is run in a forked process over an output of before, or over none, and killed once in
-its time; half of the kills fall into the last quarter, where it writes. Counts outputs that are
-lost or half-written, and files that are left over. With ``--resumed TIMES``, so many trainings and
-placings are killed and gone on with (``--resume``), and their results are compared with those that
-were never killed. Exits 1 if there is anything wrong.
+With ``--signal INT`` they are stopped by Ctrl-C instead, with ``TERM`` asked to end: then they must
+also say so by their exit code. Each command is run in a forked process over an output of before, or
+over none, and killed once in its time; half of the kills fall into the last quarter, where it
+writes. Counts outputs that are lost or half-written, and files that are left over. With
+``--resumed TIMES``, so many trainings and placings are killed and gone on with (``--resume``), and
+their results are compared with those that were never killed. Exits 1 if there is anything wrong.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import pandas as pd
 import napari_dpvae as dpv
 from benchmarks.fuzz.corpus import HASTY
 from napari_dpvae.cli import main as command
+from napari_dpvae.cli.main import ENDED, STOPPED
 from napari_dpvae.data.keys import RADIUS, SPATIAL
 from napari_dpvae.expression import aligned
 
@@ -47,6 +49,8 @@ RESULTS: dict[str, Callable[[Path], bytes | str]] = {
     ".h5ad": lambda path: places(dpv.read_placed(path)),
 }
 """What must be the same to the bit."""
+CODES = {"KILL": -signal.SIGKILL, "INT": STOPPED, "TERM": ENDED}
+"""What a command ends with by a signal, if it had not ended before."""
 CLEARED_WITHIN = 5.0
 """Seconds after a kill until nothing may be left over."""
 LATE = 0.75
@@ -56,12 +60,13 @@ LATE = 0.75
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills")
     parser.add_argument("--times", type=int, default=200, help="so many kills in all")
+    parser.add_argument("--signal", choices=CODES, default="KILL")
     parser.add_argument("--resumed", type=int, default=10, help="so many of each")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         commands = prepared(Path(folder))
-        found = counted(commands, Path(folder), options.times, rng)
+        found = counted(commands, Path(folder), options, rng)
         resumed = gone_on(commands, Path(folder), options.resumed, rng)
     for what, n in (*found.most_common(), *resumed.most_common()):
         print(f"{n} {what}")
@@ -69,14 +74,17 @@ def main() -> int:
 
 
 def counted(
-    commands: dict[str, list[str]], folder: Path, times: int, rng: np.random.Generator
+    commands: dict[str, list[str]],
+    folder: Path,
+    options: argparse.Namespace,
+    rng: np.random.Generator,
 ) -> Counter[str]:
     """What became of outputs of commands that were killed."""
     found: Counter[str] = Counter()
     seconds = {suffix: completed(words) for suffix, words in commands.items()}
     whole = {suffix: folder / f"out{suffix}" for suffix in commands}
     kept = {suffix: path.rename(path.with_stem("old")) for suffix, path in whole.items()}
-    for i in range(times):
+    for i in range(options.times):
         suffix = list(commands)[i % len(commands)]
         start = LATE if rng.random() < 0.5 else 0.0
         delay = rng.uniform(start, 1.0) * seconds[suffix]
@@ -84,8 +92,10 @@ def counted(
         before = bool(rng.random() < 0.5)
         if before:
             put(kept[suffix], output)
-        killed(commands[suffix], delay)
-        found[outcome(output, CHECKS[suffix], before)] += 1
+        code = killed(commands[suffix], delay, options.signal)
+        # Without a code of its own before it has begun.
+        told = code in (0, CODES[options.signal], -signal.Signals[f"SIG{options.signal}"])
+        found[outcome(output, CHECKS[suffix], before) if told else f"ended with {code}"] += 1
         clear(output)
     return found
 
@@ -140,7 +150,11 @@ def begun(words: list[str]) -> int:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
-        os._exit(command(words))
+        try:
+            code = command(words)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        os._exit(code)
     return child
 
 
@@ -157,11 +171,12 @@ def finished(words: list[str]) -> None:
         raise RuntimeError(f"{' '.join(words)} failed")
 
 
-def killed(words: list[str], delay: float) -> None:
+def killed(words: list[str], delay: float, how: str = "KILL") -> int:
+    """The exit code of a command that gets a signal after so many seconds."""
     child = begun(words)
     time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    os.kill(child, signal.Signals[f"SIG{how}"])
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def outcome(output: Path, check: Check, before: bool) -> str:

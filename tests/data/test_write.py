@@ -80,7 +80,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / "placed.h5ad"
     path.write_text("old")
-    monkeypatch.setattr(ad.AnnData, "write_h5ad", failure)
+    monkeypatch.setattr("napari_dpvae.data.write.write_anndata", failure)
     with refuses("Cannot write .*placed.h5ad: (No space left|list index)"):
         write_placed(placed, path)
     assert path.read_text() == "old"

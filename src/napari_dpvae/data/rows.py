@@ -10,6 +10,7 @@ import anndata as ad
 import h5py
 import numpy as np
 
+from napari_dpvae.data.hdf5_output import Disk
 from napari_dpvae.data.scratch import reason
 from napari_dpvae.errors import DataError
 
@@ -36,9 +37,12 @@ def in_rows(x: ad.abc.CSCDataset, stack: ExitStack) -> ad.abc.CSRDataset:
         When there is no room for it.
     """
     try:
-        scratch = stack.enter_context(tempfile.TemporaryFile())
-        file = stack.enter_context(h5py.File(scratch, "w"))
-        return _written(x, file)
+        disk = Disk(stack.enter_context(tempfile.TemporaryFile(buffering=0)))
+        file = stack.enter_context(h5py.File(disk, "w"))
+        found = _written(x, file)
+        file.flush()
+        disk.check()
+        return found
     except OSError as error:
         raise DataError(
             "The query is stored by genes, and a copy of it by cells cannot be written in "

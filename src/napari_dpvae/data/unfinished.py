@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from napari_dpvae.data.tensors import save_tensors
 from napari_dpvae.data.write import replacing
 
 OF = "of.txt"
@@ -46,12 +47,17 @@ class Unfinished:
 
     def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Write a part: whole, or not at all."""
-        if not self.folder.is_dir():
-            self.folder.mkdir()
-            with replacing(self.folder / OF) as scratch:
-                scratch.write_text(self._of)
-        with replacing(self._file(number)) as scratch:
-            save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, scratch)
+        first = not self.folder.is_dir()
+        try:
+            if first:
+                self.folder.mkdir()
+                with replacing(self.folder / OF) as scratch:
+                    scratch.write_text(self._of)
+            save_tensors(self._file(number), arrays)
+        except BaseException:
+            if first:
+                self.remove()
+            raise
 
     def remove(self) -> None:
         """All parts: they are of no more use."""

@@ -15,6 +15,7 @@ import anndata as ad
 import h5py
 
 from napari_dpvae.data.checks import check_located
+from napari_dpvae.data.hdf5_output import hdf5_output, write_anndata
 from napari_dpvae.data.interchange import placement_features, table_for
 from napari_dpvae.data.keys import DRAWS
 from napari_dpvae.data.matrices import copy_matrices, without_matrices
@@ -49,8 +50,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
             scratch.chmod(0o666 & ~umask)
             scratch.replace(target)
             _keep(target.parent)
-    except OSError as error:
-        raise DataError(f"Cannot write {target}: {reason(error)}.") from error
+    except Exception as error:
+        _raise_of_disk(error, target)
+        raise
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -73,10 +75,28 @@ def replacing_store(path: str | Path) -> Iterator[Path]:
                 target.rename(scratch / OLD)
             (scratch / NEW).rename(target)
             _keep(target.parent)
-    except OSError as error:
-        raise DataError(f"Cannot write {target}: {reason(error)}.") from error
+    except Exception as error:
+        _raise_of_disk(error, target)
+        raise
     finally:
         clear(scratch, target)
+
+
+def _raise_of_disk(error: BaseException, target: Path) -> None:
+    """Say that the disk is full or the like, if that is what an error comes from.
+
+    What could not be written fails again while it is closed, in ways of its own.
+
+    Raises
+    ------
+    DataError
+        Of the first error of the disk.
+    """
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, DataError):
+        if isinstance(found, OSError):
+            raise DataError(f"Cannot write {target}: {reason(found)}.") from error
+        found = found.__cause__ or found.__context__
 
 
 def check_output(path: str | Path, suffixes: Sequence[str] = ()) -> None:
@@ -152,9 +172,9 @@ def write_placed(placed: ad.AnnData, path: str | Path) -> None:
 def _write_h5ad(cells: ad.AnnData, path: Path) -> None:
     """Matrices that are in a file are copied from there."""
     bare, matrices = without_matrices(cells)
-    writable(bare).write_h5ad(path, compression="gzip")
+    write_anndata(writable(bare), path)
     if matrices:
-        with h5py.File(path, "r+") as file:
+        with hdf5_output(path, change=True) as file:
             copy_matrices(matrices, file)
 
 
@@ -182,7 +202,7 @@ def write_into_copy(source: str | Path, path: str | Path, cells: ad.AnnData) -> 
     try:
         with replacing(path) as scratch:
             shutil.copyfile(Path(source).expanduser(), scratch)
-            with h5py.File(scratch, "r+") as file:
+            with hdf5_output(scratch, change=True) as file:
                 _write_new(file, found)
     except (DataError, MemoryError):
         raise

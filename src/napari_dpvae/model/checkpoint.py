@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from napari_dpvae.data.formats.bounds import existing
-from napari_dpvae.data.write import replacing
+from napari_dpvae.data.tensors import save_tensors
 from napari_dpvae.errors import DataError
 
 FORMAT = "napari-dpvae"
@@ -28,8 +27,7 @@ def save(path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[st
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     stamped = {**header, "format": FORMAT, "version": VERSION}
     stamped[CHECKSUM] = _checksum(whole, stamped)
-    with replacing(path) as scratch:
-        save_file(whole, scratch, metadata={FORMAT: json.dumps(stamped, allow_nan=False)})
+    save_tensors(path, whole, {FORMAT: json.dumps(stamped, allow_nan=False)})
 
 
 def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

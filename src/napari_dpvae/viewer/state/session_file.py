@@ -13,6 +13,7 @@ import anndata as ad
 from napari_dpvae.colours.scale import Limits
 from napari_dpvae.data.backed import in_memory
 from napari_dpvae.data.formats.bounds import check_regular, existing
+from napari_dpvae.data.hdf5_output import write_anndata
 from napari_dpvae.data.read import read_placed, read_query, read_reference
 from napari_dpvae.data.scratch import reason
 from napari_dpvae.data.writable import writable
@@ -54,7 +55,7 @@ def write_session(session: Session, path: str | Path) -> None:
                 cells: ad.AnnData | None = getattr(session, name)
                 if cells is not None:
                     part = Path(folder, f"{name}.h5ad")
-                    writable(in_memory(cells)).write_h5ad(part, compression="gzip")
+                    write_anndata(writable(in_memory(cells)), part)
                     archive.write(part, part.name)
             if session.model is not None:
                 session.model.save(Path(folder, MODEL))
