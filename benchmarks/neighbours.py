@@ -1,7 +1,8 @@
 """``python -m benchmarks.neighbours``: the widgets of napari-spatialdata on our layers.
 
-Opens its View, Scatter and Annotation beside the phantom's placed cells, colours the cells by a
-gene in each, and writes a picture of the window. Needs a screen, and napari-spatialdata
+Opens a store of the phantom's placed cells in its own window, where they must lie at the same
+coordinates; then its View, Scatter and Annotation beside our layers of them. Colours the cells by a
+gene in each, and writes pictures of the windows. Needs a screen, and napari-spatialdata
 (``pip install -c constraints.txt napari-spatialdata``).
 """
 
@@ -9,19 +10,25 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from napari import Viewer
+import anndata as ad
+import numpy as np
+from napari import Viewer, current_viewer
 from napari.layers import Layer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
-from spatialdata import SpatialData
+from spatialdata import SpatialData, read_zarr
 
 import napari_dpvae as dpv
-from napari_dpvae.data.spatial_data import INSTANCE, REGION, to_spatialdata
+from napari_dpvae.data.spatial_data import FRAME, INSTANCE, REGION, to_spatialdata
 from napari_dpvae.viewer.canvas.picture import SETTLE_MS, write_picture
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "napari-spatialdata.png"
+STORE_PICTURE = PICTURE.with_name("spatialdata-store.png")
+READ_MS = 3000
+"""It reads an element in the background, and takes no other meanwhile."""
 LAYERS = {"placed cells": "placed_cells", "reference spots": "reference_spots"}
 """Our layers, and what their data are called in the SpatialData."""
 WIDGETS = ("View", "Annotation", "Scatter")
@@ -34,6 +41,9 @@ def main() -> None:
     phantom = dpv.read_phantom()
     model = dpv.DPVAE(epochs=60, members=2).fit(phantom.reference)
     placed = model.place(phantom.query)
+    # First: it would open in a viewer that there is.
+    apart = open_store(placed, phantom.reference, model.genes[0], STORE_PICTURE)
+    print(f"Cells of the store lie {apart:g} units apart from those; wrote {STORE_PICTURE}.")
     viewer = dpv.view(placed, phantom.reference, gene=model.genes[0])
     sdata = to_spatialdata(placed, phantom.reference)
     describe_layers(viewer, sdata)
@@ -45,6 +55,29 @@ def main() -> None:
     plot(widgets["Scatter"], *model.genes[:2])
     write_picture(viewer, options.picture)
     print(f"Opened {', '.join(widgets)}; wrote {options.picture}.")
+
+
+def open_store(placed: ad.AnnData, reference: ad.AnnData, gene: str, picture: Path) -> float:
+    """Write a store, open it; the largest distance of a cell from where it was placed."""
+    from napari_spatialdata import Interactive
+
+    with TemporaryDirectory() as folder:
+        dpv.write_spatialdata(placed, Path(folder, "placed.zarr"), reference)
+        sdata = read_zarr(Path(folder, "placed.zarr"))
+        window = Interactive(sdata, headless=True)
+        for element in (*sdata.images, *sdata.shapes):
+            window.add_element(element=element, element_coordinate_system=FRAME)
+            QTest.qWait(READ_MS)
+        viewer = current_viewer()
+        cells = viewer.layers["placed_cells"]
+        viewer.layers.move(viewer.layers.index(cells), -1)
+        viewer.layers.selection.active = cells
+        _, view = viewer.window.add_plugin_dock_widget("napari-spatialdata", "View")
+        view.var_widget._onAction((gene,))
+        viewer.window.resize(1600, 960)
+        write_picture(viewer, picture)
+        apart = np.abs(cells.data[:, ::-1] - placed.obsm["spatial"]).max()
+    return float(apart)
 
 
 def describe_layers(viewer: Viewer, sdata: SpatialData) -> None:

@@ -16,13 +16,14 @@ def test_cells_spots_and_image_lie_in_one_frame(phantom: Any, placed: ad.AnnData
     from spatialdata import get_extent
 
     made = to_spatialdata(placed, phantom.reference)
-    assert set(made.points) == {"placed_cells", "reference_spots"}
+    assert set(made.shapes) == {"placed_cells", "reference_spots"}
     assert made.tables["placed_cells_table"].n_obs == placed.n_obs
     assert "spatial" not in made.tables["placed_cells_table"].uns
-    np.testing.assert_allclose(
-        made.points["placed_cells"][["x", "y"]].compute(), placed.obsm["spatial"]
-    )
+    circles = made.shapes["placed_cells"]
+    np.testing.assert_allclose(circles.get_coordinates(), placed.obsm["spatial"])
+    assert (circles["radius"] < made.shapes["reference_spots"]["radius"].iloc[0]).all()
     (image,) = made.images
+    assert made[image].c.to_numpy().tolist() == ["r", "g", "b"], "drawn in colour"
     tissue, spots = get_extent(made[image]), get_extent(made["reference_spots"])
     for axis in ("x", "y"):
         assert tissue[axis][0] <= spots[axis][0] and spots[axis][1] <= tissue[axis][1]
@@ -31,6 +32,14 @@ def test_cells_spots_and_image_lie_in_one_frame(phantom: Any, placed: ad.AnnData
 def test_a_volume_keeps_its_depth(volume: ad.AnnData) -> None:
     made = to_spatialdata(volume)
     assert list(made.points["placed_cells"].columns) == ["x", "y", "z"]
+
+
+def test_very_many_are_points(placed: ad.AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_dpvae.data.spatial_data.MOST_CIRCLES", 100)
+    made = to_spatialdata(placed)
+    np.testing.assert_allclose(
+        made.points["placed_cells"][["x", "y"]].compute(), placed.obsm["spatial"]
+    )
 
 
 def test_it_is_read_back_and_replaces_an_older_store(placed: ad.AnnData, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ FRAME = "global"
 """The one coordinate system: the reference's."""
 REGION, INSTANCE = "region", "instance"
 TABLE = "placed_cells_table"
+MOST_CIRCLES = 200_000
+"""Each of which is an object in memory."""
 
 
 def to_spatialdata(placed: ad.AnnData, reference: ad.AnnData | None = None) -> SpatialData:
@@ -40,14 +42,15 @@ def to_spatialdata(placed: ad.AnnData, reference: ad.AnnData | None = None) -> S
     Returns
     -------
     spatialdata.SpatialData
-        Points ``placed_cells`` and ``reference_spots``, each with a table, and the images.
+        Circles ``placed_cells`` and ``reference_spots`` (points in a volume, or where they are very
+        many), each with a table, and the images.
     """
     from spatialdata import SpatialData
 
     elements: dict[str, Any] = _images(placed if reference is None else reference)
-    for name, cells in (("placed_cells", placed), ("reference_spots", reference)):
+    for name, cells, width in (("placed_cells", placed, 0.6), ("reference_spots", reference, 1.0)):
         if cells is not None:
-            elements[name] = _points(cells)
+            elements[name] = _places(cells, width)
             elements[f"{name}_table"] = _table(cells, name)
     return SpatialData.init_from_elements(elements)
 
@@ -107,21 +110,27 @@ def _images(cells: ad.AnnData) -> dict[str, Any]:
             images[f"{library}_{resolution}_image"] = Image2DModel.parse(
                 np.moveaxis(pixels, 2, 0),
                 dims=("c", "y", "x"),
+                # By these names napari-spatialdata knows colours.
+                c_coords=list("rgba")[: pixels.shape[2]] if pixels.shape[2] > 1 else None,
                 transformations={FRAME: Scale([1 / factor] * 2, axes=("x", "y"))},
             )
     return images
 
 
-def _points(cells: ad.AnnData) -> Any:
-    from spatialdata.models import PointsModel
+def _places(cells: ad.AnnData, width: float) -> Any:
+    """Circles, as wide as a spot or a share of that: viewers draw points too small to be seen."""
+    from spatialdata.models import PointsModel, ShapesModel
     from spatialdata.transformations import Identity
 
-    coordinates = np.asarray(cells.obsm[SPATIAL], float)
-    return PointsModel.parse(coordinates, transformations={FRAME: Identity()})
+    coordinates, frame = np.asarray(cells.obsm[SPATIAL], float), {FRAME: Identity()}
+    if coordinates.shape[1] == 3 or len(coordinates) > MOST_CIRCLES:
+        return PointsModel.parse(coordinates, transformations=frame)
+    radius = width * spot_size(cells) / 2
+    return ShapesModel.parse(coordinates, geometry=0, radius=radius, transformations=frame)
 
 
 def _table(cells: ad.AnnData, name: str) -> ad.AnnData:
-    """The cells as the table of the points of that name."""
+    """The cells as the table of the circles or points of that name."""
     from spatialdata import sanitize_table
     from spatialdata.models import TableModel
 
