@@ -102,9 +102,65 @@ def as_merscope(cells: ad.AnnData, folder: Path) -> Path:
     return folder
 
 
+def as_visium_hd(cells: ad.AnnData, folder: Path) -> Path:
+    for name, part in (("square_008um", cells), ("square_016um", cells[::4].copy())):
+        bins = folder / "binned_outputs" / name
+        bins.mkdir(parents=True)
+        positions = as_space_ranger(part, bins) / "spatial" / "tissue_positions.csv"
+        pd.read_csv(positions).to_parquet(positions.with_suffix(".parquet"))
+        positions.unlink()
+    return folder
+
+
+def as_cosmx(cells: ad.AnnData, folder: Path) -> Path:
+    fields = {"fov": np.arange(cells.n_obs) // 100 + 1, "cell_ID": np.arange(cells.n_obs) % 100 + 1}
+    counts = pd.DataFrame(fields, cells.obs_names).join(cells.to_df())
+    counts.to_csv(folder / "S1_exprMat_file.csv", index=False)
+    x, y = cells.obsm["spatial"].T
+    about = pd.DataFrame(fields).assign(CenterX_global_px=x, CenterY_global_px=y)
+    about.to_csv(folder / "S1_metadata_file.csv", index=False)
+    return folder
+
+
+def as_slide_seq(cells: ad.AnnData, folder: Path) -> Path:
+    cells.obsm["X_spatial"] = cells.obsm.pop("spatial")
+    cells.write_h5ad(folder / "S1_anndata.h5ad")
+    (folder / "S1_cluster_assignment.txt").write_text("")
+    return folder
+
+
+def as_stereo_seq(cells: ad.AnnData, folder: Path) -> Path:
+    """The folders of SAW that spatialdata-io reads."""
+    pytest.importorskip("spatialdata_io")
+    for name in ("02.count", "03.register", "04.tissuecut", "041.cellcut", "051.cellcluster"):
+        (folder / name).mkdir()
+    (folder / "02.count" / "S1.gef").touch()
+    clustered = ad.AnnData(cells.X, obs=cells.obs[[]], var=cells.var[[]])
+    clustered.write_h5ad(folder / "051.cellcluster" / "S1.cell.cluster.h5ad")
+    x, y = cells.obsm["spatial"].T
+    about = dict.fromkeys(("offset", "geneCount", "expCount", "dnbCount"), 0)
+    of_cells = pd.DataFrame({"id": np.arange(cells.n_obs), "x": x.astype(int), "y": y.astype(int)})
+    of_cells = of_cells.assign(**about, area=50, cellTypeID=0, clusterID=0)
+    of_genes = pd.DataFrame({"geneName": cells.var_names.to_numpy(str).astype("S")})
+    of_genes = of_genes.assign(offset=0, cellCount=0, expCount=0, maxMIDcount=0)
+    square = np.array([[-5, -5], [5, -5], [5, 5]] + [[32767, 32767]] * 29)
+    with h5py.File(folder / "041.cellcut" / "S1.cellbin.gef", "w") as file:
+        of = file.create_group("cellBin")
+        of["cell"] = of_cells.to_records(index=False)
+        of["gene"] = of_genes.to_records(index=False, column_dtypes={"geneName": "S32"})
+        of["cellBorder"] = np.tile(square, (cells.n_obs, 1, 1))
+        for name, size in (("cellExon", cells.n_obs), ("geneExon", cells.n_vars)):
+            of[name] = np.zeros(size, int)
+        of["cellExp"] = np.zeros(1, [("geneID", int), ("count", int)])
+        of["geneExp"] = np.zeros(1, [("cellID", int), ("count", int)])
+        for name in ("cellExpExon", "geneExpExon", "blockIndex", "blockSize", "cellTypeList"):
+            of[name] = np.zeros(1, int)
+    return folder
+
+
 REFERENCES = (
     *(as_h5ad, as_zarr, as_spatialdata, as_space_ranger, as_csv, as_loom, as_mudata),
-    *(as_xenium, as_merscope),
+    *(as_xenium, as_merscope, as_visium_hd, as_cosmx, as_slide_seq, as_stereo_seq),
 )
 QUERIES = (as_h5ad, as_zarr, as_spatialdata, as_tenx, as_mtx, as_csv, as_loom, as_mudata)
 

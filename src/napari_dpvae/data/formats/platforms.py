@@ -114,7 +114,8 @@ def _stereoseq(folder: Path) -> ad.AnnData:
             f"Cannot read {folder}: it is a Stereo-seq folder, for which spatialdata-io is needed: "
             "install it with 'pip install \"napari-dpvae[platforms]\"'."
         ) from error
-    return from_spatialdata(stereoseq(folder), folder)
+    # Its square bins are a hundred million, and no cells.
+    return from_spatialdata(stereoseq(folder, read_square_bin=False), folder)
 
 
 PLATFORMS = (
