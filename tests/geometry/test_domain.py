@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import shapely
 from scipy.spatial import cKDTree
 
+from napari_dpvae.errors import DataError
 from napari_dpvae.geometry.domain import InsideOutlines, NearSpots, make_domain
 from napari_dpvae.geometry.spacing import spot_distance
 
@@ -86,3 +88,41 @@ def test_an_outline_without_area_or_in_a_volume_is_refused() -> None:
         make_domain("spots", grid(3), [SQUARE])
     with pytest.raises(ValueError, match="not a volume"):
         make_domain("convex", grid(3))
+
+
+EIGHT = np.array([[0.0, 0], [10, 10], [10, 0], [0, 10]])
+RING = np.array([[0, 0], [9, 0], [9, 9], [0, 9], [0, 0], [3, 3], [3, 6], [6, 6], [6, 3], [3, 3.0]])
+
+
+@pytest.mark.parametrize(("outline", "area"), [(EIGHT, 50), (EIGHT[::-1], 50), (RING, 72)])
+def test_a_line_that_crosses_or_touches_itself(outline: np.ndarray, area: float) -> None:
+    assert InsideOutlines([outline]).area.area == pytest.approx(area)
+
+
+def test_what_a_shaking_hand_encloses_is_found() -> None:
+    """By lines, shapely's default, it takes minutes."""
+    rng = np.random.default_rng(0)
+    n, radius = 5_000, 1000.0
+    angles = np.linspace(0, 2 * np.pi, n, endpoint=False)
+    circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    domain = InsideOutlines([circle + rng.normal(0, 5, (n, 2))])
+    assert domain.area.area == pytest.approx(np.pi * radius**2, rel=0.02)
+    far = 2 * circle[::10]
+    moved = domain.keep_inside(far)
+    assert np.linalg.norm(moved, axis=1) == pytest.approx(radius, rel=0.03)
+    np.testing.assert_array_equal(domain.keep_inside(far / 4), far / 4)
+
+
+def test_the_border_point_is_the_nearest_one() -> None:
+    rng = np.random.default_rng(1)
+    domain = InsideOutlines([RING, RING + 20])
+    points = rng.uniform(-10, 40, (200, 2))
+    moved = domain.keep_inside(points)
+    nearest = shapely.distance(domain.area, shapely.points(points))
+    np.testing.assert_allclose(np.linalg.norm(moved - points, axis=1), nearest, atol=1e-12)
+
+
+def test_a_line_at_random_is_refused() -> None:
+    scrawl = np.random.default_rng(0).uniform(0, 1000, (20_000, 2))
+    with pytest.raises(DataError, match="crosses itself more than 500,000 times"):
+        InsideOutlines([scrawl])

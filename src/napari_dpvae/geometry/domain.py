@@ -17,6 +17,10 @@ CONCAVITY = 0.15
 """How closely a concave outline follows the spots: 0 as closely as can be, 1 is convex."""
 FARTHEST = 1e12
 """No vertex lies beyond: squares lose their digits there."""
+MOST_CROSSINGS = 500_000
+"""Of an outline with itself: a line at random, of which what it encloses takes long to find."""
+DRAWN = 100_000
+"""Pairs of edges that are looked at for that."""
 FAR = 0.1
 """Share of the reference's diagonal that an outline may lie beside its spots."""
 
@@ -76,21 +80,50 @@ class InsideOutlines:
     """
 
     def __init__(self, outlines: Sequence[np.ndarray]) -> None:
-        polygons = [shapely.make_valid(shapely.Polygon(o)) for o in _vertices(outlines)]
+        polygons = [_enclosed(vertices) for vertices in _vertices(outlines)]
         self.area = shapely.union_all(polygons)
         if self.area.area == 0:
             raise DataError("The outline encloses no area: draw at least one polygon.")
         shapely.prepare(self.area)
+        rings = shapely.get_rings(shapely.get_parts(self.area))
+        ends, ring = shapely.get_coordinates(rings, return_index=True)
+        of_one = ring[:-1] == ring[1:]
+        self._edges = shapely.STRtree(
+            shapely.linestrings(np.stack([ends[:-1][of_one], ends[1:][of_one]], axis=1))
+        )
 
     def keep_inside(self, points: np.ndarray) -> np.ndarray:
         """See :class:`Domain`."""
         outside = ~shapely.covers(self.area, shapely.points(points))
         if not outside.any():
             return points
-        ways = shapely.shortest_line(self.area, shapely.points(points[outside]))
+        lost = shapely.points(points[outside])
+        nearest = self._edges.query_nearest(lost, all_matches=False)[1]
+        ways = shapely.shortest_line(self._edges.geometries[nearest], lost)
         inside = points.copy()
         inside[outside] = shapely.get_coordinates(shapely.get_point(ways, 0))
         return inside
+
+
+def _enclosed(vertices: np.ndarray) -> shapely.Geometry:
+    """What a line encloses that may cross itself."""
+    if _crossings(vertices) > MOST_CROSSINGS:
+        raise DataError(
+            f"An outline of {len(vertices):,} vertices crosses itself more than "
+            f"{MOST_CROSSINGS:,} times: draw the tissue's border, one vertex after the other."
+        )
+    # Not by lines, which is the default: that takes minutes where a line often crosses itself.
+    return shapely.make_valid(shapely.Polygon(vertices), method="structure", keep_collapsed=False)
+
+
+def _crossings(vertices: np.ndarray) -> float:
+    """How often a closed line crosses itself, from pairs of its edges drawn at random."""
+    pairs = len(vertices) ** 2 / 2
+    if pairs <= MOST_CROSSINGS:
+        return 0.0
+    edges = shapely.linestrings(np.stack([vertices, np.roll(vertices, -1, axis=0)], axis=1))
+    one, other = np.random.default_rng(0).integers(len(edges), size=(2, DRAWN))
+    return float(shapely.crosses(edges[one], edges[other]).mean() * pairs)
 
 
 def _vertices(outlines: Sequence[np.ndarray]) -> list[np.ndarray]:
