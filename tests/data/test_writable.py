@@ -49,6 +49,7 @@ def index_name(cells: ad.AnnData) -> None:
 
 def index_column(cells: ad.AnnData) -> None:
     cells.obs["_index"] = 1
+    cells.obs[""] = 1
     cells.obs["cell type"] = "T cell"
 
 

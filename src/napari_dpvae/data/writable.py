@@ -75,7 +75,9 @@ def _named(table: pd.DataFrame, what: str) -> pd.DataFrame:
     names = {name: _name(name, set(table.columns)) for name in table.columns}
     changed = [name for name, new in names.items() if name != new]
     if changed:
-        logger.warning("The %s columns %s are renamed: files cannot hold /.", what, _list(changed))
+        logger.warning(
+            "The %s columns %s are renamed: files cannot hold such names.", what, _list(changed)
+        )
     return table.rename(columns=names)
 
 
@@ -86,8 +88,8 @@ def _index_name(table: pd.DataFrame) -> str | None:
 
 
 def _name(name: object, taken: set[Any]) -> str:
-    """A name without ``/``, which stands for a group within a group in a file."""
-    new = str(name).replace("/", "_")
+    """A name without ``/``, which stands for a group within a group in a file; and not empty."""
+    new = str(name).replace("/", "_") or "unnamed"
     if new == INDEX:
         new = "index_column"
     while new != name and new in taken:

@@ -94,6 +94,21 @@ def test_places_of_every_version(
     assert image.shape == (380, 480, 3) and size == pytest.approx(5)
 
 
+@pytest.mark.parametrize("positions", ["tissue_positions.csv", "tissue_positions.parquet"])
+def test_positions_with_columns_in_another_order(
+    spots: ad.AnnData, tmp_path: Path, positions: str
+) -> None:
+    path = write(spots, tmp_path / "run", positions) / "spatial" / positions
+    if positions.endswith("parquet"):
+        table = pd.read_parquet(path)
+        table[table.columns[::-1]].set_index("barcode").to_parquet(path)
+    else:
+        table = pd.read_csv(path)
+        table[table.columns[::-1]].to_csv(path, index=False, encoding="utf-8-sig")
+    found = read_reference(tmp_path / "run")
+    np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])
+
+
 def test_bins_of_visium_hd(
     spots: ad.AnnData, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -158,10 +158,13 @@ def _read_places(folder: Path) -> pd.DataFrame:
         return _centroids(cells)
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
+        if table.index.name == "barcode":
+            table = table.reset_index()
     else:
         with opened(path) as file:
             data = file.read()
-        headed = data[:200].split(b",")[0].strip().strip(b'"').lower() == b"barcode"
+        first = data.lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].split(b",")
+        headed = b"barcode" in [name.strip().strip(b'"').lower() for name in first]
         table = pd.read_csv(
             io.BytesIO(data), header=0 if headed else None, names=None if headed else COLUMNS
         )
