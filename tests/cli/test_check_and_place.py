@@ -199,7 +199,7 @@ class TestPrograms:
     def test_sigterm_leaves_no_scratch(self, tmp_path: Path) -> None:
         code = (
             "import sys, time; from napari_dpvae.cli import commands, main\n"
-            "from napari_dpvae.data.write import replacing\n"
+            "from napari_dpvae.data.replacing import replacing\n"
             "def work(options):\n"
             f"  with replacing(r'{tmp_path}/out.csv'):\n"
             "    print('at work', flush=True); time.sleep(60)\n"

@@ -18,8 +18,8 @@ from scipy import sparse
 
 from napari_dpvae import DataError, read_placed, write_placed
 from napari_dpvae.data.interchange import placement_features
+from napari_dpvae.data.replacing import check_output, replacing
 from napari_dpvae.data.scratch import CLEAR
-from napari_dpvae.data.write import check_output, replacing
 
 
 def mixed(cells: ad.AnnData) -> None:
@@ -189,7 +189,7 @@ class TestPaths:
     def test_scratch_of_a_killed_process_goes(self, tmp_path: Path, shell: str) -> None:
         code = (
             "import os, signal, sys; from napari_dpvae.data import scratch\n"
-            "from napari_dpvae.data.write import replacing, replacing_store\n"
+            "from napari_dpvae.data.replacing import replacing, replacing_store\n"
             f"scratch.SHELL = '{shell}'\n"
             f"with replacing(r'{tmp_path}/a.csv') as a:\n"
             f"  with replacing_store(r'{tmp_path}/b.zarr') as b:\n"

@@ -15,7 +15,8 @@ import pytest
 
 from napari_dpvae.data.interchange import placement_table
 from napari_dpvae.data.read import read_placed
-from napari_dpvae.data.write import replacing, write_placed
+from napari_dpvae.data.replacing import replacing
+from napari_dpvae.data.write import write_placed
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 

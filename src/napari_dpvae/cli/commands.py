@@ -53,8 +53,8 @@ def check(options: Any) -> int:
 
 def train(options: Any) -> None:
     """Train a model on a reference, and write it."""
+    from napari_dpvae.data.replacing import check_output
     from napari_dpvae.data.unfinished import Unfinished
-    from napari_dpvae.data.write import check_output
 
     check_output(options.output, (".safetensors",))
     settings = read_settings(options, TrainingSettings)
@@ -191,7 +191,8 @@ def place(options: Any) -> None:
     """Place a query's cells, write them, and say what is uncertain and why."""
     from napari_dpvae.analysis.outcome import outcome
     from napari_dpvae.data.gene_names import read_gene_table
-    from napari_dpvae.data.write import SUFFIXES, check_output
+    from napari_dpvae.data.replacing import check_output
+    from napari_dpvae.data.write import SUFFIXES
     from napari_dpvae.dpvae import DPVAE
     from napari_dpvae.placement.engine import cluster
     from napari_dpvae.placement.stream import place_file
@@ -223,7 +224,7 @@ def evaluate(options: Any) -> None:
     import pandas as pd
 
     from napari_dpvae.data.read import read_reference
-    from napari_dpvae.data.write import check_output, replacing
+    from napari_dpvae.data.replacing import check_output, replacing
     from napari_dpvae.evaluation.experiments import evaluate
 
     if options.output:
@@ -253,7 +254,7 @@ def evaluate(options: Any) -> None:
 def report(options: Any) -> None:
     """Write one page about placed cells, with what is known of their model."""
     from napari_dpvae.data.read import read_placed
-    from napari_dpvae.data.write import check_output
+    from napari_dpvae.data.replacing import check_output
     from napari_dpvae.dpvae import DPVAE
     from napari_dpvae.report.report import write_report
 
@@ -352,7 +353,7 @@ def _check_display() -> None:
 
 def _check_screenshot(path: str | None) -> None:
     """Before a window is opened: can its picture be written."""
-    from napari_dpvae.data.write import check_output
+    from napari_dpvae.data.replacing import check_output
 
     if path is not None:
         check_output(path, (".png",))

@@ -15,8 +15,8 @@ from napari_dpvae.data.formats.spatialdata_store import SPOT_DIAMETER
 from napari_dpvae.data.images import best_image, libraries, scale_factor, spot_size
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.matrices import copy_matrices, without_matrices
+from napari_dpvae.data.replacing import replacing_store
 from napari_dpvae.data.writable import writable
-from napari_dpvae.data.write import replacing_store
 
 if TYPE_CHECKING:
     from spatialdata import SpatialData

@@ -9,8 +9,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from napari_dpvae.data.replacing import replacing
 from napari_dpvae.data.scratch import reason
-from napari_dpvae.data.write import replacing
 from napari_dpvae.errors import DataError
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from napari_dpvae.data.replacing import replacing
 from napari_dpvae.data.tensors import save_tensors
-from napari_dpvae.data.write import replacing
 
 OF = "of.txt"
 

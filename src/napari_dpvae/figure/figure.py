@@ -22,7 +22,7 @@ from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.data.images import libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
-from napari_dpvae.data.write import replacing
+from napari_dpvae.data.replacing import replacing
 from napari_dpvae.errors import DataError
 from napari_dpvae.figure.panel import Part, draw_cells, draw_image, finish, view_box
 from napari_dpvae.uncertainty.status import OUTSIDE, STATUSES

@@ -12,8 +12,9 @@ from napari_dpvae import __version__
 from napari_dpvae.data.backed import is_backed, name_in_file, opened_query
 from napari_dpvae.data.concerns import concerns_of_query
 from napari_dpvae.data.counts import X
+from napari_dpvae.data.replacing import check_output
 from napari_dpvae.data.unfinished import Unfinished
-from napari_dpvae.data.write import SUFFIXES, check_output, write_into_copy, write_placed
+from napari_dpvae.data.write import SUFFIXES, write_into_copy, write_placed
 from napari_dpvae.expression import aligned
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.engine import Engine

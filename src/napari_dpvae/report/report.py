@@ -16,7 +16,7 @@ from napari_dpvae import __version__
 from napari_dpvae.analysis.outcome import status_counts
 from napari_dpvae.data.checks import check_located, check_reference
 from napari_dpvae.data.keys import DPVAE as KEY
-from napari_dpvae.data.write import check_output, replacing
+from napari_dpvae.data.replacing import check_output, replacing
 from napari_dpvae.errors import DataError
 from napari_dpvae.model.trained import HasTrained
 from napari_dpvae.report.curves import distributions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_dpvae.data.write import replacing
+from napari_dpvae.data.replacing import replacing
 from napari_dpvae.errors import DataError
 
 if TYPE_CHECKING:

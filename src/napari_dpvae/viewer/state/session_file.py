@@ -15,9 +15,9 @@ from napari_dpvae.data.backed import in_memory
 from napari_dpvae.data.formats.bounds import check_regular, existing
 from napari_dpvae.data.hdf5_output import write_anndata
 from napari_dpvae.data.read import read_placed, read_query, read_reference
+from napari_dpvae.data.replacing import check_output, replacing
 from napari_dpvae.data.scratch import reason
 from napari_dpvae.data.writable import writable
-from napari_dpvae.data.write import check_output, replacing
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
 from napari_dpvae.viewer.state.session import Session
