@@ -65,6 +65,8 @@ def test_two_that_are_swapped(paths: tuple[Path, Path], phantom: Any, tmp_path: 
     report = examine(*paths[::-1])
     assert report.code == 2 and "Cells that have none are a query" in report.refused[0]
     assert any("are the two swapped?" in said for said in report.warnings)
+    alone = examine(paths[1])
+    assert alone.code == 2 and alone.found["cells without coordinates"]["cells"] == 120
     report = examine(paths[1], paths[1])
     assert report.code == 2 and not any("swapped" in said for said in report.warnings)
 

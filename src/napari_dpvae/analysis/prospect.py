@@ -64,8 +64,9 @@ def found_again(
     spots = _some(reference, section_key)
     seen = ""
     if query is not None:
-        spots = _as_query(spots, query)
-        seen = f", by the {spots.n_vars:,} genes that are shared and at the depth of the query"
+        spots, share = _as_query(spots, query)
+        seen = f", by the {spots.n_vars:,} genes that are shared"
+        seen += " and at the depth of the query" if share < 1 else ""
     try:
         middle, most = np.quantile(shares_of_diagonal(spots), [0.5, 0.9])
     except DataError as error:
@@ -116,18 +117,21 @@ def _some(reference: ad.AnnData, section_key: str | None) -> ad.AnnData:
     return ad.AnnData(reference.X[rows], var=reference.var, obsm={SPATIAL: places})
 
 
-def _as_query(spots: ad.AnnData, query: ad.AnnData) -> ad.AnnData:
-    """Spots with the query's genes, and no deeper than its median cell, if both hold counts."""
+def _as_query(spots: ad.AnnData, query: ad.AnnData) -> tuple[ad.AnnData, float]:
+    """Spots with the query's genes, and no deeper than its median cell, if both hold counts.
+
+    And the share of their counts that they have left.
+    """
     names, _ = match_genes(spots.var_names, ad.AnnData(var=query.var), reference_var=spots.var)
     shared = spots.var_names.intersection(names.var_names)
     seen = spots[:, shared].copy()
     some = query.X[:: query.n_obs // MOST_SPOTS + 1][:, names.var_names.get_indexer(shared)]
     if not (holds_counts(spots.X) and holds_counts(query.X)):
-        return seen
-    share = np.median(depths(some)) / max(np.median(depths(seen.X)), 1.0)
+        return seen, 1.0
+    share = float(np.median(depths(some)) / max(np.median(depths(seen.X)), 1.0))
     if share < 1:
         counts = sparse.csr_matrix(seen.X)
         rng = np.random.default_rng(0)
         counts.data = rng.binomial(np.round(counts.data).astype(np.int64), share).astype(float)
         seen.X = counts
-    return seen
+    return seen, min(share, 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,8 @@ def examine(
             report.spots = spots
         except DataError as error:
             report.refused.append(str(error))
+            if query is None and len(paths) == 1:
+                _tell_of_query(report, paths[0], layer)
         if query is not None:
             try:
                 cells = read_query(query, layer=layer)
@@ -126,6 +128,14 @@ def examine(
                 report.refused.append(str(error))
     _compare(report)
     return report
+
+
+def _tell_of_query(report: Report, path: str | Path, layer: str | None) -> None:
+    """What is there, if it is no reference but could be a query."""
+    with suppress(DataError):
+        cells = read_query(path, layer=layer)
+        if not has_places(cells):
+            report.found["cells without coordinates"] = _about(cells, [path], "cells")
 
 
 def _compare(report: Report) -> None:
