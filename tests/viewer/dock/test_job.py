@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
+from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QWidget
 
@@ -132,3 +135,43 @@ def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(
     with qtbot.waitSignal(job.destroyed):
         slow.set()
     assert ends == [("stopped",)]
+
+
+class Held:
+    """Stands for data: large, and of use to the job alone."""
+
+
+@pytest.mark.parametrize("ending", ["done", "failed", "stopped"])
+def test_what_a_job_had_is_let_go_when_it_has_ended(
+    viewer: Viewer, qtbot: QtBot, parent: QWidget, ending: str
+) -> None:
+    """The viewer keeps its workers for as long as it is there."""
+    made: list[weakref.ref[Held]] = []
+
+    def work(given: Held) -> Steps:
+        own = Held()
+        made.append(weakref.ref(own))
+        yield 1
+        while ending == "stopped":
+            yield 2
+        if ending == "failed":
+            raise ValueError("bad")
+        return own
+
+    def start() -> list[str]:
+        given = Held()
+        made.append(weakref.ref(given))
+        job, ends = Job(lambda: work(given), parent), []
+        job.done.connect(lambda result: ends.append("done"))
+        job.failed.connect(lambda text: ends.append("failed"))
+        job.stopped.connect(lambda: ends.append("stopped"))
+        if ending == "stopped":
+            job.progressed.connect(job.stop)
+        job.start()
+        return ends
+
+    ends = start()
+    qtbot.waitUntil(lambda: bool(ends))
+    assert ends == [ending]
+    gc.collect()
+    assert len(made) == 2 and [held() for held in made] == [None, None]

@@ -313,3 +313,22 @@ def test_groups_are_taken_back_one_by_one(placed: Any) -> None:
     session.selection.name("rim")
     session.placed = placed.copy()
     assert not session.selection.can_undo
+
+
+def test_genes_come_and_go_between_slices_and_volumes(
+    make_napari_viewer: Any, phantom: Any, placed: Any
+) -> None:
+    """As drawn on a screen: this once ended the whole program in a signal."""
+    viewer = make_napari_viewer(show=True)
+    state = dpv.session(viewer)
+    for dims in (2, 3, 2, 3):
+        reference, cells = phantom.reference.copy(), placed.copy()
+        for data in (reference, cells):
+            shape = ((0, 0), (0, dims - 2))
+            data.obsm["spatial"] = np.pad(data.obsm["spatial"], shape, constant_values=1.0)
+        reference.obsm["spatial"][:, 2:] = np.arange(reference.n_obs)[:, None]
+        state.reference, state.placed = reference, cells
+        for gene in ("Gene000", None, "Gene001"):
+            state.gene = gene
+            assert viewer.screenshot(flash=False).size
+        assert viewer.dims.ndisplay == dims

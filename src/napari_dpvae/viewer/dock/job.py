@@ -40,7 +40,7 @@ class Job(QObject):
 
     def __init__(self, steps: Callable[[], Steps], parent: QObject, name: str = "a job") -> None:
         super().__init__(parent)
-        self._steps, self._name = steps, name
+        self._name = name
         self._paused = threading.Event()
         self._result: Any = None
         self._error: Exception | None = None
@@ -50,7 +50,11 @@ class Job(QObject):
         self.stopping = False
         # Made by napari, it is known to the window: that asks before it closes, and stops it then.
         self._worker = create_worker(
-            self._guarded, _start_thread=False, _ignore_errors=True, _worker_class=GeneratorWorker
+            self._guarded,
+            steps,
+            _start_thread=False,
+            _ignore_errors=True,
+            _worker_class=_Worker,
         )
         self._worker.yielded.connect(self._on_yielded)
         self._worker.finished.connect(self._on_finished)
@@ -89,17 +93,17 @@ class Job(QObject):
         else:
             self._paused.clear()
 
-    def _guarded(self) -> Steps:
+    def _guarded(self, steps: Callable[[], Steps]) -> Steps:
         """The steps, in the thread: waits while paused, and keeps the result or the error.
 
         Errors do not leave the generator, because the worker takes any RuntimeError (torch raises
         many) for its own deletion and says nothing.
         """
         try:
-            steps = self._steps()
+            work = steps()
             while True:
                 try:
-                    report = next(steps)
+                    report = next(work)
                 except StopIteration as end:
                     self._result = end.value
                     break
@@ -119,14 +123,26 @@ class Job(QObject):
     def _on_finished(self) -> None:
         self.running = False
         self.deleteLater()
+        result, error = self._result, self._error
+        # napari keeps each worker, and so this job, for as long as the window is open.
+        self._result = self._error = None
         if self._abandoned:
             return
-        if self._error is not None:
-            self.failed.emit(sentence(self._error))
+        if error is not None:
+            self.failed.emit(sentence(error))
         elif self._completed and not self.stopping:
-            self.done.emit(self._result)
+            self.done.emit(result)
         else:
             self.stopped.emit()
+
+
+class _Worker(GeneratorWorker):
+    """Ends what was stopped in the thread that it ran in, and lets go of what that held."""
+
+    def work(self) -> Any:
+        found = super().work()
+        self._gen.close()
+        return found
 
 
 def sentence(error: Exception) -> str:
