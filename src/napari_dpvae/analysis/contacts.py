@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL
 from napari_dpvae.settings import PlacementSettings
@@ -30,7 +30,7 @@ def place_deviation(placed: ad.AnnData) -> np.ndarray:
     stated = placed.uns.get(DPVAE, {}).get("placement", {})
     probability = float(stated.get("probability", PlacementSettings().probability))
     radius = np.nan_to_num(placed.obs[RADIUS].to_numpy(float), nan=0.0, posinf=np.inf)
-    deviation: np.ndarray = radius / np.sqrt(chi2.ppf(probability, placed.obsm[SPATIAL].shape[1]))
+    deviation: np.ndarray = radius / np.sqrt(chdtri(placed.obsm[SPATIAL].shape[1], 1 - probability))
     return deviation
 
 

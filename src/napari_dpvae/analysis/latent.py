@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import anndata as ad
 import numpy as np
-from sklearn.decomposition import PCA
 
 from napari_dpvae.data.keys import LATENT
 from napari_dpvae.errors import DataError
@@ -37,4 +36,6 @@ def latent_plane(placed: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
     if placed.n_obs > MOST_SHOWN:
         cells = np.sort(np.random.default_rng(0).choice(cells, MOST_SHOWN, replace=False))
     latents = np.asarray(placed.obsm[LATENT], np.float64)[cells]
+    from sklearn.decomposition import PCA
+
     return cells, PCA(2, svd_solver="full").fit_transform(latents)

@@ -8,7 +8,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 
 from napari_dpvae.analysis.cells import in_frame
 from napari_dpvae.data.checks import check_located
@@ -145,6 +144,8 @@ def _weights(
 ) -> tuple[sparse.csr_array, np.ndarray]:
     """Share of each cell in each target, (t, n), and the reach of each target, (t,)."""
     k = min(neighbours, cells.n_obs)
+    from sklearn.neighbors import NearestNeighbors
+
     finder = NearestNeighbors(n_neighbors=k).fit(np.asarray(cells.obsm[SPATIAL], float))
     distances, indices = finder.kneighbors(targets)
     reach = distances[:, -1]

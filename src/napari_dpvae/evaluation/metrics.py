@@ -7,8 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial import procrustes
 from scipy.spatial.distance import cdist, pdist
-from scipy.stats import rankdata
-from sklearn.neighbors import NearestNeighbors
 
 from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.tissue import (
@@ -89,6 +87,8 @@ def distance_spearman(true: np.ndarray, placed: np.ndarray) -> float:
     if np.ptp(placed, axis=0).max() == 0:
         return 0.0
     d, d_hat = _pair_distances(true, placed)
+    from scipy.stats import rankdata
+
     return float(np.corrcoef(rankdata(d), rankdata(d_hat))[0, 1])
 
 
@@ -109,6 +109,8 @@ def _ranks(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(r, n - 1) of some cells' distances to the others, with mean 0 and norm 1 in each row."""
     others = np.arange(len(points)) != rows[:, None]
     distances = cdist(points[rows], points)[others].reshape(len(rows), -1)
+    from scipy.stats import rankdata
+
     ranks = rankdata(distances, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(ranks, axis=1, keepdims=True)
@@ -283,6 +285,8 @@ def held_out_gene_correlation(
     numpy.ndarray
         (g,) Pearson correlations; NaN where a gene is constant.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     finder = NearestNeighbors(n_neighbors=min(k, len(placed))).fit(placed)
     nearest = finder.kneighbors(coordinates, return_distance=False)
     smoothed = expression[nearest].mean(axis=1)

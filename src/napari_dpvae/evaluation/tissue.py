@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import wasserstein_distance
-from sklearn.neighbors import NearestNeighbors
 
 TOUCHING = 6
 """The distance to this nearest cell is that of contacts, if none is given."""
@@ -14,6 +12,8 @@ TOUCHING = 6
 
 def nearest(points: np.ndarray, k: int) -> np.ndarray:
     """(n, k) the nearest others of each of (n, d) points."""
+    from sklearn.neighbors import NearestNeighbors
+
     found: np.ndarray = (
         NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
     )
@@ -34,6 +34,8 @@ def sliced_wasserstein(true: np.ndarray, placed: np.ndarray, directions: int = 1
     directions
         How many are drawn by lot; always the same.
     """
+    from scipy.stats import wasserstein_distance
+
     drawn = np.random.default_rng(0).normal(size=(directions, true.shape[1]))
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     return float(np.mean([wasserstein_distance(true @ each, placed @ each) for each in drawn]))

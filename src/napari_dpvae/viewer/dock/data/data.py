@@ -65,7 +65,7 @@ class DataStep(Step):
         for source in (self.reference, self.query):
             source.refused.connect(self.complain)
             source.opened.connect(self._open_dropped)
-        opened = OpenedLayers(viewer, self._wants, self._take_opened)
+        opened = OpenedLayers(viewer, self._wants, self._take_opened, self)
         self.destroyed.connect(lambda: opened.end())
         self.follow(session.reference_changed, self._refresh)
         self.follow(session.query_changed, self._refresh)

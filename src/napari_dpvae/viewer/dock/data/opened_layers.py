@@ -7,7 +7,7 @@ from collections.abc import Callable
 import anndata as ad
 from napari import Viewer
 from napari.layers import Layer
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QObject, QTimer
 
 from napari_dpvae.viewer.canvas.layers import OPENED
 
@@ -23,6 +23,8 @@ class OpenedLayers:
         Whose layers they are.
     wants, take
         Whether cells are wanted, and what takes them.
+    parent
+        That it ends with.
     """
 
     def __init__(
@@ -30,9 +32,10 @@ class OpenedLayers:
         viewer: Viewer,
         wants: Callable[[ad.AnnData], bool],
         take: Callable[[ad.AnnData], None],
+        parent: QObject,
     ) -> None:
         self._viewer, self._wants, self._take = viewer, wants, take
-        self._timer = QTimer()
+        self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._hand_over)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -40,7 +43,6 @@ class OpenedLayers:
 
     def end(self) -> None:
         """Look no more."""
-        self._timer.stop()
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     def _on_inserted(self) -> None:

@@ -9,7 +9,6 @@ import pandas as pd
 import pyqtgraph as pg
 from matplotlib import colormaps
 from qtpy.QtCore import QTimer
-from scipy.stats import gaussian_kde
 
 from napari_dpvae.viewer.dock.style import bring_into_view
 
@@ -98,5 +97,7 @@ def violin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     grid = np.linspace(low, high, 64)
     if high == low:
         return grid, np.full_like(grid, HALF_WIDTH)
+    from scipy.stats import gaussian_kde
+
     density = gaussian_kde(values)(grid)
     return grid, HALF_WIDTH * density / density.max()
