@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import zarr
 from scipy import sparse
+from tests.data.formats.test_tenx import write_h5
 
 import napari_dpvae as dpv
 from napari_dpvae.data.backed import is_backed, opened_query
@@ -343,6 +344,38 @@ def test_a_store_is_placed_like_a_file(
     if not output.endswith("csv"):
         again = dpv.read_placed(tmp_path / output)
         np.testing.assert_array_equal(again.X.toarray(), phantom.query.X.toarray())
+
+
+@pytest.mark.parametrize("output", ["placed.h5ad", "placed.csv", "placed.zarr"])
+def test_a_matrix_of_cell_ranger_stays_in_its_file(
+    phantom: Phantom, model: dpv.DPVAE, tmp_path: Path, refuses: Refuses, output: str
+) -> None:
+    path, query = tmp_path / "q.h5", phantom.query.copy()
+    query.var_names = [*query.var_names[:-1], query.var_names[-2]]
+    write_h5(query, path)
+    with opened_query(path) as opened:
+        assert is_backed(opened) and opened.var_names.is_unique
+    expected = model.place(dpv.read_query(path))
+    assert_same_placement(dpv.place_file(model, path, tmp_path / output), expected)
+    if not output.endswith("csv"):
+        again = dpv.read_placed(tmp_path / output)
+        np.testing.assert_array_equal(again.X.toarray(), query.X.toarray())
+    write_h5(query, tmp_path / "damaged.h5")
+    with h5py.File(tmp_path / "damaged.h5", "r+") as file:
+        file["matrix/indices"][7] = 10**6
+    with refuses("beyond its shape"):
+        dpv.place_file(model, tmp_path / "damaged.h5", tmp_path / output)
+
+
+def test_proteins_of_cell_ranger_are_read_with_the_rest(
+    phantom: Phantom, model: dpv.DPVAE, tmp_path: Path
+) -> None:
+    kinds = ["Gene Expression"] * 295 + ["Antibody Capture"] * 5
+    write_h5(phantom.query, tmp_path / "q.h5", kinds)
+    with opened_query(tmp_path / "q.h5") as opened:
+        assert not is_backed(opened) and "Antibody_Capture" in opened.obsm
+    dpv.place_file(model, tmp_path / "q.h5", tmp_path / "placed.h5ad")
+    assert dpv.read_placed(tmp_path / "placed.h5ad").obsm["Antibody_Capture"].shape == (120, 5)
 
 
 def test_a_damaged_store_is_refused(

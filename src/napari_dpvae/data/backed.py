@@ -20,7 +20,8 @@ from napari_dpvae.data.formats.bounds import check_store, existing
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.modalities import MODALITIES, are_genes
 from napari_dpvae.data.formats.registry import recognise
-from napari_dpvae.data.read import read_either, read_query, reading
+from napari_dpvae.data.formats.tenx import tenx_in_file
+from napari_dpvae.data.read import read_either, read_query, reading, unique_names
 from napari_dpvae.data.rows import in_rows
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
@@ -41,9 +42,9 @@ def opened_query(
 ) -> Iterator[ad.AnnData]:
     """A query to read from while it is open: its matrix stays in the file where that is possible.
 
-    It is, for an ``.h5ad`` or an AnnData ``.zarr``, sparse or dense, in ``X``, a layer or ``raw``;
-    one that is stored by columns is brought into rows in a scratch file. All else is read whole,
-    by :func:`napari_dpvae.read_query`.
+    It is, for an ``.h5ad`` or an AnnData ``.zarr``, sparse or dense, in ``X``, a layer or ``raw``,
+    and for a 10x ``.h5`` of genes alone; one that is stored by columns is brought into rows in a
+    scratch file. All else is read whole, by :func:`napari_dpvae.read_query`.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def opened_query(
 
 
 def _opened(stack: ExitStack, path: str | Path) -> Group | None:
-    """An ``.h5ad`` or an AnnData store, open for as long as the stack; None for other files."""
+    """HDF5 or an AnnData store, open for as long as the stack; None for other files."""
     found = existing(path)
     if found.is_file() and h5py.is_hdf5(found):
         return stack.enter_context(hdf5(found))
@@ -145,12 +146,12 @@ def in_memory(cells: ad.AnnData) -> ad.AnnData:
 
 
 def _is_large(path: Path) -> bool:
-    """Whether the matrix of an ``.h5ad`` or AnnData store is better left in it."""
+    """Whether the matrix of HDF5 or an AnnData store is better left in it."""
     with ExitStack() as stack:
         file = _opened(stack, path)
         if file is None:
             return False
-        x = file.get(X)
+        x = file.get(X, file.get("matrix"))
         values = x.get("data") if isinstance(x, h5py.Group | zarr.Group) else x
         return isinstance(values, h5py.Dataset | zarr.Array) and values.nbytes > LARGE
 
@@ -205,6 +206,9 @@ def _backed(
 ) -> ad.AnnData | None:
     """Cells by genes as asked for; None where reading changes more than that."""
     with reading(path):
+        if isinstance(file, h5py.File) and "matrix" in file:
+            cells = tenx_in_file(file, Path(path).expanduser(), stack)
+            return None if cells is None or layer not in (None, X) else unique_names(cells)
         matrices = _Matrices(file, stack)
         if file.attrs.get("encoding-type") != "anndata" or not matrices.are_known:
             # Of an older anndata, which does not say what each entry is.

@@ -216,7 +216,7 @@ def _read(path: str | Path, layer: str | None, coordinates: str | Path | None = 
 
     with reading(path):
         cells = read(found)
-    cells = _unique_genes(_named_genes(cells))
+    cells = unique_names(_named_genes(cells))
     cells.X = _in_rows(cells.X)
     check_matrices(cells, str(path))
     sum_duplicates(cells)
@@ -301,8 +301,14 @@ def _named_genes(cells: ad.AnnData) -> ad.AnnData:
     return cells
 
 
-def _unique_genes(cells: ad.AnnData) -> ad.AnnData:
-    """Some genes share a name (one symbol, two identifiers): number the later ones."""
+def unique_names(cells: ad.AnnData) -> ad.AnnData:
+    """Some genes share a name (one symbol, two identifiers): number the later ones.
+
+    Raises
+    ------
+    DataError
+        When most do.
+    """
     if not cells.var_names.is_unique:
         twice = int(cells.var_names.duplicated().sum())
         if twice > MOST_ALIKE * cells.n_vars:

@@ -44,9 +44,9 @@ def place_file(
 ) -> ad.AnnData:
     """Place the cells of a file, and write them to another.
 
-    The matrices of an ``.h5ad`` or AnnData ``.zarr`` of genes are never in memory as a whole: they
-    are read in chunks, by way of a scratch file where they are stored by columns, and copied from
-    file to file. Other files are read whole. Places, regions and status are those of
+    The matrices of an ``.h5ad``, AnnData ``.zarr`` or 10x ``.h5`` of genes are never in memory as a
+    whole: they are read in chunks, by way of a scratch file where they are stored by columns, and
+    copied from file to file. Other files are read whole. Places, regions and status are those of
     :meth:`napari_dpvae.DPVAE.place`.
 
     Parameters

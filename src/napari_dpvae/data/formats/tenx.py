@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import anndata as ad
@@ -14,7 +16,7 @@ from scipy import sparse
 
 from napari_dpvae.data.formats.bounds import MOST_GZIP, check_memory, opened
 from napari_dpvae.data.formats.hdf5 import hdf5
-from napari_dpvae.data.formats.modalities import KIND, genes_alone
+from napari_dpvae.data.formats.modalities import KIND, are_genes, genes_alone
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
 
@@ -55,6 +57,42 @@ def read_tenx_h5(path: Path) -> ad.AnnData:
     return genes_alone(cells, path)
 
 
+def tenx_in_file(file: h5py.File, path: Path, stack: ExitStack) -> ad.AnnData | None:
+    """Cells whose matrix stays in a ``.h5`` of Cell Ranger 3 or later.
+
+    None for one of an older kind, or with features that are no genes. Its matrix is by cells, but
+    says so in another way than AnnData: a file with three links to it says it in that way.
+
+    Parameters
+    ----------
+    file, path
+        Of the matrix.
+    stack
+        Keeps the file with the links.
+    """
+    group = file.get("matrix")
+    if not isinstance(group, h5py.Group) or "features" not in group:
+        return None
+    names, var = _features(group["features"])
+    obs = pd.DataFrame(index=_text(group["barcodes"][:]))
+    if not are_genes(var).all() or not _fits(group, (len(obs), len(names))):
+        return None
+    links = Path(stack.enter_context(TemporaryDirectory()), "links.h5")
+    with h5py.File(links, "w") as made:
+        rows = made.create_group("matrix")
+        rows.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
+        rows.attrs["shape"] = (len(obs), len(names))
+        for part in ("data", "indices", "indptr"):
+            rows[part] = h5py.ExternalLink(str(path.resolve()), f"matrix/{part}")
+    x = ad.io.sparse_dataset(stack.enter_context(h5py.File(links, "r"))["matrix"])
+    check_structure(x, str(path), "its matrix")
+    return ad.AnnData(x, obs=obs, var=var)
+
+
+def _fits(group: h5py.Group, shape: tuple[int, int]) -> bool:
+    return tuple(int(n) for n in group["shape"][:]) == shape[::-1]
+
+
 def is_legacy(file: h5py.File) -> bool:
     """Whether each group is a genome of Cell Ranger 2."""
     return len(file) > 0 and all(
@@ -87,7 +125,7 @@ def _of_group(group: h5py.Group, path: Path, names: pd.Index, var: pd.DataFrame)
     """Cells by genes of a matrix that is stored as genes by cells, in columns."""
     barcodes = _text(group["barcodes"][:])
     shape = (len(barcodes), len(names))
-    if tuple(int(n) for n in group["shape"][:]) != shape[::-1]:
+    if not _fits(group, shape):
         raise DataError(
             f"Cannot read {path}: its matrix is not of as many cells and genes as it names: "
             "the file is damaged."
