@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import anndata as ad
@@ -128,15 +131,29 @@ def test_threads(phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData) -> None
         torch.set_num_threads(before)
 
 
-def test_where_the_frame_begins(phantom: Phantom, hasty: dpv.TrainingSettings) -> None:
-    moved, by = phantom.reference.copy(), [100_000, -7]
-    moved.obsm["spatial"] = moved.obsm["spatial"] + by
-    here, there = (
-        dpv.DPVAE(hasty, epochs=1).fit(reference).place(phantom.query)
-        for reference in (phantom.reference, moved)
-    )
-    there.obsm["spatial"] = there.obsm["spatial"] - by
-    assert_alike(there, here)
+@pytest.fixture(scope="module")
+def framed(phantom: Phantom, hasty: dpv.TrainingSettings) -> Callable[..., ad.AnnData]:
+    """Cells placed by a model of the same spots in another frame and unit, brought back."""
+
+    @cache
+    def place(unit: float, by: float) -> ad.AnnData:
+        reference = phantom.reference.copy()
+        reference.obsm["spatial"] = reference.obsm["spatial"] * unit + [by, -by / 3]
+        settings = replace(hasty, blocks=1, mask="radius", radius=3.0)
+        cells = dpv.DPVAE(settings).fit(reference).place(phantom.query)
+        cells.obsm["spatial"] = (cells.obsm["spatial"] - [by, -by / 3]) / unit
+        cells.obs["dpvae_radius"] /= unit
+        return cells
+
+    return place
+
+
+@pytest.mark.parametrize(
+    ("unit", "by"), [(1, 1e5), (1, -1e7), (1, 1e8), (0.37, 0), (1e-3, 0), (1e4, 1e9)]
+)
+def test_frame_and_unit(framed: Callable[..., ad.AnnData], unit: float, by: float) -> None:
+    """Spots of a grid have neighbours that are equally near: which come first must not change."""
+    assert_alike(framed(unit, by), framed(1, 0))
 
 
 def test_a_file_between_training_and_its_use(

@@ -9,6 +9,10 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from napari_dpvae.geometry.spacing import on_grid
+
+ROUNDING = 1e-9
+"""Share by which distances that are alike may differ, of spots far from 0."""
 Edges: TypeAlias = tuple[np.ndarray, np.ndarray]
 """Of each the two spots."""
 
@@ -33,7 +37,7 @@ def neighbour_graph(coordinates: np.ndarray, sections: np.ndarray, k: int) -> sp
     from sklearn.neighbors import kneighbors_graph
 
     def nearest(points: np.ndarray) -> Edges:
-        return kneighbors_graph(points, min(k, len(points) - 1)).nonzero()
+        return kneighbors_graph(on_grid(points), min(k, len(points) - 1)).nonzero()
 
     return _by_section(coordinates, sections, nearest)
 
@@ -50,7 +54,8 @@ def radius_graph(coordinates: np.ndarray, sections: np.ndarray, radius: float) -
     """
 
     def within(points: np.ndarray) -> Edges:
-        first, second = cKDTree(points).query_pairs(radius, output_type="ndarray").T
+        pairs = cKDTree(points).query_pairs(radius * (1 + ROUNDING), output_type="ndarray")
+        first, second = pairs.T
         return np.concatenate([first, second]), np.concatenate([second, first])
 
     return _by_section(coordinates, sections, within)

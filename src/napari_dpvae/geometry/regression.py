@@ -22,7 +22,7 @@ class Regression:
     coefficients
         (n_genes, 2 or 3) float32, in coordinate units.
     intercept
-        (2 or 3,) float32.
+        (2 or 3,); not float32, which has few digits for places far from 0.
     error
         Root mean square distance from the truth of spots that are left out one by one.
     anchors_error
@@ -49,10 +49,12 @@ class Regression:
         """
         from sklearn.linear_model import RidgeCV
 
-        ridge = RidgeCV(PENALTIES).fit(x @ axes.T, coordinates)
+        # Centred first: it reads places as float32, like expression.
+        middle = coordinates.mean(axis=0)
+        ridge = RidgeCV(PENALTIES).fit(x @ axes.T, coordinates - middle)
         return cls(
             (axes.T @ ridge.coef_.T).astype(np.float32),
-            ridge.intercept_.astype(np.float32),
+            middle + ridge.intercept_,
             float(np.sqrt(-ridge.best_score_ * coordinates.shape[1])),
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_dpvae.geometry.spacing import on_grid
+
 BLOCKS = 5
 """Contiguous parts of the frame, one of which is held out at a time."""
 
@@ -37,5 +39,6 @@ def make_blocks(coordinates: np.ndarray, frame: np.ndarray) -> np.ndarray:
     if frame.sum() >= 2 * BLOCKS:
         from sklearn.cluster import KMeans
 
-        blocks[frame] = KMeans(BLOCKS, n_init=1, random_state=0).fit_predict(coordinates[frame])
+        places = on_grid(coordinates[frame])
+        blocks[frame] = KMeans(BLOCKS, n_init=1, random_state=0).fit_predict(places)
     return blocks

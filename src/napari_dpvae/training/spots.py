@@ -12,6 +12,7 @@ import numpy as np
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.geometry.spacing import DIGITS
 from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.settings import TrainingSettings
 
@@ -91,4 +92,4 @@ def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, f
     for section in np.unique(sections[np.isfinite(coordinates).all(axis=1)]):
         centred[sections == section] -= np.nanmean(coordinates[sections == section], axis=0)
     unit = float(np.sqrt(np.nanmean(centred**2)))
-    return (centred / unit).astype(np.float32), unit
+    return np.round(centred / unit, DIGITS).astype(np.float32), unit
