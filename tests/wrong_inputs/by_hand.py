@@ -102,6 +102,16 @@ def fitting_phantom(
     return make
 
 
+def zstd(matrix: h5py.Group) -> None:
+    """Values that say they are packed with zstd, which nothing here unpacks."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk((100,))
+    properties.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, ())
+    values, space = matrix["data"], h5py.h5s.create_simple(matrix["data"].shape)
+    del matrix["data"]
+    h5py.h5d.create(matrix.id, b"data", values.id.get_type(), space, properties)
+
+
 def placing(change: Callable[[ad.AnnData], ad.AnnData | None]) -> Wrong:
     """A query in memory that is given to a model."""
 
@@ -203,6 +213,7 @@ wrong("a matrix that claims more than it holds")(
     edited(lambda f: f.create_dataset("layers/huge", (10**6, 10**6), "f4", chunks=(100, 100)))
 )
 
+wrong("a matrix packed in a way that HDF5 has to be taught")(edited(lambda f: zstd(f["X"])))
 wrong("an array whose name has a /, of an older anndata")(
     edited(lambda f: f.create_dataset("obsm/X_umap/res_1", data=np.zeros((60, 2))))
 )

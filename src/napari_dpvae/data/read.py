@@ -118,6 +118,8 @@ def _read_section(name: str, path: str | Path, layer: str | None) -> ad.AnnData:
     try:
         return read_reference(path, layer=layer)
     except DataError as error:
+        if str(path) in str(error):
+            raise
         raise DataError(f"Section {name}: {error}") from error
 
 

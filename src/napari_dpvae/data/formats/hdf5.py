@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def _checked_size(entry: h5py.Dataset, path: Path) -> int:
             f"Cannot read {path}: {entry.name} holds references to places in the file, and no "
             "values: leave it out."
         )
+    _check_packing(entry, path)
     if entry.shape is None:
         return 0
     size = int(np.prod(entry.shape, dtype=object)) * entry.dtype.itemsize
@@ -123,6 +125,26 @@ def _checked_size(entry: h5py.Dataset, path: Path) -> int:
             "stored: check where the file came from."
         )
     return size
+
+
+def _check_packing(entry: h5py.Dataset, path: Path) -> None:
+    """Refuse what is packed in a way that HDF5 has to be taught, where nobody does."""
+    properties = entry.id.get_create_plist()
+    filters = [properties.get_filter(i) for i in range(properties.get_nfilters())]
+    for code, _, _, name in filters:
+        if not h5py.h5z.filter_avail(code) and not _is_taught(code):
+            said = name.split(b";")[0].decode(errors="replace").strip("\0") or f"filter {code}"
+            raise DataError(
+                f"Cannot read {path}: {entry.name} is packed ({said}): install what unpacks it "
+                "('pip install hdf5plugin'), or write the file with gzip."
+            )
+
+
+def _is_taught(code: int) -> bool:
+    """Whether a filter is there once the package of most of them is loaded, if there is one."""
+    with suppress(ImportError):
+        import_module("hdf5plugin")
+    return bool(h5py.h5z.filter_avail(code))
 
 
 def _check_sparse(matrix: h5py.Group, path: Path) -> None:
