@@ -11,7 +11,6 @@ import pandas as pd
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.errors import DataError
-from napari_dpvae.geometry.spacing import on_grid
 
 SpotSplit = Literal["random", "block"]
 Split = Literal["random", "block", "section", "none"]
@@ -57,8 +56,7 @@ def split_spots(coordinates: np.ndarray, split: SpotSplit, seed: int = 0) -> np.
     n = len(coordinates)
     order = rng.permutation(n)
     if split == "block":
-        places = on_grid(coordinates)
-        order = np.argsort(np.linalg.norm(places - places[order[0]], axis=1), kind="stable")
+        order = np.argsort(np.linalg.norm(coordinates - coordinates[order[0]], axis=1))
     held_out = np.zeros(n, bool)
     held_out[order[: max(FEWEST, round(HELD_OUT * n))]] = True
     return held_out
