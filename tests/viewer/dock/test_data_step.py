@@ -15,6 +15,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from napari_dpvae import write_placed
 from napari_dpvae.viewer.dock.dock import DpvaeDock
 from napari_dpvae.viewer.state.memory import remembered_folder
 
@@ -70,6 +71,32 @@ def test_two_files_dropped_in_any_order_find_their_places(
     drop(dock, *files[::-1])
     qtbot.waitUntil(lambda: dock.data.done)
     assert dock.session.reference.n_obs == 321 and dock.session.query.n_obs == 120
+
+
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_placed_cells_that_are_dropped_are_shown_as_such(
+    dock: DpvaeDock,
+    idle: Idle,
+    qtbot: QtBot,
+    files: tuple[Path, Path],
+    placed: Any,
+    suffix: str,
+    order: int,
+) -> None:
+    path = files[0].with_name(f"placed{suffix}")
+    write_placed(placed, path)
+    drop(dock, path)
+    qtbot.waitUntil(lambda: dock.session.placed is not None)
+    assert dock.session.reference is None
+    dock.session.placed = None
+    drop(dock, *(path, files[0])[::order])
+    qtbot.waitUntil(lambda: dock.session.placed is not None)
+    assert dock.session.reference.n_obs == 321 and dock.session.placed.n_obs == 120
+    dock.session.placed = None
+    drop(dock, path)
+    qtbot.waitUntil(lambda: dock.session.placed is not None)
+    assert dock.session.query is None
 
 
 def test_a_refused_file_leaves_the_line_of_what_there_is(

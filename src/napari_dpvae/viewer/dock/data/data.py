@@ -62,6 +62,8 @@ class DataStep(Step):
         for part in (self.concerns, self.certainty, self.sample, self.saved):
             self.body.addWidget(part)
         self._dropped: list[str] = []
+        self._placed: ad.AnnData | None = None
+        """Of what was dropped: shown last, as another reference takes placed cells away."""
         for source in (self.reference, self.query):
             source.refused.connect(self.complain)
             source.opened.connect(self._open_dropped)
@@ -75,14 +77,15 @@ class DataStep(Step):
     def open_dropped(self, paths: list[str]) -> None:
         """Open what was dropped: a session, or paths of cells.
 
-        What has no coordinates is the query. Of two that have some the first is the reference; more
-        than two are the sections of one. Where there is a reference, one path alone is the query.
+        What has no coordinates is the query, and cells that were placed are shown as such. Of two
+        others the first is the reference; more than two are the sections of one. Where there is a
+        reference, one path alone is the query.
         """
         if paths and paths[0].endswith(SUFFIX):
             self.saved.open(paths[0])
             return
         if len(paths) == 1 and self.session.reference is not None:
-            self.query.open(paths[0])
+            self.query.open(paths[0], accept=self._take_query)
             return
         if len(paths) > 2:
             self.reference.open(paths)
@@ -98,16 +101,34 @@ class DataStep(Step):
     def _open_dropped(self) -> None:
         """The next of what was dropped."""
         if not self._dropped:
+            placed, self._placed = self._placed, None
+            if placed is not None:
+                self._show_placed(placed)
             return
         path = self._dropped.pop(0)
         row = self.reference if "reference" in self._roles else self.query
         row.open(path, open_either, self._take_either)
 
     def _take_either(self, cells: ad.AnnData) -> None:
-        """A reference has coordinates."""
+        """A reference has coordinates, which nobody placed."""
+        if _kind(cells) == "placed":
+            self._placed = cells
+            return
         located = SPATIAL in cells.obsm and "reference" in self._roles
         self._roles.discard("reference" if located else "query")
         (self._set_reference if located else self._set_query)(cells)
+
+    def _take_query(self, cells: ad.AnnData) -> None:
+        if _kind(cells) == "placed":
+            self._show_placed(cells)
+        else:
+            self._set_query(cells)
+
+    def _show_placed(self, placed: ad.AnnData) -> None:
+        def show() -> None:
+            self.session.placed = placed
+
+        self._unsaved.before(show, self, "Opening others")
 
     def _wants(self, cells: ad.AnnData) -> bool:
         """Whether there is none of this kind yet; what has been taken comes once more."""
@@ -191,7 +212,7 @@ def _shared(reference: ad.AnnData, query: ad.AnnData | None) -> int | None:
 
 
 def _kind(cells: ad.AnnData) -> str:
-    if DPVAE in cells.uns:
+    if DPVAE in cells.uns and SPATIAL in cells.obsm:
         return "placed"
     return "reference" if SPATIAL in cells.obsm else "query"
 
