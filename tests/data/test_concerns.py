@@ -169,3 +169,11 @@ def test_spots_beside_the_tissue_are_counted(phantom: Any, off: Any) -> None:
     assert said.startswith("7 of 321 spots lie beside the tissue")
     reference.obs["in_tissue"] = 1
     assert concerns(reference) == []
+
+
+def test_placed_cells_are_no_reference_of_measured_places(placed: ad.AnnData) -> None:
+    said = concerns(placed)
+    assert "that a model has placed" in said[0]
+    measured = placed.copy()
+    del measured.uns["dpvae"]
+    assert concerns(measured) == said[1:]

@@ -12,7 +12,7 @@ from napari_dpvae.data.counts import counts_elsewhere
 from napari_dpvae.data.gene_names import AS_THEY_ARE, GeneMatch, match_genes
 from napari_dpvae.data.image_fit import about_image
 from napari_dpvae.data.images import best_image, image_of, libraries
-from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.keys import DPVAE, SPATIAL
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.data.values import COUNTS, WORDS, Held, what_is_held
 
@@ -63,6 +63,11 @@ def concerns_of_query(query: ad.AnnData) -> list[str]:
 
 
 def _about_spots(reference: ad.AnnData) -> Iterator[str]:
+    if DPVAE in reference.uns:
+        yield (
+            "The reference holds cells that a model has placed: their places are estimates, which "
+            "another model would learn as if they had been measured."
+        )
     if reference.n_obs < FEW_SPOTS:
         yield f"Only {reference.n_obs} spots: expect coarse places."
     if reference.n_vars < FEW_GENES:
