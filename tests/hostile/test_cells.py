@@ -205,6 +205,7 @@ SPOTS: dict[str, tuple[Change, str]] = {
     "times 1e-200": (placed_at(lambda x: x * 1e-200), "give them in pixels"),
     "one at 1e200": (with_value(1e200), "give them in pixels"),
     "far from 0": (placed_at(lambda x: x * 1e-4 + 1e11), "give them in pixels"),
+    "two places": (placed_at(lambda x: x * 0 + np.eye(len(x), 2)), "321 spots at 3 places"),
     "one place": (placed_at(lambda x: x * 0), "same coordinates"),
     "complex": (placed_at(lambda x: x.astype(complex)), "not numbers"),
     "objects": (placed_at(lambda x: x.astype(object)), "not numbers"),

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import pickle
+import shutil
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +31,7 @@ from napari_dpvae.data.beside import as_matrix
 from napari_dpvae.data.checks import check_reference, known_coordinates
 from napari_dpvae.data.gene_names import match_genes, read_gene_table
 from napari_dpvae.data.layout import Layout
+from napari_dpvae.viewer.state.session_file import SavedSession
 
 
 def wrong(words: str) -> Callable[[Wrong], Wrong]:
@@ -406,3 +412,104 @@ wrong("a file that is no model")(
         DPVAE.load(folder / "m.safetensors"),
     )
 )
+
+
+# Crafted to reach farther than a file should, or to take the machine down.
+wrong("an archive of numpy in place of cells")(
+    lambda folder: (
+        np.savez(folder / "cells.npz", x=np.ones(3)),
+        read_query(folder / "cells.npz"),
+    )
+)
+
+
+@wrong("a folder that links to itself")
+def _(folder: Path) -> object:
+    (folder / "spatial").symlink_to(folder)
+    return read_reference(folder)
+
+
+@wrong("a store that links out of itself")
+def _(folder: Path) -> object:
+    tissue().write_zarr(folder / "cells.zarr")
+    shutil.rmtree(folder / "cells.zarr" / "obs")
+    (folder / "cells.zarr" / "obs").symlink_to("/")
+    return read_query(folder / "cells.zarr")
+
+
+def elsewhere(file: h5py.File) -> None:
+    """Names whose bytes are those of another file."""
+    attributes = dict(file["obs/_index"].attrs)
+    del file["obs/_index"]
+    external = [(__file__, 0, 960)]
+    names = file["obs"].create_dataset("_index", shape=(60,), dtype="S16", external=external)
+    names.attrs.update(attributes)
+
+
+def virtual(file: h5py.File) -> None:
+    """Values that are a view into another file."""
+    n = len(file["X/data"])
+    layout = h5py.VirtualLayout((n,), "f4")
+    layout[:] = h5py.VirtualSource("other.h5ad", "X/data", (n,))
+    del file["X/data"]
+    file["X"].create_virtual_dataset("data", layout)
+
+
+def circular(file: h5py.File) -> None:
+    """Categories that are the column that has them."""
+    ad.io.write_elem(file, "obs/kind", pd.Categorical(["a", "b"] * 30))
+    del file["obs/kind/categories"]
+    file["obs/kind/categories"] = file["obs/kind"]
+
+
+wrong("names that are stored in another file")(edited(elsewhere))
+wrong("values that are a view into another file")(edited(virtual))
+wrong("categories that hold themselves")(edited(circular))
+wrong("a matrix.mtx that claims a million million values")(
+    matrix("c\n", "g\tG\n", f"{MTX}1 1 999999999999\n1 1 5\n")
+)
+wrong("a matrix.mtx with a gene before the first")(matrix("c\n", "g\tG\n", f"{MTX}1 1 1\n-1 1 5\n"))
+
+
+@wrong("a picture that unpacks to gigabytes")
+def _(folder: Path) -> object:
+    def part(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    head = struct.pack(">IIBBBBB", 300_000, 300_000, 8, 2, 0, 0, 0)
+    content = part(b"IHDR", head) + part(b"IDAT", zlib.compress(bytes(999))) + part(b"IEND", b"")
+    (folder / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    tissue().write_h5ad(folder / "r.h5ad")
+    return read_reference(folder / "r.h5ad", image=folder / "bomb.png")
+
+
+def model_file(name: str, content: bytes) -> Wrong:
+    """A file that is loaded as a model."""
+    return lambda folder: ((folder / name).write_bytes(content), DPVAE.load(folder / name))
+
+
+wrong("a pickle in place of a model")(model_file("m.safetensors", pickle.dumps({"x": 1})))
+wrong("a model whose header claims terabytes")(
+    model_file("m.safetensors", (10**15).to_bytes(8, "little") + b"{}")
+)
+wrong("a model whose header is nested deep")(
+    model_file("m.safetensors", (10**5).to_bytes(8, "little") + b"[" * 10**5)
+)
+
+
+def session(shown: str, name: str = "shown.json") -> Wrong:
+    """A session with one part."""
+
+    def make(folder: Path) -> object:
+        with zipfile.ZipFile(folder / "s.dpvae", "w") as archive:
+            archive.writestr(name, shown)
+        return SavedSession(folder / "s.dpvae")
+
+    return make
+
+
+wrong("a session that is nested deep")(session("[" * 100_000))
+wrong("a session that is a list")(session("[1]"))
+wrong("a session that says nothing")(session("{}"))
+wrong("a session with a part above its folder")(session("{}", "../../shown.json"))

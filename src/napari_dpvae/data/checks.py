@@ -256,6 +256,12 @@ def _check_coordinates(coordinates: np.ndarray, what: str) -> None:
     extent = float(np.ptp(coordinates, axis=0).max())
     if extent == 0:
         raise DataError(f"{what} has all spots at the same coordinates in {where}.")
+    places = len(np.unique(coordinates, axis=0))
+    if len(coordinates) >= FEWEST_SPOTS > places:
+        raise DataError(
+            f"{what} has {len(coordinates):,} spots at {places} places in {where}: spots at "
+            f"{FEWEST_SPOTS} places or more are needed."
+        )
     largest = float(np.abs(coordinates).max())
     if largest > LARGEST_COORDINATE or extent < SMALLEST_EXTENT or extent < 1e-9 * largest:
         raise DataError(
