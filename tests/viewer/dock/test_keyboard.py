@@ -39,7 +39,9 @@ def test_every_command_is_in_the_menu_and_can_be_found(viewer: Viewer) -> None:
     manifest = PluginManifest.from_distribution("napari-dpvae")
     listed = {item.command for item in manifest.contributions.menus["dpvae"]}
     offered = {command.id for command in manifest.contributions.commands}
-    assert offered - listed == {f"napari-dpvae.{name}" for name in ("dock", "phantom", "read")}
+    samples = {sample.command for sample in manifest.contributions.sample_data}
+    others = {f"napari-dpvae.{name}" for name in ("dock", "read", "write")}
+    assert offered - listed == samples | others
     for command in listed:
         assert command in get_app_model().commands
 
