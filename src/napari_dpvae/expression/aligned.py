@@ -291,7 +291,10 @@ class AlignedQuery:
     @cached_property
     def x(self) -> np.ndarray:
         """(n, n_genes) all cells at once, for what compares them with each other."""
-        return self.read().x
+        x = np.empty((self.n_cells, len(self.present)), np.float32)
+        for rows in self.expression.rows():
+            x[rows] = self.read(rows).x
+        return x
 
     def likeness(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """How much cells are like what a model expects of them.

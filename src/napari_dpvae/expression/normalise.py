@@ -8,12 +8,14 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
-from napari_dpvae.data.values import Matrix, depths, holds_counts
+from napari_dpvae.data.values import Matrix, dense, depths, holds_counts
 
 TARGET_SUM = 1e4
 """Counts per cell after depth normalisation."""
 LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
+COLUMNS = 200
+"""Of a sparse matrix that are made dense at once."""
 CONSTANT = 1e-12
 """Variance, as a share of the mean square, below which a gene is constant but for rounding."""
 
@@ -67,6 +69,17 @@ def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (1 where a gene is constant) of each column, float64."""
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+
+
+def sparse_statistics(values: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`statistics` of a sparse matrix, some columns at a time: bounds memory."""
+    columns = values.tocsc()
+    parts = [
+        statistics(dense(columns[:, start : start + COLUMNS]))
+        for start in range(0, columns.shape[1], COLUMNS)
+    ]
+    mean, deviation = zip(*parts, strict=True)
+    return np.concatenate(mean), np.concatenate(deviation)
 
 
 def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

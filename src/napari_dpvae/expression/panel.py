@@ -13,12 +13,14 @@ from napari_dpvae.data.values import Matrix, dense, depths
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.aligned import AlignedQuery, PanelExpression
 from napari_dpvae.expression.genes import choose_genes
-from napari_dpvae.expression.normalise import log_values, statistics
+from napari_dpvae.expression.normalise import log_values, sparse_statistics
 from napari_dpvae.expression.units import as_counts
 from napari_dpvae.settings import GeneChoice
 
 AXES = 5
 """Principal axes of the reference along which a query's composition may differ from it."""
+MOST_FOR_AXES = 20_000
+"""More spots than this are thinned evenly to find them."""
 FEWEST_SHARED = 10
 """A query must share this many genes of the core, or all of a smaller one."""
 
@@ -102,14 +104,16 @@ class GenePanel:
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
         logged = log_values(x, depth)
         ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
-        values = dense(logged[:, reference.var_names.get_indexer(ranked)])
-        mean, deviation = statistics(values)
+        values = logged[:, reference.var_names.get_indexer(ranked)]
+        mean, deviation = sparse_statistics(values)
+        core = slice(min(n_genes, len(ranked)))
+        some = dense(values[:: -(-reference.n_obs // MOST_FOR_AXES), core])
         return cls(
             genes=np.asarray(ranked, str),
-            n_core=min(n_genes, len(ranked)),
+            n_core=core.stop,
             mean=mean,
             deviation=deviation,
-            axes=_principal_axes(((values - mean) / deviation)[:, :n_genes]),
+            axes=_principal_axes((some - mean[core]) / deviation[core]),
             counts=counts,
             depth=0.0 if depth is None else float(np.median(depth)),
             depth_genes=depth_genes,

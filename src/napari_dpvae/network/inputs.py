@@ -68,7 +68,7 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS)
         (k, n_genes) float32; of fewer spots than components, the last ones are 0.
     """
     # By torch: while scikit-learn's solver is at work a window stands still.
-    scaled = torch.from_numpy(x * deviation).float()
+    scaled = torch.from_numpy(x).float() * torch.from_numpy(deviation).float()
     scaled -= scaled.mean(dim=0)
     k = min(most, *x.shape)
     with one_thread(), torch.random.fork_rng():

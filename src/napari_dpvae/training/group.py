@@ -28,6 +28,8 @@ from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material, scaled
 
 LOSSES = "losses"
+MOST_FOR_AXES = 20_000
+"""More spots than this are thinned evenly to find the axes that networks read by."""
 Model = Callable[[], Trained]
 """Makes a model as it stands."""
 Fitted = dict[int, FittedNetwork]
@@ -104,19 +106,19 @@ class Group:
 
     def _places(self, run: Run) -> tuple[np.ndarray, float]:
         """Coordinates of the spots that a run is trained on, and their unit: see :func:`scaled`."""
-        part = self._spots.take(~run.held_out)
-        return scaled(part.coordinates, part.sections)
+        chosen = ~run.held_out
+        return scaled(self._spots.coordinates[chosen], self._spots.sections[chosen])
 
     def _batches(self, number: int, given: sparse.csr_array | None) -> Batches:
         """What a network is trained on."""
         run = self._runs[number]
         chosen = ~run.held_out
-        part = self._spots.take(chosen)
+        places, sections = self._spots.coordinates[chosen], self._spots.sections[chosen]
         given = None if given is None else given[chosen][:, chosen]
         return Batches(
             np.flatnonzero(chosen),
             torch.from_numpy(np.nan_to_num(self._scaled[number][0])),
-            make_pairs(self._settings, part.coordinates, part.sections, given),
+            make_pairs(self._settings, places, sections, given),
             NOISES[run.inputs.form][self._plan.of(run)],
             run.seed,
         )
@@ -176,7 +178,8 @@ class Group:
         read = slice(run.inputs.n_genes)
         key = run.held_out.tobytes(), run.inputs.n_genes
         if key not in self._axes:
-            x = self._spots.x[~run.held_out, read]
+            every = -(-len(run.held_out) // MOST_FOR_AXES)
+            x = self._spots.x[::every][~run.held_out[::every], read]
             self._axes[key] = principal_axes(x, self._panel.deviation[read])
         return self._axes[key]
 

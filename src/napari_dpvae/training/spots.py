@@ -34,7 +34,7 @@ class Spots(NamedTuple):
 
     def take(self, chosen: np.ndarray) -> Spots:
         """Those of a boolean mask."""
-        return Spots(*(part[chosen] for part in self))
+        return self if chosen.all() else Spots(*(part[chosen] for part in self))
 
 
 @dataclass(frozen=True)
