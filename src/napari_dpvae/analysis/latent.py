@@ -30,12 +30,12 @@ def latent_plane(placed: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
     DataError
         When the cells have no latent means, or there are fewer than two.
     """
+    from sklearn.decomposition import PCA
+
     if LATENT not in placed.obsm or placed.n_obs < 2:
         raise DataError(f"There are no latent means in obsm['{LATENT}'] of two cells or more.")
     cells = np.arange(placed.n_obs)
     if placed.n_obs > MOST_SHOWN:
         cells = np.sort(np.random.default_rng(0).choice(cells, MOST_SHOWN, replace=False))
     latents = np.asarray(placed.obsm[LATENT], np.float64)[cells]
-    from sklearn.decomposition import PCA
-
     return cells, PCA(2, svd_solver="full").fit_transform(latents)

@@ -143,9 +143,9 @@ def _weights(
     cells: ad.AnnData, targets: np.ndarray, neighbours: int
 ) -> tuple[sparse.csr_array, np.ndarray]:
     """Share of each cell in each target, (t, n), and the reach of each target, (t,)."""
-    k = min(neighbours, cells.n_obs)
     from sklearn.neighbors import NearestNeighbors
 
+    k = min(neighbours, cells.n_obs)
     finder = NearestNeighbors(n_neighbors=k).fit(np.asarray(cells.obsm[SPATIAL], float))
     distances, indices = finder.kneighbors(targets)
     reach = distances[:, -1]

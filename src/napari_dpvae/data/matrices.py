@@ -10,9 +10,8 @@ from scipy import sparse
 
 from napari_dpvae.data.backed import Stored, is_backed
 from napari_dpvae.data.counts import LAYERS, RAW, X
+from napari_dpvae.data.rows import AT_ONCE
 
-AT_ONCE = 4_000_000
-"""Values in memory at once."""
 PACKED_TOGETHER = 250_000
 """Values that are packed together."""
 

@@ -84,11 +84,11 @@ def distance_spearman(true: np.ndarray, placed: np.ndarray) -> float:
 
     Of more than MOST_COMPARED cells over pairs drawn by lot.
     """
+    from scipy.stats import rankdata
+
     if np.ptp(placed, axis=0).max() == 0:
         return 0.0
     d, d_hat = _pair_distances(true, placed)
-    from scipy.stats import rankdata
-
     return float(np.corrcoef(rankdata(d), rankdata(d_hat))[0, 1])
 
 
@@ -107,10 +107,10 @@ def distance_spearman_per_cell(true: np.ndarray, placed: np.ndarray) -> float:
 
 def _ranks(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(r, n - 1) of some cells' distances to the others, with mean 0 and norm 1 in each row."""
-    others = np.arange(len(points)) != rows[:, None]
-    distances = cdist(points[rows], points)[others].reshape(len(rows), -1)
     from scipy.stats import rankdata
 
+    others = np.arange(len(points)) != rows[:, None]
+    distances = cdist(points[rows], points)[others].reshape(len(rows), -1)
     ranks = rankdata(distances, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(ranks, axis=1, keepdims=True)

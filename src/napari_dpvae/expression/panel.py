@@ -20,7 +20,7 @@ from napari_dpvae.settings import GeneChoice
 AXES = 5
 """Principal axes of the reference along which a query's composition may differ from it."""
 MOST_FOR_AXES = 20_000
-"""More spots than this are thinned evenly to find them."""
+"""More spots than this are thinned evenly to find axes."""
 FEWEST_SHARED = 10
 """A query must share this many genes of the core, or all of a smaller one."""
 

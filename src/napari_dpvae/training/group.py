@@ -12,6 +12,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from napari_dpvae.expression.panel import MOST_FOR_AXES
 from napari_dpvae.geometry.anchors import distance_ratio
 from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.model.member import Member, encode
@@ -28,8 +29,6 @@ from napari_dpvae.training.report import Step
 from napari_dpvae.training.spots import Material, scaled
 
 LOSSES = "losses"
-MOST_FOR_AXES = 20_000
-"""More spots than this are thinned evenly to find the axes that networks read by."""
 Model = Callable[[], Trained]
 """Makes a model as it stands."""
 Fitted = dict[int, FittedNetwork]
