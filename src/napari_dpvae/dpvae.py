@@ -10,14 +10,8 @@ from typing import Any, Self
 import anndata as ad
 import numpy as np
 
-from napari_dpvae.data.checks import (
-    check_expression,
-    check_query,
-    check_reference,
-    known_coordinates,
-)
-from napari_dpvae.data.counts import tell_of_counts
-from napari_dpvae.data.formats.modalities import genes_alone
+from napari_dpvae.data.checked import checked_query, checked_reference
+from napari_dpvae.data.coordinates import known_coordinates
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.unfinished import Unfinished
@@ -117,7 +111,7 @@ class DPVAE:
 
         Stop draining it at any time: after the first epoch the model is usable.
         """
-        reference = genes_alone(reference, "The reference")
+        reference = checked_reference(reference, section_key)
         layout = self._layout(reference, section_key)
         self._trained = yield from self._follow(fit(reference, layout, self.settings, unfinished))
         self._fitting = None
@@ -205,10 +199,9 @@ class DPVAE:
         learning_rate: float = 1e-3,
     ) -> Generator[EpochReport, None, DPVAE]:
         """:meth:`fine_tune` as a generator of epochs that returns the new model."""
-        reference = genes_alone(reference, "The reference")
-        query = genes_alone(query, "The query")
+        reference = checked_reference(reference, section_key)
+        query = checked_query(query)
         layout = self._layout(reference, section_key)
-        check_query(query)
         query, match = match_genes(reference.var_names, query, reference_var=reference.var)
         report_match(match)
         start = self.trained
@@ -241,9 +234,7 @@ class DPVAE:
         return tuned
 
     def _layout(self, reference: ad.AnnData, section_key: str | None) -> Layout:
-        """Check the reference, and read how its spots belong together."""
-        check_reference(reference, section_key)
-        tell_of_counts(reference, "The reference")
+        """How the reference's spots belong together."""
         settings = self.settings
         return Layout.read(
             reference, section_key, settings.frame or None, settings.pairs_key or None
@@ -293,10 +284,8 @@ class DPVAE:
         >>> model.encode(query).shape
         (120, 2)
         """
-        cells = genes_alone(cells, "The data")
-        check_expression(cells, "The data")
         trained = self.trained
-        read = read_by(trained, cells)
+        read = read_by(trained, checked_query(cells))
         latents = [member.encode(read.aligned.x) for member in trained.members]
         return trained.consensus(latents, read.weights)
 

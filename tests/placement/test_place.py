@@ -14,7 +14,7 @@ import napari_dpvae as dpv
 from napari_dpvae.data.phantom import LIBRARY, Phantom
 from napari_dpvae.evaluation.metrics import measure, procrustes_disparity
 from napari_dpvae.geometry.domain import make_domain
-from napari_dpvae.placement import place as placing
+from napari_dpvae.placement import request
 from napari_dpvae.placement.engine import LOCAL
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
@@ -350,7 +350,7 @@ def test_free_comes_near_the_true_places_in_the_same_frame(
 def test_free_refuses_more_cells_than_it_can_compare(
     phantom: Phantom, model: dpv.DPVAE, refuses: Refuses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placing, "MOST_FREE", 119)
+    monkeypatch.setattr(request, "MOST_FREE", 119)
     with refuses("takes at most 119; the query has 120: use the mode anchored"):
         model.place(phantom.query, mode="free")
 

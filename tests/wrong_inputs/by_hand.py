@@ -28,7 +28,8 @@ from napari_dpvae import (
     write_placed,
 )
 from napari_dpvae.data.beside import as_matrix
-from napari_dpvae.data.checks import check_reference, known_coordinates
+from napari_dpvae.data.checks import check_reference
+from napari_dpvae.data.coordinates import known_coordinates
 from napari_dpvae.data.gene_names import match_genes, read_gene_table
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.viewer.state.session_file import SavedSession

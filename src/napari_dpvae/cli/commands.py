@@ -133,7 +133,7 @@ def _fit(
 
 def _read_tuning_query(options: Any, reference: ad.AnnData) -> ad.AnnData | None:
     """The query that training goes on with, if one is named: refused before anything is trained."""
-    from napari_dpvae.data.checks import known_coordinates
+    from napari_dpvae.data.coordinates import known_coordinates
     from napari_dpvae.data.keys import SPATIAL
     from napari_dpvae.data.read import read_query
 

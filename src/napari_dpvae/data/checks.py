@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from napari_dpvae.data.coordinates import place_hint
+from napari_dpvae.data.coordinates import LARGEST_COORDINATE, place_hint
 from napari_dpvae.data.keys import LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.data.structure import check_matrices, check_values
 from napari_dpvae.errors import DataError
@@ -19,8 +19,8 @@ LONGEST_NAME = 1000
 """Characters of a gene's name: arrays of names have room for the longest in each place."""
 MOST_SECTIONS_SHARE = 0.5
 """Share of spots that are sections of their own in a column that names no sections."""
-SMALLEST_EXTENT, LARGEST_COORDINATE = 1e-6, 1e12
-"""Beyond these, squares of coordinates lose their digits."""
+SMALLEST_EXTENT = 1e-6
+"""Below it, squares of coordinates lose their digits."""
 
 
 def check_reference(reference: ad.AnnData, section_key: str | None = None) -> None:
@@ -114,52 +114,6 @@ def check_query(query: ad.AnnData, *, values: bool = True) -> None:
     if query.n_obs == 0:
         raise DataError("The query has no cells.")
     check_expression(query, "The query", values=values)
-
-
-def check_query_and_places(query: ad.AnnData, key: str | None, dims: int) -> np.ndarray:
-    """:func:`check_query`, and the :func:`known_coordinates`.
-
-    Raises
-    ------
-    DataError
-        With what is wrong, where, and what to do.
-    """
-    _check_is_anndata(query, "The query")
-    known = known_coordinates(query, key, dims)
-    check_query(query)
-    return known
-
-
-def known_coordinates(query: ad.AnnData, key: str | None, dims: int) -> np.ndarray:
-    """The places of a query that are known beforehand, (n, dims); NaN where they are not.
-
-    None is known without a key.
-
-    Raises
-    ------
-    DataError
-        With what is wrong, where, and what to do.
-    """
-    if key is None:
-        return np.full((query.n_obs, dims), np.nan)
-    where = f"obsm['{key}']"
-    if key not in query.obsm:
-        there = ", ".join(query.obsm) or "nothing"
-        raise DataError(f"The query has no {where} with known places: obsm has {there}.")
-    known = np.asarray(query.obsm[key])
-    if known.dtype.kind not in "iuf" or known.shape != (query.n_obs, dims):
-        raise DataError(
-            f"The query's {where} must hold {dims} numbers for each cell, like the reference's "
-            "coordinates; NaN where the place is not known."
-        )
-    if not np.isfinite(known).all(axis=1).any():
-        raise DataError(f"The query's {where} has no known place: use the mode anchored.")
-    if np.nanmax(np.abs(known), initial=0, where=np.isfinite(known)) > LARGEST_COORDINATE:
-        raise DataError(
-            f"The query's {where} has places beyond {LARGEST_COORDINATE:.0g}: give them in the "
-            "reference's coordinates."
-        )
-    return known.astype(float)
 
 
 def check_expression(cells: ad.AnnData, what: str, *, values: bool = True) -> None:

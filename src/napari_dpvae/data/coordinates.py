@@ -1,4 +1,4 @@
-"""Where a file keeps the places of its spots, brought to ``obsm["spatial"]``."""
+"""Where the places of spots are kept, brought to ``obsm["spatial"]``; and known ones of a query."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ OBSM = ("x_spatial", "spatial_coordinates", "spatial_coords", "coordinates", "co
 LIKE_PLACES = re.compile(r"spatial|coord|centroid|position|location|pixel|(^|_)(xy|pos)(_|$)")
 MISSING = ("", "na", "n/a", "nan", "none", "null", "<na>", "-")
 """Text that stands for no number, in lower case."""
+LARGEST_COORDINATE = 1e12
+"""Beyond it, squares of coordinates lose their digits."""
 
 
 def settled_places(cells: ad.AnnData) -> ad.AnnData:
@@ -67,6 +69,38 @@ def settled_places(cells: ad.AnnData) -> ad.AnnData:
 def has_places(cells: ad.AnnData) -> bool:
     """Whether coordinates are found, wherever they are."""
     return _found(cells) is not None
+
+
+def known_coordinates(query: ad.AnnData, key: str | None, dims: int) -> np.ndarray:
+    """The places of a query that are known beforehand, (n, dims); NaN where they are not.
+
+    None is known without a key.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, where, and what to do.
+    """
+    if key is None:
+        return np.full((query.n_obs, dims), np.nan)
+    where = f"obsm['{key}']"
+    if key not in query.obsm:
+        there = ", ".join(query.obsm) or "nothing"
+        raise DataError(f"The query has no {where} with known places: obsm has {there}.")
+    known = np.asarray(query.obsm[key])
+    if known.dtype.kind not in "iuf" or known.shape != (query.n_obs, dims):
+        raise DataError(
+            f"The query's {where} must hold {dims} numbers for each cell, like the reference's "
+            "coordinates; NaN where the place is not known."
+        )
+    if not np.isfinite(known).all(axis=1).any():
+        raise DataError(f"The query's {where} has no known place: use the mode anchored.")
+    if np.nanmax(np.abs(known), initial=0, where=np.isfinite(known)) > LARGEST_COORDINATE:
+        raise DataError(
+            f"The query's {where} has places beyond {LARGEST_COORDINATE:.0g}: give them in the "
+            "reference's coordinates."
+        )
+    return known.astype(float)
 
 
 def place_hint(cells: ad.AnnData) -> str:

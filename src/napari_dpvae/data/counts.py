@@ -9,7 +9,6 @@ from typing import Any
 import anndata as ad
 
 from napari_dpvae.data.formats.modalities import genes_alone
-from napari_dpvae.data.structure import check_structure
 from napari_dpvae.data.values import (
     COUNTS,
     INVERSES,
@@ -143,16 +142,15 @@ def _better_elsewhere(matrices: Mapping[str, Any], own: Held | None) -> tuple[st
         return layer == name, layer.lower() not in LIKELY, layer
 
     names = sorted((name for name in matrices if name != X), key=last)
-    kinds = {name: kind for name in names if (kind := _kind(matrices[name], name)) is not None}
+    kinds = {name: kind for name in names if (kind := _kind(matrices[name])) is not None}
     wanted: list[Kind] = [*COUNTS]
     if own is not None and own.kind in ("scaled", "normalised"):
         wanted += INVERSES
     return next(((name, kind) for w in wanted for name, kind in kinds.items() if kind == w), None)
 
 
-def _kind(x: object, name: str) -> Kind | None:
+def _kind(x: object) -> Kind | None:
     """Of what can be expression; None for zeros and ones alone, and for what is no number."""
-    check_structure(x, "The file", name)
     held = _held(x)
     return None if held is None or _in_words(held) in (ZEROS, BINARY) else held.kind
 

@@ -11,8 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from napari_dpvae.data.checks import check_reference
-from napari_dpvae.data.formats.modalities import genes_alone
+from napari_dpvae.data.checked import checked_reference
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
@@ -93,8 +92,7 @@ def evaluate_steps(
             f"The section '{section}' is named, and not held out by the split {split}: give the "
             "split section, or no name."
         )
-    reference = genes_alone(reference, "The reference")
-    check_reference(reference, section_key)
+    reference = checked_reference(reference, section_key)
     settings = model.settings if isinstance(model, DPVAE) else model
     # The paper's: neither term nor regression holds its latents to the tissue.
     vanilla = dataclasses.replace(settings, alpha2=0.0, regression=False)

@@ -19,6 +19,7 @@ from napari_dpvae.expression import aligned
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.engine import Engine
 from napari_dpvae.placement.place import placement_steps, with_panel_names
+from napari_dpvae.placement.request import checked_request
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.steps import drain
 
@@ -103,8 +104,9 @@ def place_file(
         if tell is not None:
             for sentence in concerns_of_query(cells):
                 tell(sentence)
+        cells, known = checked_request(trained, cells, settings, known_key)
         named = cells if gene_table is None else with_panel_names(trained, cells, gene_table)
-        steps = placement_steps(trained, named, settings, known_key, engine=Engine(client, kept))
+        steps = placement_steps(trained, named, known, settings, engine=Engine(client, kept))
         found = drain(steps, progress)
         bare = found.into(ad.AnnData(obs=cells.obs.copy(), var=found.var))
     suffix = Path(output).suffix.lower()

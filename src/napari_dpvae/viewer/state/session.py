@@ -9,9 +9,9 @@ from psygnal import Signal
 
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.backed import is_backed
-from napari_dpvae.data.checks import check_located, check_query, check_reference
+from napari_dpvae.data.checked import checked_query, checked_reference
+from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.features import other_features
-from napari_dpvae.data.formats.modalities import genes_alone
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import DPVAE as KEY
 from napari_dpvae.data.sections import section_columns
@@ -61,10 +61,7 @@ class Session:
         DataError
             When set to what cannot be one.
         """
-        if reference is not None:
-            reference = genes_alone(reference, "The reference")
-            check_reference(reference)
-        return reference
+        return None if reference is None else checked_reference(reference)
 
     @observed(None)
     def section_key(self, key: str | None) -> str | None:
@@ -91,11 +88,8 @@ class Session:
         DataError
             When set to what cannot be one.
         """
-        if query is not None:
-            query = genes_alone(query, "The query")
-            # What was left in its file is looked at when it is placed.
-            check_query(query, values=not is_backed(query))
-        return query
+        # What was left in its file is looked at when it is placed.
+        return None if query is None else checked_query(query, values=not is_backed(query))
 
     @observed(None)
     def model(self, model: DPVAE | None) -> DPVAE | None:

@@ -1,0 +1,194 @@
+"""What is found of a query's cells: places, how sure they are, and how it was found."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from napari_dpvae.data.keys import (
+    DPVAE,
+    DRAWS,
+    LATENT,
+    LIKENESS,
+    RADIUS,
+    RADIUS_WIDE,
+    SPATIAL,
+    STATUS,
+)
+from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.geometry.domain import Domain
+from napari_dpvae.geometry.spacing import diagonal
+from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.placement.draws import draw_places
+from napari_dpvae.placement.query import ReadQuery
+from napari_dpvae.placement.solve import Solved, Solver
+from napari_dpvae.settings import PlacementSettings
+from napari_dpvae.uncertainty.conformal import conformal_factor, expected_error, region_radius
+from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What is found of a query's cells, without the cells.
+
+    Attributes
+    ----------
+    obs
+        (n, 4) radii, likeness and status, indexed by the cells' names.
+    points, latents
+        (n, 2 or 3) in coordinate units, and (n, latent_dim).
+    var
+        Of the query's genes, which may have been given the reference's names.
+    spatial
+        The reference's images, by library.
+    about
+        How the cells were placed: enough to do it again.
+    draws
+        (n, draws, 2 or 3) of the places; None if none were asked for.
+    """
+
+    obs: pd.DataFrame
+    points: np.ndarray
+    latents: np.ndarray
+    var: pd.DataFrame
+    spatial: dict[str, Any]
+    about: dict[str, Any]
+    draws: np.ndarray | None = None
+
+    def into(self, cells: ad.AnnData) -> ad.AnnData:
+        """Write it into the query's cells, after the data contract, and return them."""
+        cells.var = self.var
+        for name in self.obs:
+            cells.obs[name] = self.obs[name]
+        cells.obsm[SPATIAL], cells.obsm[LATENT] = self.points, self.latents
+        cells.obsm.pop(DRAWS, None)
+        if self.draws is not None:
+            cells.obsm[DRAWS] = self.draws
+        cells.uns.pop(SPATIAL, None)
+        if self.spatial:
+            cells.uns[SPATIAL] = copy.deepcopy(self.spatial)
+        cells.uns[DPVAE] = self.about
+        return cells
+
+
+def calibrated(
+    query: ad.AnnData,
+    trained: Trained,
+    settings: PlacementSettings,
+    read: ReadQuery,
+    solved: Solved,
+    fixed: np.ndarray,
+    domain: Domain,
+) -> Placement:
+    """What is found of all cells, once each of them is solved.
+
+    Parameters
+    ----------
+    query
+        By the names of the model's genes.
+    trained, settings, domain
+        How it was placed.
+    read, solved
+        The query as the model reads it, and what was solved of it.
+    fixed
+        (n,) bool: cells whose place was known.
+    """
+    calibrated_as = _calibrated_as(trained, read.aligned)
+    scores = trained.scores
+    if calibrated_as == "query":
+        scores = scores_across_gap(Solver.of(trained, read))
+    expected = _expected(trained, read, solved, fixed)
+    radius, wide = _radii(trained, settings, solved, expected, scores)
+    draws = None
+    if settings.draws:
+        draws = draw_places(
+            solved.points,
+            expected,
+            scores,
+            domain,
+            query.obs_names,
+            settings.draws,
+            trained.settings.seed,
+        )
+    usual = solved.expressed & is_usual(
+        solved.likeness, read.usual_likeness, gap=read.aligned.across_gap
+    )
+    status = region_status(radius, usual, diagonal(trained.coordinates))
+    columns = {
+        RADIUS: radius,
+        RADIUS_WIDE: wide,
+        LIKENESS: solved.likeness,
+        STATUS: pd.Categorical(status, categories=STATUSES),
+    }
+    return Placement(
+        obs=pd.DataFrame(columns, index=query.obs_names),
+        points=solved.points,
+        latents=solved.latents,
+        var=query.var.copy(),
+        spatial=trained.spatial,
+        about=_provenance(trained, settings, read, calibrated_as),
+        draws=draws,
+    )
+
+
+def _expected(trained: Trained, read: ReadQuery, solved: Solved, fixed: np.ndarray) -> np.ndarray:
+    """(n,) expected errors, up to a factor; 0 for cells whose place is known."""
+    # How far networks lie apart was measured on cells of the reference's platform.
+    apart = None if read.aligned.across_gap else solved.apart
+    expected = expected_error(solved.spread, trained.usual_spread, apart, trained.usual_apart)
+    return np.where(fixed, 0.0, expected)
+
+
+def _radii(
+    trained: Trained,
+    settings: PlacementSettings,
+    solved: Solved,
+    expected: np.ndarray,
+    scores: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) radii of the regions, and of the wide ones."""
+    factor = conformal_factor(scores, settings.probability)
+    # No narrower than for cells like the reference's; NaN where no block was held out.
+    wide = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
+    return (
+        region_radius(expected, factor, solved.points, trained.coordinates),
+        region_radius(expected, wide, solved.points, trained.coordinates),
+    )
+
+
+def _provenance(
+    trained: Trained, settings: PlacementSettings, read: ReadQuery, calibrated_as: str
+) -> dict[str, Any]:
+    """How the cells were placed: enough to do it again."""
+    aligned = read.aligned
+    return {
+        "training": asdict(trained.settings),
+        "placement": asdict(settings),
+        "genes": len(trained.panel.genes),
+        "genes_missing": int((~aligned.present).sum()),
+        "standardised_by": aligned.statistics,
+        "calibrated_as": calibrated_as,
+        "decoder_weight": read.decoder_weight,
+        "expression": aligned.expression.units.kind,
+        "platform_gap": aligned.gap._asdict() if aligned.gap else {},
+        "section_key": trained.section_key or "",
+        "frame": trained.frame or "",
+        "model": trained.model_hash(),
+        "versions": {name: version(name) for name in ("napari-dpvae", "torch", "anndata")},
+    }
+
+
+def _calibrated_as(trained: Trained, aligned: AlignedQuery) -> str:
+    """Whose platform held-out spots are seen by, ``query`` or ``reference``, to calibrate regions.
+
+    Nobody knows how noisy cells are whose counts are gone.
+    """
+    counts = aligned.totals is not None and aligned.totals.depth is not None
+    return "query" if aligned.across_gap and counts and len(trained.scores) else "reference"
