@@ -26,7 +26,7 @@ from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
 from napari_dpvae.training.fine_tuning import fine_tune
 from napari_dpvae.training.fitting import fit
-from napari_dpvae.training.report import EpochReport, Step
+from napari_dpvae.training.report import EpochReport, Model, followed
 
 
 class DPVAE:
@@ -52,7 +52,7 @@ class DPVAE:
     def __init__(self, settings: TrainingSettings | None = None, **changes: Any) -> None:
         self.settings = TrainingSettings.of(settings, changes)
         # Makes the model of a training that is under way or was stopped.
-        self._fitting: Callable[[], Trained] | None = None
+        self._fitting: Model | None = None
         self._trained: Trained | None = None
 
     def fit(
@@ -112,23 +112,14 @@ class DPVAE:
         Stop draining it at any time: after the first epoch the model is usable.
         """
         reference = checked_reference(reference, section_key)
-        layout = self._layout(reference, section_key)
-        self._trained = yield from self._follow(fit(reference, layout, self.settings, unfinished))
+        layout = Layout.read(reference, section_key, self.settings.frame, self.settings.pairs_key)
+        steps = fit(reference, layout, self.settings, unfinished)
+        self._trained = yield from followed(steps, self._keep)
         self._fitting = None
 
-    def _follow(
-        self, steps: Generator[Step, None, Trained]
-    ) -> Generator[EpochReport, None, Trained]:
-        """Yield the reports of a training, and keep what makes the model as it stands."""
-        while True:
-            try:
-                report, model = next(steps)
-            except StopIteration as end:
-                trained: Trained = end.value
-                return trained
-            if model is not None:
-                self._fitting, self._trained = model, None
-            yield report
+    def _keep(self, model: Model) -> None:
+        """What a training under way has come to."""
+        self._fitting, self._trained = model, None
 
     def fine_tune(
         self,
@@ -201,7 +192,7 @@ class DPVAE:
         """:meth:`fine_tune` as a generator of epochs that returns the new model."""
         reference = checked_reference(reference, section_key)
         query = checked_query(query)
-        layout = self._layout(reference, section_key)
+        layout = Layout.read(reference, section_key, self.settings.frame, self.settings.pairs_key)
         query, match = match_genes(reference.var_names, query, reference_var=reference.var)
         report_match(match)
         start = self.trained
@@ -227,18 +218,10 @@ class DPVAE:
         )
         aligned = read_by(start, query, "whole").aligned
         tuned = DPVAE(self.settings)
-        tuned._trained = yield from tuned._follow(
-            fine_tune(start, reference, aligned, layout, anchors, known, settings)
-        )
+        steps = fine_tune(start, reference, aligned, layout, anchors, known, settings)
+        tuned._trained = yield from followed(steps, tuned._keep)
         tuned._fitting = None
         return tuned
-
-    def _layout(self, reference: ad.AnnData, section_key: str | None) -> Layout:
-        """How the reference's spots belong together."""
-        settings = self.settings
-        return Layout.read(
-            reference, section_key, settings.frame or None, settings.pairs_key or None
-        )
 
     @property
     def is_trained(self) -> bool:

@@ -22,8 +22,8 @@ from napari_dpvae.network.training import NOISES
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.training.folds import make_blocks, make_folds
-from napari_dpvae.training.group import Group
-from napari_dpvae.training.plan import groups, plan_fit, usual_epochs
+from napari_dpvae.training.group import Group, groups
+from napari_dpvae.training.plan import plan_fit, usual_epochs
 from napari_dpvae.training.spots import Material
 from napari_dpvae.uncertainty.conformal import PREFERENCE
 

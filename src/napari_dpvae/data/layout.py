@@ -47,8 +47,8 @@ class Layout:
         cls,
         reference: ad.AnnData,
         section_key: str | None = None,
-        frame: str | None = None,
-        pairs_key: str | None = None,
+        frame: str = "",
+        pairs_key: str = "",
     ) -> Layout:
         """From a reference that was checked.
 
@@ -59,25 +59,25 @@ class Layout:
         section_key
             Column of ``obs`` with the section of each spot; one section if not given.
         frame
-            The section that cells are placed in; the one with most spots if not given.
+            The section that cells are placed in; the one with most spots if empty.
         pairs_key
-            Entry of ``obsp`` with the weights of pairs.
+            Entry of ``obsp`` with the weights of pairs; none are given if empty.
 
         Raises
         ------
         DataError
             When there is no such section, or no such entry.
         """
-        pairs = None if pairs_key is None else _given_pairs(reference, pairs_key)
+        pairs = _given_pairs(reference, pairs_key) if pairs_key else None
         images: dict[str, Any] = dict(libraries(reference))
         if section_key is None:
-            if frame is not None:
+            if frame:
                 raise DataError(f"The frame '{frame}' needs the obs column that names sections.")
             return cls(np.zeros(reference.n_obs, int), 0, pairs, images)
         column = reference.obs[section_key].astype("category")
         codes = column.cat.codes.to_numpy().astype(int)
         names = column.cat.categories.astype(str)
-        chosen = names[np.bincount(codes[codes >= 0]).argmax()] if frame is None else str(frame)
+        chosen = str(frame) or names[np.bincount(codes[codes >= 0]).argmax()]
         if chosen not in names:
             raise DataError(f"The reference has no section '{chosen}': it has {', '.join(names)}.")
         spots = int((codes == names.get_loc(chosen)).sum())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
+from scipy import sparse
 
 from napari_dpvae.data.replacing import replacing
 from napari_dpvae.data.tensors import save_tensors
@@ -31,12 +33,14 @@ class Unfinished:
         self.folder = path.with_name(f"{path.name}.unfinished")
         self._resume, self._of = resume, ""
 
-    def begin(self, of: str) -> None:
-        """Say what the result is made of, and how: parts of any other are removed."""
-        stamp = self.folder / OF
-        if not (self._resume and stamp.is_file() and stamp.read_text() == of):
+    def begin(self, *of: object) -> None:
+        """Say what the result is made of, and how: parts of any other are removed.
+
+        Arrays and sparse matrices are taken by their values, all else by its ``repr``.
+        """
+        self._of, stamp = _digest(of), self.folder / OF
+        if not (self._resume and stamp.is_file() and stamp.read_text() == self._of):
             self.remove()
-        self._of = of
 
     def __contains__(self, number: int) -> bool:
         return self._file(number).is_file()
@@ -65,3 +69,16 @@ class Unfinished:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"
+
+
+def _digest(parts: Iterable[object]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        if sparse.issparse(part):
+            rows = sparse.csr_array(part)
+            part = np.array(_digest((rows.shape, rows.data, rows.indices, rows.indptr)))
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype} {part.shape} ".encode() + part.tobytes())
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()

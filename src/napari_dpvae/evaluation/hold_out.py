@@ -118,7 +118,7 @@ def _measurable(case: Case) -> Case:
 
 def _frame(reference: ad.AnnData, section_key: str | None, frame: str) -> tuple[np.ndarray, str]:
     """(n,) bool, true for the spots of the section that cells are placed in; and its name."""
-    layout = Layout.read(reference, section_key, frame or None)
+    layout = Layout.read(reference, section_key, frame)
     in_frame = layout.sections == layout.frame
     if section_key is not None:
         frame = str(reference.obs[section_key].to_numpy()[in_frame][0])

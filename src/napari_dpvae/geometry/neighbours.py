@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from napari_dpvae.geometry.spacing import on_grid
+from napari_dpvae.geometry.grid import on_grid
 
 ROUNDING = 1e-9
 """Share by which distances that are alike may differ, of spots far from 0."""

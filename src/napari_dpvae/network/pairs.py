@@ -128,7 +128,8 @@ def make_pairs(
         return SparsePairs(given)
     points, codes = coordinates[located], sections[located]
     if settings.mask == "radius":
-        graph = radius_graph(points, codes, settings.radius * spot_distance(points))
+        reach = settings.radius * spot_distance(points)
+        graph = radius_graph(points, codes, reach)
     else:
         # A pair that is near by several numbers of neighbours counts as often.
         graph = sum(neighbour_graph(points, codes, k) for k in settings.neighbour_numbers)

@@ -25,23 +25,22 @@ class Stack:
     Parameters
     ----------
     networks
-        Alike but for their weights and dropout.
-    device
-        Where to compute.
+        Alike but for their weights and dropout; on one device.
     """
 
-    def __init__(self, networks: Sequence[Network], device: torch.device) -> None:
+    def __init__(self, networks: Sequence[Network]) -> None:
+        device = networks[0].log_lambda.device
         self.weights: dict[str, nn.Parameter] = {}
         for name, first in networks[0].named_parameters():
             own = [network.get_parameter(name) for network in networks]
             stacked = nn.Parameter(
-                torch.stack([weight.detach() for weight in own]).to(device), first.requires_grad
+                torch.stack([weight.detach() for weight in own]), first.requires_grad
             )
             for weight, part in zip(own, stacked.detach(), strict=True):
                 weight.data = part
             self.weights[name] = stacked
         for network in networks:
-            network.to(device).eval()
+            network.eval()
         dropout = torch.tensor([network.dropout for network in networks], device=device)
         self._silent = (BYTES * dropout[:, None, None]).round().to(torch.uint8)
         self._louder = 1 / (1 - self._silent / BYTES)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dpvae.network.device import find_device, one_thread
+from napari_dpvae.network.device import one_thread
 from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.objective import distance_preserving, kl_divergence, reconstruction
@@ -78,7 +78,7 @@ def train(
     Parameters
     ----------
     networks
-        New networks, or trained ones to go on with.
+        New networks, or trained ones to go on with; on the device to compute on.
     x
         Standardised expression, (N, n_read or more): what networks read, and decode a part of.
     batches
@@ -111,7 +111,7 @@ class _Run:
         settings: TrainingSettings,
         measured: Tensor | None,
     ) -> None:
-        device = find_device(settings.device)
+        device = networks[0].log_lambda.device
         self._settings, self._n_genes = settings, networks[0].n_genes
         self._device, self._batches = device, batches
         self._read, self._mix = self._inputs(networks, x)
@@ -125,7 +125,7 @@ class _Run:
         self._source = torch.Generator(device).manual_seed(batches[0].seed)
         most = max(len(each.rows) for each in batches)
         self._n_spots, self._n_batches = most, -(-most // settings.batch_size)
-        self._stack = Stack(networks, device)
+        self._stack = Stack(networks)
         self._optimiser = OneCycleAdamW(
             self._stack.learned, settings.learning_rate, settings.epochs * self._n_batches
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,15 +17,11 @@ from napari_dpvae.network.training import Losses
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.ensemble import Ensemble, Together
 from napari_dpvae.training.plan import Plan
-from napari_dpvae.training.report import EpochReport
+from napari_dpvae.training.report import EpochReport, Model
 from napari_dpvae.training.spots import Material
 
 DIGITS = 6
 """Of the losses that are kept to be drawn."""
-
-
-ALONE = Together()
-"""Of networks that were not compared."""
 
 
 @dataclass
@@ -42,15 +38,27 @@ class Progress:
     """Where groups of networks are kept once they are trained; nowhere if not given."""
     groups: int = 0
     """That are trained."""
+    model: Model | None = None
+    """Of the networks that are done; None where there are none."""
 
-    def begin(self, stage: str) -> None:
-        """Other networks are trained now."""
+    def follow(self, stage: str, networks: int, epochs: Iterable[Losses]) -> Iterator[int]:
+        """While so many networks are trained together: yields the number of epochs they have done.
+
+        Parameters
+        ----------
+        stage
+            What they are for, in words.
+        networks
+            That are trained.
+        epochs
+            Losses of each epoch.
+        """
         self.stage, self.curve = stage, []
-
-    def advance(self, losses: Losses, networks: int) -> None:
-        """So many networks have done one epoch more."""
-        self.curve.append(losses)
-        self.done, self.losses = self.done + networks, losses
+        for epoch, losses in enumerate(epochs, start=1):
+            self.curve.append(losses)
+            self.done, self.losses = self.done + networks, losses
+            yield epoch
+        self.groups += 1
 
     def report(self, held_out_error: float | None = None) -> EpochReport:
         """As whoever drains the training hears it."""
@@ -86,67 +94,75 @@ class Origin:
         return card
 
 
-def uncalibrated(
-    origin: Origin, material: Material, members: Sequence[Member], progress: Progress
-) -> Trained:
-    """The model of networks of which held-out spots have not been heard."""
-    return Trained(
-        settings=origin.plan.settings,
-        asked=origin.asked,
-        panel=material.panel,
-        members=tuple(members),
-        coordinates=material.spots.coordinates[material.frame],
-        expression=material.spots.x[material.frame],
-        usual_spread=np.nan,
-        usual_apart=np.nan,
-        scores=np.empty(0),
-        block_scores=np.empty(0),
-        usual_likeness=(np.nan, np.nan),
-        explained=0.0,
-        spatial=origin.layout.image,
-        card=origin.card(material, progress),
-        section_key=origin.layout.section_key,
-        frame=origin.layout.frame_name,
-        tuned_to=origin.tuned_to,
-    )
+@dataclass(frozen=True)
+class Assembly:
+    """What a model has beside its networks, and what networks are trained on.
 
-
-def calibrated(
-    origin: Origin,
-    material: Material,
-    ensemble: Ensemble,
-    progress: Progress,
-    *,
-    together: Together = ALONE,
-    block_scores: np.ndarray | None = None,
-) -> Trained:
-    """The model that networks make together.
-
-    Parameters
+    Attributes
     ----------
-    origin, material, progress
+    origin
         Of the training.
-    ensemble
-        The networks, with the spots that each did not see.
-    together
-        How the ensemble compares with its networks.
-    block_scores
-        Of spots whose whole block was held out; none if not given.
+    material
+        Panel and spots.
+    progress
+        Of the training; shared by all its assemblies.
     """
-    plain = uncalibrated(origin, material, ensemble.members, progress)
-    return replace(
-        plain,
-        usual_spread=ensemble.usual_spread,
-        usual_apart=together.usual_apart,
-        scores=ensemble.scores() * together.scale,
-        block_scores=np.empty(0) if block_scores is None else block_scores,
-        usual_likeness=ensemble.usual_likeness,
-        explained=ensemble.explained,
-        card=plain.card
-        | {
-            "regularisation": dict(origin.plan.regularisation),
-            "networks": len(ensemble.networks),
-            "ensemble_scale": together.scale,
-            "held_out_error": float(ensemble.errors.mean()),
-        },
-    )
+
+    origin: Origin
+    material: Material
+    progress: Progress
+
+    def uncalibrated(self, members: Sequence[Member]) -> Trained:
+        """The model of networks of which held-out spots have not been heard."""
+        origin, material = self.origin, self.material
+        return Trained(
+            settings=origin.plan.settings,
+            asked=origin.asked,
+            panel=material.panel,
+            members=tuple(members),
+            coordinates=material.spots.coordinates[material.frame],
+            expression=material.spots.x[material.frame],
+            usual_spread=np.nan,
+            usual_apart=np.nan,
+            scores=np.empty(0),
+            block_scores=np.empty(0),
+            usual_likeness=(np.nan, np.nan),
+            explained=0.0,
+            spatial=origin.layout.image,
+            card=origin.card(material, self.progress),
+            section_key=origin.layout.section_key,
+            frame=origin.layout.frame_name,
+            tuned_to=origin.tuned_to,
+        )
+
+    def calibrated(
+        self, ensemble: Ensemble, together: Together, block_scores: np.ndarray
+    ) -> Trained:
+        """The model that networks make together.
+
+        Parameters
+        ----------
+        ensemble
+            The networks, with the spots that each did not see.
+        together
+            How the ensemble compares with its networks.
+        block_scores
+            Of spots whose whole block was held out.
+        """
+        plain = self.uncalibrated(ensemble.members)
+        return replace(
+            plain,
+            usual_spread=ensemble.usual_spread,
+            usual_apart=together.usual_apart,
+            scores=ensemble.scores() * together.scale,
+            block_scores=block_scores,
+            usual_likeness=ensemble.usual_likeness,
+            explained=ensemble.explained,
+            card=plain.card
+            | {
+                "regularisation": dict(self.origin.plan.regularisation),
+                "networks": len(ensemble.networks),
+                "ensemble_scale": together.scale,
+                "held_out_error": float(ensemble.errors.mean()),
+            },
+        )

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_dpvae.model.member import Member
-from napari_dpvae.training.fitted import FittedNetwork, scores_of_mean
+from napari_dpvae.training.fitted import Fitted, FittedNetwork, scores_of_mean
+from napari_dpvae.training.plan import Plan
 from napari_dpvae.uncertainty.conformal import ensemble_scale, error_weights
 from napari_dpvae.uncertainty.status import UNUSUAL
 
@@ -24,6 +25,10 @@ class Together(NamedTuple):
     """What the scores of single networks are multiplied by to be those of their mean."""
     usual_apart: float = np.nan
     """Median distance between networks at spots that none of them saw, in coordinate units."""
+
+
+ALONE = Together()
+"""Of networks that were not compared."""
 
 
 @dataclass(frozen=True)
@@ -108,3 +113,28 @@ class Ensemble:
         alike = [np.concatenate(squares[i::n_inputs]).mean() for i in range(n_inputs)]
         harder = [squares[i].mean() / max(alike[i % n_inputs], TINY) for i in range(n_checks)]
         return float(np.concatenate(squares).mean() * np.mean(harder))
+
+
+def weighed(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ensemble, Together]:
+    """Networks that are done, and how their mean compares with each.
+
+    Nothing is compared before all are done.
+
+    Parameters
+    ----------
+    plan
+        That they are of.
+    selected
+        Networks that each kind of inputs was weighed by: a network weighs by how well its kind did.
+        None where none was.
+    fitted
+        One at least.
+    """
+    networks, weights = tuple(fitted.values()), np.ones(len(fitted))
+    if selected is not None:
+        last = len(selected.weights) - 1
+        weights = selected.weights[[min(plan.kind(number), last) for number in fitted]]
+    ensemble = Ensemble(networks, weights / weights.sum())
+    if selected is None or len(fitted) < len(plan.ensemble):
+        return ensemble, ALONE
+    return ensemble, ensemble.together(selected, plan.n_inputs, plan.n_checks)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from functools import partial
 
 import anndata as ad
 import numpy as np
@@ -16,11 +15,13 @@ from napari_dpvae.model.trained import Statistics, Trained
 from napari_dpvae.network.inputs import FORMS, Inputs
 from napari_dpvae.network.network import Network
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.assemble import Origin, Progress, calibrated
+from napari_dpvae.training.assemble import Assembly, Origin, Progress
 from napari_dpvae.training.ensemble import Ensemble, Together
-from napari_dpvae.training.group import Fitted, Model, train_runs
-from napari_dpvae.training.plan import Plan, Run, network_seed
+from napari_dpvae.training.fitted import Fitted
+from napari_dpvae.training.group import train_runs
+from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import Step
+from napari_dpvae.training.runs import Run, network_seed
 from napari_dpvae.training.spots import Material, Spots
 
 
@@ -68,23 +69,17 @@ def fine_tune(
     progress = Progress(plan.epochs)
     yield Step(progress.report(), None)
 
-    def made(fitted: Fitted) -> Model:
-        weights = start.weights[list(fitted)]
-        return partial(
-            calibrated,
-            origin,
-            material,
-            Ensemble(tuple(fitted.values()), weights / weights.sum()),
-            progress,
-            # As they were: no part is held out from the choice of genes any more, and by now all
-            # networks have seen all blocks.
-            together=Together(float(start.card["ensemble_scale"]), start.usual_apart),
-            block_scores=start.block_scores,
-        )
+    assembly = Assembly(origin, material, progress)
+    # As they were: no part is held out from the choice of genes any more, and by now all networks
+    # have seen all blocks.
+    together = Together(float(start.card["ensemble_scale"]), start.usual_apart)
 
-    runs = plan.ensemble
-    fitted = yield from train_runs(runs, origin, material, progress, made, measured=measured)
-    return made(fitted)()
+    def made(fitted: Fitted) -> Trained:
+        weights = start.weights[list(fitted)]
+        ensemble = Ensemble(tuple(fitted.values()), weights / weights.sum())
+        return assembly.calibrated(ensemble, together, start.block_scores)
+
+    return made((yield from train_runs(plan.ensemble, assembly, made, measured)))
 
 
 def _plan(start: Trained, anchors: np.ndarray, n: int, settings: TrainingSettings) -> Plan:

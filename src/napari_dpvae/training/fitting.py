@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
 import anndata as ad
 import numpy as np
-from scipy import sparse
 
 from napari_dpvae import __version__
 from napari_dpvae.data.keys import SPATIAL
@@ -18,12 +16,13 @@ from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
-from napari_dpvae.training.assemble import ALONE, Origin, Progress, calibrated
-from napari_dpvae.training.ensemble import Ensemble, Together
-from napari_dpvae.training.fitted import FittedNetwork
-from napari_dpvae.training.group import Fitted, Model, train_group, train_runs
-from napari_dpvae.training.plan import Plan, Run, plan_fit
+from napari_dpvae.training.assemble import Assembly, Origin, Progress
+from napari_dpvae.training.ensemble import ALONE, Ensemble, weighed
+from napari_dpvae.training.fitted import Fitted, FittedNetwork
+from napari_dpvae.training.group import train_group, train_runs
+from napari_dpvae.training.plan import Plan, plan_fit
 from napari_dpvae.training.report import Step
+from napari_dpvae.training.runs import Run
 from napari_dpvae.training.spots import Material
 
 
@@ -57,69 +56,51 @@ def fit(
         Where networks that are trained are kept, to go on with if it is interrupted.
     """
     if unfinished is not None:
-        unfinished.begin(_identity(reference, layout, settings))
+        names, coordinates = list(reference.var_names), np.asarray(reference.obsm[SPATIAL], float)
+        unfinished.begin(
+            *(settings, __version__, reference.X, names, coordinates),
+            *(layout.sections, layout.frame, layout.pairs),
+        )
     plan = plan_fit(reference, layout, settings)
     progress = Progress(plan.epochs, unfinished=unfinished)
     yield Step(progress.report(), None)
     read = partial(Material.read, reference, layout, plan.settings)
-    origin, selected, model = Origin(plan, settings, layout, reference.n_obs), None, None
+    origin, selected = Origin(plan, settings, layout, reference.n_obs), None
     if plan.selection:
         material = read(plan.selection[0].held_out)
-        origin, selected, model = yield from _select(origin, material, progress)
-        plan = origin.plan
-    material = read()
+        selected, plan = yield from _select(Assembly(origin, material, progress))
+        origin = replace(origin, plan=plan)
+        # A large reference is in memory once more for as long as it is named.
+        del material
+    assembly = Assembly(origin, read(), progress)
 
-    def made(fitted: Fitted) -> Model:
-        ensemble, together = _ensemble(plan, selected, fitted)
-        return partial(calibrated, origin, material, ensemble, progress, together=together)
+    def made(fitted: Fitted, blocks: Sequence[FittedNetwork] = ()) -> Trained:
+        ensemble, together = weighed(plan, selected, fitted)
+        block_scores = ensemble.scores(blocks)
+        return assembly.calibrated(ensemble, together, block_scores)
 
-    fitted = yield from train_runs(plan.ensemble, origin, material, progress, made, model)
-    ensemble, together = _ensemble(plan, selected, fitted)
-    model = made(fitted)
+    fitted = yield from train_runs(plan.ensemble, assembly, made)
     blocks: list[FittedNetwork] = []
     for run in plan.blocks:
-        blocks += yield from train_group([run], origin, read(run.held_out), progress, model)
-        scores = ensemble.scores(blocks)
-        model = partial(
-            calibrated,
-            origin,
-            material,
-            ensemble,
-            progress,
-            together=together,
-            block_scores=scores,
-        )
-    return model()
+        without = replace(assembly, material=read(run.held_out))
+        blocks += yield from train_group([run], without)
+        progress.model = partial(made, fitted, tuple(blocks))
+    return made(fitted, blocks)
 
 
-def _identity(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) -> str:
-    """Of a training: another one has other networks."""
-    x = sparse.csr_matrix(reference.X)
-    pairs = sparse.csr_matrix((0, 0)) if layout.pairs is None else layout.pairs
-    digest = hashlib.sha256(repr((settings, layout.frame, __version__)).encode())
-    digest.update("\n".join(reference.var_names).encode())
-    coordinates = np.asarray(reference.obsm[SPATIAL], float)
-    matrices = [part for each in (x, pairs) for part in (each.data, each.indices, each.indptr)]
-    for part in (*matrices, coordinates, layout.sections):
-        digest.update(f"{part.dtype} {part.shape} ".encode() + part.tobytes())
-    return digest.hexdigest()
-
-
-def _select(
-    origin: Origin, material: Material, progress: Progress
-) -> Generator[Step, None, tuple[Origin, Ensemble, Model]]:
-    """Choose the regularisations; return them, with the networks that were chosen.
+def _select(assembly: Assembly) -> Generator[Step, None, tuple[Ensemble, Plan]]:
+    """Choose the regularisations; return the networks that have them, and the plan with them.
 
     By spots that had no say in the choice of genes: among thousands of genes some fit any two
     hundred spots by chance, and a network that reads those looks better on them than on others.
     """
-    plan = origin.plan
+    plan = assembly.origin.plan
 
-    def made(fitted: Fitted) -> Model:
+    def made(fitted: Fitted) -> Trained:
         tried = Ensemble.by_own_errors(tuple(fitted.values()))
-        return partial(calibrated, origin, material, tried, progress)
+        return assembly.calibrated(tried, ALONE, tried.scores(()))
 
-    fitted = yield from train_runs(plan.selection, origin, material, progress, made)
+    fitted = yield from train_runs(plan.selection, assembly, made)
     networks = tuple(fitted.values())
     plan = plan.with_selected(plan.regularisation | _best(plan.selection, networks))
     chosen = tuple(
@@ -127,8 +108,7 @@ def _select(
         for run, network in zip(plan.selection, networks, strict=True)
         if run.regularisation == plan.regularisation[run.inputs.form]
     )
-    origin = replace(origin, plan=plan)
-    return origin, Ensemble.by_own_errors(chosen), made(fitted)
+    return Ensemble.by_own_errors(chosen), plan
 
 
 def _best(runs: Sequence[Run], fitted: Sequence[FittedNetwork]) -> dict[Form, str]:
@@ -142,19 +122,3 @@ def _best(runs: Sequence[Run], fitted: Sequence[FittedNetwork]) -> dict[Form, st
                 errors[run.regularisation] = sum_before + network.errors.mean()
         best[form] = min(errors, key=lambda name: errors[name])
     return best
-
-
-def _ensemble(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ensemble, Together]:
-    """Networks that are done, and how their mean compares with each.
-
-    Each weighs by how well its kind of inputs did when selected. Nothing is compared before all are
-    done.
-    """
-    networks, weights = tuple(fitted.values()), np.ones(len(fitted))
-    if selected is not None:
-        last = len(selected.weights) - 1
-        weights = selected.weights[[min(plan.kind(number), last) for number in fitted]]
-    ensemble = Ensemble(networks, weights / weights.sum())
-    if selected is None or len(fitted) < len(plan.ensemble):
-        return ensemble, ALONE
-    return ensemble, ensemble.together(selected, plan.n_inputs, plan.n_checks)

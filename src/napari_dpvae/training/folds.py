@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_dpvae.geometry.spacing import on_grid
+from napari_dpvae.geometry.grid import on_grid
 
 BLOCKS = 5
 """Contiguous parts of the frame, one of which is held out at a time."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
 
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.expression.panel import MOST_FOR_AXES
 from napari_dpvae.geometry.anchors import distance_ratio
 from napari_dpvae.geometry.regression import Regression
@@ -22,17 +23,14 @@ from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
 from napari_dpvae.network.training import NOISES, Batches, Losses, train
-from napari_dpvae.training.assemble import Origin, Progress, uncalibrated
-from napari_dpvae.training.fitted import FittedNetwork, assess
-from napari_dpvae.training.plan import Plan, Run, groups
+from napari_dpvae.training.assemble import Assembly
+from napari_dpvae.training.fitted import Fitted, FittedNetwork, assess
+from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import Step
+from napari_dpvae.training.runs import Run
 from napari_dpvae.training.spots import Material, scaled
 
 LOSSES = "losses"
-Model = Callable[[], Trained]
-"""Makes a model as it stands."""
-Fitted = dict[int, FittedNetwork]
-"""Networks by their number among the runs, in that order."""
 
 
 class Group:
@@ -46,37 +44,65 @@ class Group:
         That they are of.
     material
         Panel and spots.
+    pairs
+        (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
     """
 
-    def __init__(self, runs: Sequence[Run], plan: Plan, material: Material) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        plan: Plan,
+        material: Material,
+        pairs: sparse.csr_array | None = None,
+    ) -> None:
         self._plan = plan
         self._settings = replace(plan.settings, epochs=runs[0].epochs)
         self._material = material
         self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
         self._runs = runs
         self._axes: dict[tuple[bytes, int], Tensor] = {}
-        self._networks = [self._network(run) for run in runs]
-        self._scaled = [self._places(run) for run in runs]
+        networks = [self._network(run) for run in runs]
+        device = find_device(self._settings.device)
+        self._networks = [network.to(device).eval() for network in networks]
+        trained_on = [
+            (self._spots.coordinates[~run.held_out], self._spots.sections[~run.held_out])
+            for run in runs
+        ]
+        self._scaled = [scaled(*spots) for spots in trained_on]
+        given = [None if pairs is None else pairs[~run.held_out][:, ~run.held_out] for run in runs]
+        self._pairs = [
+            make_pairs(self._settings, *spots, own)
+            for spots, own in zip(trained_on, given, strict=True)
+        ]
 
     def epochs(
-        self, given: sparse.csr_array | None = None, measured: np.ndarray | None = None
+        self,
+        measured: np.ndarray | None = None,
+        kept: Unfinished | None = None,
+        number: int = 0,
     ) -> Iterator[Losses]:
         """Train; yields the losses of every epoch, as their mean over the networks.
 
         Parameters
         ----------
-        given
-            (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
         measured
             (n, n_genes) 1 where a gene was measured, else 0; None if all were.
+        kept
+            Where the networks are kept once they are trained, or taken from if they were before.
+        number
+            Of the group there.
         """
-        return train(
-            self._networks,
-            torch.from_numpy(self._spots.x),
-            [self._batches(number, given) for number in range(len(self._runs))],
-            self._settings,
-            None if measured is None else torch.from_numpy(measured),
-        )
+        if kept is not None and number in kept:
+            yield from self._load(kept.read(number))
+            return
+        curve, batches = [], [self._batches(number) for number in range(len(self._runs))]
+        x = torch.from_numpy(self._spots.x)
+        there = None if measured is None else torch.from_numpy(measured)
+        for losses in train(self._networks, x, batches, self._settings, there):
+            curve.append(losses)
+            yield losses
+        if kept is not None:
+            kept.keep(number, self._weights() | {LOSSES: np.array(curve)})
 
     def members(self) -> list[Member]:
         """The networks as they stand, with all anchors."""
@@ -86,7 +112,7 @@ class Group:
         """How each places the spots of the frame that it was not trained on."""
         return [self._assessed(number, run) for number, run in enumerate(self._runs)]
 
-    def weights(self) -> dict[str, np.ndarray]:
+    def _weights(self) -> dict[str, np.ndarray]:
         """Of all networks, by number and name."""
         return {
             f"{number}.{name}": tensor.cpu().numpy()
@@ -94,30 +120,23 @@ class Group:
             for name, tensor in network.state_dict().items()
         }
 
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take weights in place of training."""
+    def _load(self, kept: dict[str, np.ndarray]) -> Iterator[Losses]:
+        """Take weights in place of training; yields the losses that it had."""
         for number, network in enumerate(self._networks):
-            own = {
-                name: torch.from_numpy(weights[f"{number}.{name}"]) for name in network.state_dict()
-            }
-            network.load_state_dict(own)
-            network.to(find_device(self._settings.device)).eval()
+            names = network.state_dict()
+            network.load_state_dict(
+                {name: torch.from_numpy(kept[f"{number}.{name}"]) for name in names}
+            )
+        for losses in kept[LOSSES].tolist():
+            yield Losses(*losses)
 
-    def _places(self, run: Run) -> tuple[np.ndarray, float]:
-        """Coordinates of the spots that a run is trained on, and their unit: see :func:`scaled`."""
-        chosen = ~run.held_out
-        return scaled(self._spots.coordinates[chosen], self._spots.sections[chosen])
-
-    def _batches(self, number: int, given: sparse.csr_array | None) -> Batches:
+    def _batches(self, number: int) -> Batches:
         """What a network is trained on."""
         run = self._runs[number]
-        chosen = ~run.held_out
-        places, sections = self._spots.coordinates[chosen], self._spots.sections[chosen]
-        given = None if given is None else given[chosen][:, chosen]
         return Batches(
-            np.flatnonzero(chosen),
+            np.flatnonzero(~run.held_out),
             torch.from_numpy(np.nan_to_num(self._scaled[number][0])),
-            make_pairs(self._settings, places, sections, given),
+            self._pairs[number],
             NOISES[run.inputs.form][self._plan.of(run)],
             run.seed,
         )
@@ -183,13 +202,14 @@ class Group:
         return self._axes[key]
 
 
+def groups(runs: Sequence[Run]) -> list[list[int]]:
+    """Numbers of the runs whose networks have one shape, and are trained together."""
+    shapes = [(run.inputs.form, run.inputs.width) for run in runs]
+    return [[i for i, shape in enumerate(shapes) if shape == one] for one in dict.fromkeys(shapes)]
+
+
 def train_group(
-    runs: Sequence[Run],
-    origin: Origin,
-    material: Material,
-    progress: Progress,
-    model: Model | None,
-    measured: np.ndarray | None = None,
+    runs: Sequence[Run], assembly: Assembly, measured: np.ndarray | None = None
 ) -> Generator[Step, None, list[FittedNetwork]]:
     """Train networks together, then place what each did not see.
 
@@ -200,33 +220,21 @@ def train_group(
     ----------
     runs
         What to train.
-    origin, material, progress
-        Of the training.
-    model
-        Of the networks that are done; None where there are none.
+    assembly
+        What on, and for what model.
     measured
         (n, n_genes) 1 where a gene was measured, else 0; None if all were.
     """
-    group = Group(runs, origin.plan, material)
-    model = model or (lambda: uncalibrated(origin, material, group.members(), progress))
+    origin, progress = assembly.origin, assembly.progress
+    group = Group(runs, origin.plan, assembly.material, origin.layout.pairs)
+    model = progress.model or (lambda: assembly.uncalibrated(group.members()))
     stage = runs[0].stage
     if len(runs) > 1:
         stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
-    progress.begin(stage)
-    kept, number = progress.unfinished, progress.groups
-    if kept is not None and number in kept:
-        weights = kept.read(number)
-        for losses in weights.pop(LOSSES).tolist():
-            progress.advance(Losses(*losses), len(runs))
-        group.load(weights)
-    else:
-        for epoch, losses in enumerate(group.epochs(origin.layout.pairs, measured), start=1):
-            progress.advance(losses, len(runs))
-            if epoch < runs[0].epochs:
-                yield Step(progress.report(), model)
-        if kept is not None:
-            kept.keep(number, group.weights() | {LOSSES: np.array(progress.curve)})
-    progress.groups += 1
+    losses = group.epochs(measured, progress.unfinished, progress.groups)
+    for epoch in progress.follow(stage, len(runs), losses):
+        if epoch < runs[0].epochs:
+            yield Step(progress.report(), model)
     fitted = group.fitted()
     error = float(np.mean([network.errors.mean() for network in fitted]))
     yield Step(progress.report(error), model)
@@ -235,30 +243,22 @@ def train_group(
 
 def train_runs(
     runs: Sequence[Run],
-    origin: Origin,
-    material: Material,
-    progress: Progress,
-    made: Callable[[Fitted], Model],
-    model: Model | None = None,
+    assembly: Assembly,
+    made: Callable[[Fitted], Trained],
     measured: np.ndarray | None = None,
 ) -> Generator[Step, None, Fitted]:
     """Train all networks of one material, those of one shape together.
 
     Parameters
     ----------
-    runs
-        What to train.
-    origin, material, progress, measured
+    runs, assembly, measured
         As for :func:`train_group`.
     made
         The model of the networks that are done.
-    model
-        Until some are; None where there is none.
     """
     fitted: Fitted = {}
     for numbers in groups(runs):
-        group = [runs[number] for number in numbers]
-        done = yield from train_group(group, origin, material, progress, model, measured)
+        done = yield from train_group([runs[number] for number in numbers], assembly, measured)
         fitted = dict(sorted((fitted | dict(zip(numbers, done, strict=True))).items()))
-        model = made(fitted)
+        assembly.progress.model = partial(made, fitted)
     return fitted

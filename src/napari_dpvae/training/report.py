@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,10 +34,31 @@ class EpochReport:
     held_out_error: float | None = None
 
 
+Model = Callable[[], Trained]
+"""Makes a model as it stands."""
+
+
 class Step(NamedTuple):
     """A report, and the model as it stands."""
 
     report: EpochReport
-    model: Callable[[], Trained] | None
-    """Makes the model of the networks that are done, or else of the one under way; None before
-    there is any."""
+    model: Model | None
+    """Of the networks that are done, or else of those under way; None before there are any."""
+
+
+def followed(
+    steps: Generator[Step, None, Trained], keep: Callable[[Model], None]
+) -> Generator[EpochReport, None, Trained]:
+    """Yield the reports of a training, and return the model.
+
+    ``keep`` is called with what makes the model as it stands, before each report.
+    """
+    while True:
+        try:
+            report, model = next(steps)
+        except StopIteration as end:
+            trained: Trained = end.value
+            return trained
+        if model is not None:
+            keep(model)
+        yield report

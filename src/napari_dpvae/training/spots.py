@@ -12,7 +12,7 @@ import numpy as np
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.expression.panel import GenePanel
-from napari_dpvae.geometry.spacing import DIGITS
+from napari_dpvae.geometry.grid import DIGITS
 from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.settings import TrainingSettings
 
