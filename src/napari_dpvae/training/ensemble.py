@@ -27,7 +27,7 @@ class Together(NamedTuple):
     """Median distance between networks at spots that none of them saw, in coordinate units."""
 
 
-ALONE = Together()
+NOT_COMPARED = Together()
 """Of networks that were not compared."""
 
 
@@ -136,5 +136,5 @@ def weighed(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ense
         weights = selected.weights[[min(plan.kind(number), last) for number in fitted]]
     ensemble = Ensemble(networks, weights / weights.sum())
     if selected is None or len(fitted) < len(plan.ensemble):
-        return ensemble, ALONE
+        return ensemble, NOT_COMPARED
     return ensemble, ensemble.together(selected, plan.n_inputs, plan.n_checks)

@@ -17,7 +17,7 @@ from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Assembly, Origin, Progress
-from napari_dpvae.training.ensemble import ALONE, Ensemble, weighed
+from napari_dpvae.training.ensemble import NOT_COMPARED, Ensemble, weighed
 from napari_dpvae.training.fitted import Fitted, FittedNetwork
 from napari_dpvae.training.group import train_group, train_runs
 from napari_dpvae.training.plan import Plan, plan_fit
@@ -98,7 +98,7 @@ def _select(assembly: Assembly) -> Generator[Step, None, tuple[Ensemble, Plan]]:
 
     def made(fitted: Fitted) -> Trained:
         tried = Ensemble.by_own_errors(tuple(fitted.values()))
-        return assembly.calibrated(tried, ALONE, tried.scores(()))
+        return assembly.calibrated(tried, NOT_COMPARED, tried.scores(()))
 
     fitted = yield from train_runs(plan.selection, assembly, made)
     networks = tuple(fitted.values())

@@ -96,13 +96,13 @@ def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) 
     folds = make_folds(layout.sections, members, settings.seed)
     blocks = make_blocks(coordinates, layout.sections == layout.frame)
     n_checks = min(settings.checks, members // 2)
-    seen = sparse.csr_matrix(reference.X != 0)
+    expresses = sparse.csr_matrix(reference.X != 0)
     return Plan(
         settings=settings,
         regularisation=dict.fromkeys(FORMS, "medium" if asked == "auto" else asked),
-        selection=selection_runs(seen, folds, n_checks, settings),
-        ensemble=ensemble_runs(seen, folds, settings),
-        blocks=block_runs(seen, blocks, settings),
+        selection=selection_runs(expresses, folds, n_checks, settings),
+        ensemble=ensemble_runs(expresses, folds, settings),
+        blocks=block_runs(expresses, blocks, settings),
         n_checks=n_checks,
     )
 

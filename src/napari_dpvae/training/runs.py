@@ -51,13 +51,13 @@ class Run:
 
 
 def selection_runs(
-    seen: sparse.csr_matrix, folds: np.ndarray, n_checks: int, settings: TrainingSettings
+    expresses: sparse.csr_matrix, folds: np.ndarray, n_checks: int, settings: TrainingSettings
 ) -> tuple[Run, ...]:
     """Each kind of inputs with each regularisation, on spots that are held out of all else.
 
     Parameters
     ----------
-    seen
+    expresses
         (n, g) bool: which genes each spot expresses.
     folds
         (n,) which fold each spot is in.
@@ -72,19 +72,19 @@ def selection_runs(
     seed = network_seed(settings, settings.members)
     return tuple(
         Run("trying regularisations", inputs, checked, seed, settings.epochs, name)
-        for inputs in _inputs(seen, checked, settings)
+        for inputs in _inputs(expresses, checked, settings)
         for name in (NOISES[inputs.form] if asked == "auto" else [asked])
     )
 
 
 def ensemble_runs(
-    seen: sparse.csr_matrix, folds: np.ndarray, settings: TrainingSettings
+    expresses: sparse.csr_matrix, folds: np.ndarray, settings: TrainingSettings
 ) -> tuple[Run, ...]:
     """Each with another fold held out; in turn they read each kind of inputs.
 
     Parameters are those of :func:`selection_runs`.
     """
-    in_turn = _inputs(seen, np.zeros(len(folds), bool), settings)
+    in_turn = _inputs(expresses, np.zeros(len(folds), bool), settings)
     return tuple(
         Run(
             "training",
@@ -98,13 +98,13 @@ def ensemble_runs(
 
 
 def block_runs(
-    seen: sparse.csr_matrix, blocks: np.ndarray, settings: TrainingSettings
+    expresses: sparse.csr_matrix, blocks: np.ndarray, settings: TrainingSettings
 ) -> tuple[Run, ...]:
     """Each with another block of the frame held out.
 
     Parameters
     ----------
-    seen, settings
+    expresses, settings
         As for :func:`selection_runs`.
     blocks
         (n,) which block each spot is in; below 0 in none.
@@ -113,7 +113,7 @@ def block_runs(
     runs = []
     for block in range(settings.blocks if blocks.max() >= 0 else 0):
         held_out = blocks == block
-        in_turn = _inputs(seen, held_out, settings)
+        in_turn = _inputs(expresses, held_out, settings)
         stage = f"without block {block + 1} of {settings.blocks}"
         # The two kinds of inputs that differ most.
         inputs = in_turn[-(block % 2)]
@@ -122,10 +122,10 @@ def block_runs(
 
 
 def _inputs(
-    seen: sparse.csr_matrix, held_out: np.ndarray, settings: TrainingSettings
+    expresses: sparse.csr_matrix, held_out: np.ndarray, settings: TrainingSettings
 ) -> Sequence[Inputs]:
     """What networks read in turn of a panel that is chosen without some spots."""
-    there = int(expressed(seen[~held_out]).sum())
+    there = int(expressed(expresses[~held_out]).sum())
     core, whole = settings.genes, max(settings.genes, settings.wide_genes)
     return inputs_in_turn(min(core, there), min(whole, there))
 
