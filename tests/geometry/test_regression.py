@@ -18,7 +18,7 @@ def tissue(dims: int, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def test_tissue_beyond_the_spots_is_reached(dims: int) -> None:
     x, places, axes = tissue(dims)
     beyond = places[:, 0] > 550
-    found = Regression.fit(x[~beyond], places[~beyond], axes).predict(x[beyond])
+    found = Regression.fit(x[~beyond] @ axes.T, places[~beyond], axes).predict(x[beyond])
     errors = np.linalg.norm(found - places[beyond], axis=1)
     assert np.median(errors) < 15
     nearest = np.linalg.norm(places[beyond][:, None] - places[~beyond], axis=2).min(axis=1)
@@ -27,7 +27,7 @@ def test_tissue_beyond_the_spots_is_reached(dims: int) -> None:
 
 def test_the_error_is_that_of_spots_left_out() -> None:
     x, places, axes = tissue(2, n=600)
-    regression = Regression.fit(x[:300], places[:300], axes)
+    regression = Regression.fit(x[:300] @ axes.T, places[:300], axes)
     errors = np.linalg.norm(regression.predict(x[300:]) - places[300:], axis=1)
     assert regression.error == pytest.approx(np.sqrt((errors**2).mean()), rel=0.15)
 
@@ -35,7 +35,7 @@ def test_the_error_is_that_of_spots_left_out() -> None:
 def test_expression_that_says_nothing_of_the_place_gives_the_middle() -> None:
     x, places, axes = tissue(2)
     shuffled = np.random.default_rng(0).permutation(places)
-    found = Regression.fit(x, shuffled, axes).predict(x)
+    found = Regression.fit(x @ axes.T, shuffled, axes).predict(x)
     assert np.linalg.norm(found - places.mean(axis=0), axis=1).max() < 40
     assert found.std() < 0.2 * places.std()
 

@@ -35,13 +35,13 @@ class Regression:
     anchors_error: float = 1.0
 
     @classmethod
-    def fit(cls, x: np.ndarray, coordinates: np.ndarray, axes: np.ndarray) -> Regression:
+    def fit(cls, components: np.ndarray, coordinates: np.ndarray, axes: np.ndarray) -> Regression:
         """Ridge regression (Hoerl & Kennard 1970) on components, its penalty by leaving one out.
 
         Parameters
         ----------
-        x
-            (n, n_genes) standardised expression.
+        components
+            (n, k) of standardised expression.
         coordinates
             (n, 2 or 3).
         axes
@@ -51,7 +51,7 @@ class Regression:
 
         # Centred first: it reads places as float32, like expression.
         middle = coordinates.mean(axis=0)
-        ridge = RidgeCV(PENALTIES).fit(x @ axes.T, coordinates - middle)
+        ridge = RidgeCV(PENALTIES).fit(components, coordinates - middle)
         return cls(
             (axes.T @ ridge.coef_.T).astype(np.float32),
             middle + ridge.intercept_,

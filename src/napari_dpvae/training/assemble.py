@@ -115,13 +115,14 @@ class Assembly:
     def uncalibrated(self, members: Sequence[Member]) -> Trained:
         """The model of networks of which held-out spots have not been heard."""
         origin, material = self.origin, self.material
+        anchors = material.spots.take(material.frame)
         return Trained(
             settings=origin.plan.settings,
             asked=origin.asked,
             panel=material.panel,
             members=tuple(members),
-            coordinates=material.spots.coordinates[material.frame],
-            expression=material.spots.x[material.frame],
+            coordinates=anchors.coordinates,
+            expression=anchors.x,
             usual_spread=np.nan,
             usual_apart=np.nan,
             scores=np.empty(0),

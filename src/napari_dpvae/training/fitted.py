@@ -79,7 +79,7 @@ def scores_of_mean(
 
 
 def assess(
-    member: Member, placing: Member, panel: GenePanel, trained_on: Spots, held_out: Spots
+    member: Member, placing: Member, panel: GenePanel, anchors: np.ndarray, held_out: Spots
 ) -> FittedNetwork:
     """Place the spots held out by those that the network was trained on.
 
@@ -91,16 +91,17 @@ def assess(
         The same with those it was trained on alone.
     panel
         That the expression was standardised by.
-    trained_on, held_out
-        Spots of the frame.
+    anchors
+        (r, 2 or 3) coordinates of the spots that it was trained on, of the frame.
+    held_out
+        The others of the frame.
     """
     latents = placing.encode(held_out.x)
-    anchors = PlacementSettings().anchors
-    points, spreads = placing.place(latents, trained_on.coordinates, anchors)
+    points, spreads = placing.place(latents, anchors, PlacementSettings().anchors)
     errors = np.linalg.norm(points - held_out.coordinates, axis=1)
     member = member.beside(errors, spreads)
     points = member.regressed(points, spreads, held_out.x)
-    points = NearSpots(trained_on.coordinates).keep_inside(points)
+    points = NearSpots(anchors).keep_inside(points)
     decoded = placing.decode(latents)
     measured = held_out.x[:, : panel.n_core]
     residual = ((measured - decoded) ** 2).sum()

@@ -106,7 +106,7 @@ class Group:
 
     def members(self) -> list[Member]:
         """The networks as they stand, with all anchors."""
-        return [self._member(number, self._frame) for number in range(len(self._runs))]
+        return [self._member(number)[0] for number in range(len(self._runs))]
 
     def fitted(self) -> list[FittedNetwork]:
         """How each places the spots of the frame that it was not trained on."""
@@ -144,23 +144,32 @@ class Group:
     def _assessed(self, number: int, run: Run) -> FittedNetwork:
         own, held_out = self._frame & ~run.held_out, self._frame & run.held_out
         return assess(
-            self._member(number, self._frame),
-            self._member(number, own),
+            *self._member(number),
             self._panel,
-            self._spots.take(own),
+            self._spots.coordinates[own],
             self._spots.take(held_out),
         )
 
-    def _member(self, number: int, anchors: np.ndarray) -> Member:
-        """With the spots of a boolean mask as anchors."""
-        network, spots = self._networks[number], self._spots.take(anchors)
-        latents = encode(network, spots.x)
-        scale = float(network.scale.detach()) / self._scaled[number][1]
+    def _member(self, number: int) -> tuple[Member, Member]:
+        """With all spots of the frame as anchors; and with those that it was trained on."""
+        network, spots = self._networks[number], self._spots.take(self._frame)
+        latents, trained_on = encode(network, spots.x), ~self._runs[number].held_out[self._frame]
+        member = Member(
+            network,
+            latents,
+            self._scale(number, latents, spots.coordinates),
+            trained_on,
+            regression=self._regressions[number],
+        )
+        own = self._scale(number, latents[trained_on], spots.coordinates[trained_on])
+        return member, replace(member.of_own_anchors(), scale=own)
+
+    def _scale(self, number: int, latents: np.ndarray, coordinates: np.ndarray) -> float:
+        """``lambda`` of a network, by which anchors (r, latent_dim) lie in the tissue."""
         if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
             # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
-            scale = distance_ratio(latents, spots.coordinates)
-        trained_on = ~self._runs[number].held_out[anchors]
-        return Member(network, latents, scale, trained_on, regression=self._regressions[number])
+            return distance_ratio(latents, coordinates)
+        return float(self._networks[number].scale.detach()) / self._scaled[number][1]
 
     @cached_property
     def _regressions(self) -> list[Regression | None]:
@@ -172,8 +181,8 @@ class Group:
         return [fitted[run.held_out.tobytes()] for run in self._runs]
 
     def _regression(self, run: Run) -> Regression:
-        spots = self._spots.take(self._frame & ~run.held_out)
-        return Regression.fit(spots.x, spots.coordinates, self._material.axes)
+        own, material = self._frame & ~run.held_out, self._material
+        return Regression.fit(material.components[own], self._spots.coordinates[own], material.axes)
 
     def _network(self, run: Run) -> Network:
         """A new one, or a copy of the one to go on with."""

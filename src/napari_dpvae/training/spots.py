@@ -82,6 +82,11 @@ class Material:
         every = -(-len(self.frame) // SPOTS_FOR_AXES)
         return principal_axes(self.spots.x[::every], self.panel.deviation, COMPONENTS).numpy()
 
+    @cached_property
+    def components(self) -> np.ndarray:
+        """(n, k) float32 of all spots by the axes."""
+        return np.asarray(self.spots.x @ self.axes.T)
+
 
 def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:
     """Coordinates centred in each section and of unit variance; and the unit: one for all axes.
