@@ -1,6 +1,7 @@
 # make demo   install everything, train and place the phantom, show it in napari
 # make test   install everything, then lint, types and tests
 # make quick  the tests without the slow ones
+# make lowest those with the lowest versions that are allowed, in .lowest-venv; needs uv
 # make fuzz   damaged files at every reader, for FUZZ_SECONDS
 # make docs   the pages of the documentation, their notebooks run
 # make tour   pictures of every step in out/tour; set DPVAE_DATA to the folder of the real data
@@ -10,7 +11,7 @@ SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 # Two workers of one thread each; tests/conftest.py says which tests go together.
 PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo tour test lint types tests quick fuzz docs setup clean
+.PHONY: demo tour test lint types tests quick lowest fuzz docs setup clean
 
 setup: .venv/.complete
 
@@ -48,6 +49,12 @@ tests: setup
 quick: setup
 	$(PYTEST) -m "not slow"
 
+# What uv installs there can be told by LOWEST, such as an --override with a build of torch at hand.
+lowest:
+	uv venv --quiet --allow-existing .lowest-venv
+	uv pip install --quiet --python .lowest-venv --resolution lowest-direct $(LOWEST) -e ".[pyqt6,test]"
+	OMP_NUM_THREADS=1 $(SCREEN) .lowest-venv/bin/pytest -n 2 --dist loadgroup -m "not slow"
+
 # Mutated files at every reader; findings are kept in out/fuzz. FUZZ_SECONDS for all together.
 FUZZ_SECONDS ?= 300
 fuzz: setup
@@ -58,4 +65,4 @@ docs: setup
 	scripts/docs.sh
 
 clean:
-	rm -rf .venv .docs-venv docs/_build out dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .docs-venv .lowest-venv docs/_build out dist .mypy_cache .ruff_cache .pytest_cache

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,33 @@ def test_placing_without_a_window_never_imports_one() -> None:
     )
     assert "torch" in loaded
     assert not loaded & {"napari", "qtpy"}
+
+
+IMPORTED_AS = {
+    "pillow": "PIL",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+    "spatialdata-io": "spatialdata_io",
+}
+
+
+def test_what_is_imported_is_declared_and_told_of() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = declared["optional-dependencies"]
+    named = [re.split(r"[>=]", each)[0] for each in declared["dependencies"]]
+    optional = [re.split(r"[>=]", each)[0] for each in extras["dask"] + extras["platforms"]]
+    found = set()
+    for path in MODULES:
+        for node in ast.walk(parsed(path)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            found |= {name.split(".")[0] for name in names}
+    others = found - sys.stdlib_module_names - {"napari_dpvae"}
+    assert others == {IMPORTED_AS.get(name, name) for name in (*named, *optional)}
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| ([\w-]+) \| ", told.split("## Dependencies")[1], re.M)
+    assert table[1:] == sorted(named)
 
 
 @pytest.mark.parametrize("name", napari_dpvae.__all__)
