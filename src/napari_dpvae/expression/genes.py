@@ -14,8 +14,8 @@ from napari_dpvae.settings import GeneChoice
 
 NEIGHBOURS = 6
 """Of each spot, over which spatial autocorrelation is measured."""
-GENES_AT_ONCE = 500
-"""Genes compared with their neighbours' at once: bounds memory."""
+VALUES_AT_ONCE = 4_000_000
+"""That are dense at once: bounds memory."""
 
 
 def choose_genes(
@@ -70,7 +70,7 @@ def morans_i(x: sparse.csr_matrix, graph: sparse.csr_array, sections: np.ndarray
 
     ``I = n / W * sum_ij w_ij z_i z_j / sum_i z_i^2`` (Moran 1950), where ``w`` is the graph with
     rows that sum to 1 and ``W`` their sum. About one mean for all, a gene that differs between
-    sections and has no pattern within any would rank high. Nothing of n x g is made dense.
+    sections and has no pattern within any would rank high. Some genes at a time are made dense.
 
     Parameters
     ----------
@@ -90,26 +90,19 @@ def morans_i(x: sparse.csr_matrix, graph: sparse.csr_array, sections: np.ndarray
     weights = sparse.csr_array(sparse.diags_array(1 / np.maximum(degree, 1)) @ graph)
     _, section, size = np.unique(sections, return_inverse=True, return_counts=True)
     spots = np.arange(len(section))
-    member = sparse.csr_array((np.ones(len(section)), (section, spots)))
-    values = sparse.csc_array(x, dtype=float)
-    mean = (member @ values).toarray() / size[:, None]
-    # About the means: sum_ij w_ij (x_i - m_i) (x_j - m_j), term by term.
-    to_means = (member @ (weights + weights.T)) @ values
-    moran = (mean * ((member @ weights @ member.T) @ mean)).sum(axis=0)
-    moran -= np.asarray(to_means.multiply(mean).sum(axis=0)).ravel()
-    for start in range(0, values.shape[1], GENES_AT_ONCE):
-        part = slice(start, start + GENES_AT_ONCE)
-        some = values[:, part]
-        moran[part] += np.asarray((some * (weights @ some)).sum(axis=0)).ravel()
-    square = np.asarray((values * values).sum(axis=0)).ravel()
-    variance = square - (size[:, None] * mean**2).sum(axis=0)
-    flat = variance <= CONSTANT * square
-    total = weights.sum()
-    return np.where(
-        flat | (total == 0),
-        np.nan,
-        len(spots) * moran / np.where(flat, 1, variance) / max(total, 1),
-    )
+    member = sparse.csr_array((1 / size[section], (section, spots)))
+    values, total = sparse.csc_array(x), weights.sum()
+    moran = np.full(values.shape[1], np.nan)
+    at_once = max(VALUES_AT_ONCE // len(section), 1)
+    for start in range(0, values.shape[1], at_once):
+        some = values[:, start : start + at_once].toarray().astype(float)
+        square = np.einsum("ij,ij->j", some, some)
+        some -= (member @ some)[section]
+        variance = np.einsum("ij,ij->j", some, some)
+        near = np.einsum("ij,ij->j", some, weights @ some)
+        found = (variance > CONSTANT * square) & (total > 0)
+        np.divide(len(section) * near, total * variance, where=found, out=moran[start:][: len(near)])
+    return moran
 
 
 def expressed(x: sparse.csr_matrix) -> np.ndarray:
