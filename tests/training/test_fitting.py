@@ -110,12 +110,12 @@ def test_auto_keeps_what_places_the_spots_held_out_first_best(
 ) -> None:
     settings = replace(hasty, regularisation="auto", checks=1)
     plan = plan_fit(phantom.reference, Layout.read(phantom.reference), settings)
-    material = Material.read(
+    material = Material.of(
         phantom.reference, Layout.read(phantom.reference), plan.settings, plan.selection[0].held_out
     )
     errors: dict[str, dict[str, float]] = {form: {} for form in FORMS}
     for numbers in groups(plan.selection):
-        group = Group([plan.selection[number] for number in numbers], plan, material)
+        group = Group([plan.selection[number] for number in numbers], plan, material.spots())
         list(group.epochs())
         for number, network in zip(numbers, group.fitted(), strict=True):
             run = plan.selection[number]

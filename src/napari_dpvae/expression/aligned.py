@@ -291,9 +291,12 @@ class AlignedQuery:
     @cached_property
     def x(self) -> np.ndarray:
         """(n, n_genes) all cells at once, for what compares them with each other."""
-        x = np.empty((self.n_cells, len(self.present)), np.float32)
-        for rows in self.expression.rows():
-            x[rows] = self.read(rows).x
+        x, every = (
+            np.empty((self.n_cells, len(self.present)), np.float32),
+            [*self.expression.rows()],
+        )
+        for rows, cells in zip(every, by_threads(self.read, every), strict=True):
+            x[rows] = cells.x
         return x
 
     def likeness(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import anndata as ad
 import numpy as np
 from scipy import sparse
@@ -24,7 +26,7 @@ def choose_genes(
     choice: GeneChoice,
     sections: np.ndarray,
     *,
-    logged: sparse.csr_matrix | None = None,
+    logged: sparse.csc_matrix | None = None,
 ) -> list[str]:
     """Names of the panel's genes, the best first.
 
@@ -47,9 +49,9 @@ def choose_genes(
     DataError
         When no gene is expressed.
     """
-    x = log_expression(reference) if logged is None else logged
-    found = expressed(x)
-    if not found.any():
+    x = log_expression(reference).tocsc() if logged is None else logged
+    found = np.flatnonzero(expressed(x))
+    if not len(found):
         raise DataError("No gene of the reference is expressed in more than one spot.")
     names = reference.var_names[found]
     if choice == "hvg":
@@ -60,12 +62,14 @@ def choose_genes(
     else:
         coordinates = np.asarray(reference.obsm[SPATIAL], float)
         graph = neighbour_graph(coordinates, sections, NEIGHBOURS)
-        ranks = morans_i(x[:, found], graph, sections)
+        ranks = morans_i(x, graph, sections, found)
     order = np.argsort(-np.nan_to_num(ranks, nan=-np.inf), kind="stable")
     return names[order[:n_genes]].tolist()
 
 
-def morans_i(x: sparse.csr_matrix, graph: sparse.csr_array, sections: np.ndarray) -> np.ndarray:
+def morans_i(
+    x: sparse.csc_matrix, graph: sparse.csr_array, sections: np.ndarray, genes: np.ndarray
+) -> np.ndarray:
     """Moran's I of each gene over a graph of spots, about the gene's mean in each section.
 
     ``I = n / W * sum_ij w_ij z_i z_j / sum_i z_i^2`` (Moran 1950), where ``w`` is the graph with
@@ -80,32 +84,49 @@ def morans_i(x: sparse.csr_matrix, graph: sparse.csr_array, sections: np.ndarray
         (n, n) weights of neighbours, within sections.
     sections
         (n,) integer code of each spot's section.
+    genes
+        (k,) columns of x.
 
     Returns
     -------
     numpy.ndarray
-        (g,); NaN for a gene that is constant within every section.
+        (k,); NaN for a gene that is constant within every section.
     """
     degree = np.asarray(graph.sum(axis=1)).ravel()
     weights = sparse.csr_array(sparse.diags_array(1 / np.maximum(degree, 1)) @ graph)
     _, section, size = np.unique(sections, return_inverse=True, return_counts=True)
     spots = np.arange(len(section))
     member = sparse.csr_array((1 / size[section], (section, spots)))
-    values, total = sparse.csc_array(x), weights.sum()
-    moran = np.full(values.shape[1], np.nan)
+    total, moran = weights.sum(), np.full(len(genes), np.nan)
     at_once = max(VALUES_AT_ONCE // len(section), 1)
-    for start in range(0, values.shape[1], at_once):
-        some = values[:, start : start + at_once].toarray().astype(float)
+    for start in range(0, len(genes), at_once):
+        part = slice(start, start + at_once)
+        some = x[:, genes[part]].toarray().astype(float)
         square = np.einsum("ij,ij->j", some, some)
         some -= (member @ some)[section]
         variance = np.einsum("ij,ij->j", some, some)
         near = np.einsum("ij,ij->j", some, weights @ some)
         found = (variance > CONSTANT * square) & (total > 0)
-        np.divide(len(section) * near, total * variance, where=found, out=moran[start:][: len(near)])
+        whole = len(section) * near
+        np.divide(whole, total * variance, where=found, out=moran[part])
     return moran
 
 
-def expressed(x: sparse.csr_matrix) -> np.ndarray:
-    """(n_genes,) bool: genes seen in at least 1 % of the spots, and in more than one."""
-    seen = np.asarray((x != 0).sum(axis=0)).ravel()
-    return np.asarray(seen >= max(2.0, 0.01 * x.shape[0]))
+def expressed(x: sparse.csc_matrix, kept: np.ndarray | None = None) -> np.ndarray:
+    """(n_genes,) bool: genes seen in at least 1 % of the spots, and in more than one.
+
+    Parameters
+    ----------
+    x
+        (n, n_genes) expression.
+    kept
+        (n,) bool: the spots that count; all if not given.
+    """
+    kept = np.ones(x.shape[0], bool) if kept is None else kept
+    seen = np.array(
+        [
+            np.count_nonzero(kept[x.indices[start:end]] & (x.data[start:end] != 0))
+            for start, end in pairwise(x.indptr)
+        ]
+    )
+    return np.asarray(seen >= max(2.0, 0.01 * kept.sum()))

@@ -62,7 +62,8 @@ def log_values(x: Matrix, depth: np.ndarray | None) -> sparse.csr_matrix:
     if depth is None:
         return values
     scale = (TARGET_SUM / np.maximum(depth, 1.0)).astype(np.float32)
-    return sparse.csr_matrix((sparse.diags_array(scale) @ values).log1p())
+    logged = np.log1p(values.data * np.repeat(scale, np.diff(values.indptr)))
+    return sparse.csr_matrix((logged, values.indices, values.indptr), values.shape)
 
 
 def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,12 +72,13 @@ def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
-def sparse_statistics(values: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`statistics` of a sparse matrix, some columns at a time: bounds memory."""
-    columns = values.tocsc()
+def sparse_statistics(
+    values: sparse.csc_matrix, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`statistics` of some columns (k,) of a matrix, a few at a time: bounds memory."""
     parts = [
-        statistics(dense(columns[:, start : start + COLUMNS]))
-        for start in range(0, columns.shape[1], COLUMNS)
+        statistics(dense(values[:, columns[start : start + COLUMNS]]))
+        for start in range(0, len(columns), COLUMNS)
     ]
     mean, deviation = zip(*parts, strict=True)
     return np.concatenate(mean), np.concatenate(deviation)

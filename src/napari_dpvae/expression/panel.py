@@ -102,12 +102,12 @@ class GenePanel:
         depth = depths(x) if counts else None
         shares = _mean_share(x) if counts else np.empty(0)
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
-        logged = log_values(x, depth)
+        logged = log_values(x, depth).tocsc()
         ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
-        values = logged[:, reference.var_names.get_indexer(ranked)]
-        mean, deviation = sparse_statistics(values)
+        columns = reference.var_names.get_indexer(ranked)
+        mean, deviation = sparse_statistics(logged, columns)
         core = slice(min(n_genes, len(ranked)))
-        some = dense(values[:: -(-reference.n_obs // MOST_FOR_AXES), core])
+        some = dense(logged[:, columns[core]][:: -(-reference.n_obs // MOST_FOR_AXES)])
         return cls(
             genes=np.asarray(ranked, str),
             n_core=core.stop,

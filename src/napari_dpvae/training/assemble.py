@@ -103,7 +103,7 @@ class Assembly:
     origin
         Of the training.
     material
-        Panel and spots.
+        Reference and panel.
     progress
         Of the training; shared by all its assemblies.
     """
@@ -115,14 +115,13 @@ class Assembly:
     def uncalibrated(self, members: Sequence[Member]) -> Trained:
         """The model of networks of which held-out spots have not been heard."""
         origin, material = self.origin, self.material
-        anchors = material.spots.take(material.frame)
         return Trained(
             settings=origin.plan.settings,
             asked=origin.asked,
             panel=material.panel,
             members=tuple(members),
-            coordinates=anchors.coordinates,
-            expression=anchors.x,
+            coordinates=material.coordinates[material.frame],
+            expression=material.spots().anchors,
             usual_spread=np.nan,
             usual_apart=np.nan,
             scores=np.empty(0),

@@ -22,7 +22,7 @@ from napari_dpvae.training.group import train_runs
 from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.runs import Run, network_seed
-from napari_dpvae.training.spots import Material, Spots
+from napari_dpvae.training.spots import Material
 
 
 def fine_tune(
@@ -119,11 +119,13 @@ def _material(
     n_spots, n_cells = reference.n_obs, query.n_cells
     measured = np.ones((n_spots + n_cells, len(query.present)), np.float32)
     measured[n_spots:] = query.present
-    spots = Spots(
-        np.concatenate([start.panel.standardised(reference), query.x]),
-        np.concatenate([np.asarray(reference.obsm[SPATIAL], float), known]),
-        np.concatenate([layout.sections, np.full(n_cells, layout.sections.max() + 1)]),
-    )
     frame = np.zeros(n_spots + n_cells, bool)
     frame[anchors] = True
-    return Material(start.panel, spots, frame), measured
+    material = Material(
+        start.panel,
+        lambda: np.concatenate([start.panel.standardised(reference), query.x]),
+        np.concatenate([np.asarray(reference.obsm[SPATIAL], float), known]),
+        np.concatenate([layout.sections, np.full(n_cells, layout.sections.max() + 1)]),
+        frame,
+    )
+    return material, measured

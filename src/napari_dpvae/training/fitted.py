@@ -12,7 +12,6 @@ from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.domain import NearSpots
 from napari_dpvae.model.member import Member
 from napari_dpvae.settings import PlacementSettings
-from napari_dpvae.training.spots import Spots
 from napari_dpvae.uncertainty.conformal import (
     conformity_scores,
     distance_apart,
@@ -79,7 +78,12 @@ def scores_of_mean(
 
 
 def assess(
-    member: Member, placing: Member, panel: GenePanel, anchors: np.ndarray, held_out: Spots
+    member: Member,
+    placing: Member,
+    panel: GenePanel,
+    anchors: np.ndarray,
+    x: np.ndarray,
+    coordinates: np.ndarray,
 ) -> FittedNetwork:
     """Place the spots held out by those that the network was trained on.
 
@@ -93,22 +97,22 @@ def assess(
         That the expression was standardised by.
     anchors
         (r, 2 or 3) coordinates of the spots that it was trained on, of the frame.
-    held_out
-        The others of the frame.
+    x, coordinates
+        (h, n_genes) standardised expression of the others of the frame, and (h, 2 or 3).
     """
-    latents = placing.encode(held_out.x)
+    latents = placing.encode(x)
     points, spreads = placing.place(latents, anchors, PlacementSettings().anchors)
-    errors = np.linalg.norm(points - held_out.coordinates, axis=1)
+    errors = np.linalg.norm(points - coordinates, axis=1)
     member = member.beside(errors, spreads)
-    points = member.regressed(points, spreads, held_out.x)
+    points = member.regressed(points, spreads, x)
     points = NearSpots(anchors).keep_inside(points)
     decoded = placing.decode(latents)
-    measured = held_out.x[:, : panel.n_core]
+    measured = x[:, : panel.n_core]
     residual = ((measured - decoded) ** 2).sum()
     total = ((measured - measured.mean(axis=0)) ** 2).sum()
     return FittedNetwork(
         member,
-        points - held_out.coordinates,
+        points - coordinates,
         spreads,
         row_correlation(panel.in_units(measured), panel.in_units(decoded)),
         float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),

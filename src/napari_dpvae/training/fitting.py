@@ -64,15 +64,13 @@ def fit(
     plan = plan_fit(reference, layout, settings)
     progress = Progress(plan.epochs, unfinished=unfinished)
     yield Step(progress.report(), None)
-    read = partial(Material.read, reference, layout, plan.settings)
+    material = partial(Material.of, reference, layout, plan.settings)
     origin, selected = Origin(plan, settings, layout, reference.n_obs), None
     if plan.selection:
-        material = read(plan.selection[0].held_out)
-        selected, plan = yield from _select(Assembly(origin, material, progress))
+        checked = Assembly(origin, material(plan.selection[0].held_out), progress)
+        selected, plan = yield from _select(checked)
         origin = replace(origin, plan=plan)
-        # A large reference is in memory once more for as long as it is named.
-        del material
-    assembly = Assembly(origin, read(), progress)
+    assembly = Assembly(origin, material(), progress)
 
     def made(fitted: Fitted, blocks: Sequence[FittedNetwork] = ()) -> Trained:
         ensemble, together = weighed(plan, selected, fitted)
@@ -82,8 +80,8 @@ def fit(
     fitted = yield from train_runs(plan.ensemble, assembly, made)
     blocks: list[FittedNetwork] = []
     for run in plan.blocks:
-        without = replace(assembly, material=read(run.held_out))
-        blocks += yield from train_group([run], without)
+        without = replace(assembly, material=material(run.held_out))
+        blocks += yield from train_group([run], without, without.material.spots())
         progress.model = partial(made, fitted, tuple(blocks))
     return made(fitted, blocks)
 

@@ -28,7 +28,7 @@ from napari_dpvae.training.fitted import Fitted, FittedNetwork, assess
 from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.runs import Run
-from napari_dpvae.training.spots import Material, scaled
+from napari_dpvae.training.spots import Spots, scaled
 
 LOSSES = "losses"
 
@@ -42,8 +42,8 @@ class Group:
         What to train: networks that read in the same form.
     plan
         That they are of.
-    material
-        Panel and spots.
+    spots
+        To train and to assess them on.
     pairs
         (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
     """
@@ -52,27 +52,25 @@ class Group:
         self,
         runs: Sequence[Run],
         plan: Plan,
-        material: Material,
+        spots: Spots,
         pairs: sparse.csr_array | None = None,
     ) -> None:
         self._plan = plan
         self._settings = replace(plan.settings, epochs=runs[0].epochs)
-        self._material = material
-        self._panel, self._spots, self._frame = material.panel, material.spots, material.frame
+        self._spots, self._frame = spots, spots.frame
         self._runs = runs
         self._axes: dict[tuple[bytes, int], Tensor] = {}
         networks = [self._network(run) for run in runs]
         device = find_device(self._settings.device)
         self._networks = [network.to(device).eval() for network in networks]
         trained_on = [
-            (self._spots.coordinates[~run.held_out], self._spots.sections[~run.held_out])
-            for run in runs
+            (spots.coordinates[~run.held_out], spots.sections[~run.held_out]) for run in runs
         ]
-        self._scaled = [scaled(*spots) for spots in trained_on]
+        self._scaled = [scaled(*places) for places in trained_on]
         given = [None if pairs is None else pairs[~run.held_out][:, ~run.held_out] for run in runs]
         self._pairs = [
-            make_pairs(self._settings, *spots, own)
-            for spots, own in zip(trained_on, given, strict=True)
+            make_pairs(self._settings, *places, own)
+            for places, own in zip(trained_on, given, strict=True)
         ]
 
     def epochs(
@@ -145,23 +143,25 @@ class Group:
         own, held_out = self._frame & ~run.held_out, self._frame & run.held_out
         return assess(
             *self._member(number),
-            self._panel,
+            self._spots.panel,
             self._spots.coordinates[own],
-            self._spots.take(held_out),
+            self._spots.x[held_out],
+            self._spots.coordinates[held_out],
         )
 
     def _member(self, number: int) -> tuple[Member, Member]:
         """With all spots of the frame as anchors; and with those that it was trained on."""
-        network, spots = self._networks[number], self._spots.take(self._frame)
-        latents, trained_on = encode(network, spots.x), ~self._runs[number].held_out[self._frame]
+        network, coordinates = self._networks[number], self._spots.coordinates[self._frame]
+        latents = encode(network, self._spots.anchors)
+        trained_on = ~self._runs[number].held_out[self._frame]
         member = Member(
             network,
             latents,
-            self._scale(number, latents, spots.coordinates),
+            self._scale(number, latents, coordinates),
             trained_on,
             regression=self._regressions[number],
         )
-        own = self._scale(number, latents[trained_on], spots.coordinates[trained_on])
+        own = self._scale(number, latents[trained_on], coordinates[trained_on])
         return member, replace(member.of_own_anchors(), scale=own)
 
     def _scale(self, number: int, latents: np.ndarray, coordinates: np.ndarray) -> float:
@@ -181,8 +181,8 @@ class Group:
         return [fitted[run.held_out.tobytes()] for run in self._runs]
 
     def _regression(self, run: Run) -> Regression:
-        own, material = self._frame & ~run.held_out, self._material
-        return Regression.fit(material.components[own], self._spots.coordinates[own], material.axes)
+        own, spots = self._frame & ~run.held_out, self._spots
+        return Regression.fit(spots.components[own], spots.coordinates[own], spots.axes)
 
     def _network(self, run: Run) -> Network:
         """A new one, or a copy of the one to go on with."""
@@ -192,7 +192,7 @@ class Group:
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
             return Network(
-                self._panel.n_core,
+                self._spots.panel.n_core,
                 self._settings.latent_dim,
                 hidden=self._settings.hidden,
                 dropout=NOISES[run.inputs.form][self._plan.of(run)].dropout,
@@ -207,7 +207,7 @@ class Group:
         if key not in self._axes:
             every = -(-len(run.held_out) // MOST_FOR_AXES)
             x = self._spots.x[::every][~run.held_out[::every], read]
-            self._axes[key] = principal_axes(x, self._panel.deviation[read])
+            self._axes[key] = principal_axes(x, self._spots.panel.deviation[read])
         return self._axes[key]
 
 
@@ -218,7 +218,7 @@ def groups(runs: Sequence[Run]) -> list[list[int]]:
 
 
 def train_group(
-    runs: Sequence[Run], assembly: Assembly, measured: np.ndarray | None = None
+    runs: Sequence[Run], assembly: Assembly, spots: Spots, measured: np.ndarray | None = None
 ) -> Generator[Step, None, list[FittedNetwork]]:
     """Train networks together, then place what each did not see.
 
@@ -230,12 +230,14 @@ def train_group(
     runs
         What to train.
     assembly
-        What on, and for what model.
+        For what model.
+    spots
+        Of its material.
     measured
         (n, n_genes) 1 where a gene was measured, else 0; None if all were.
     """
     origin, progress = assembly.origin, assembly.progress
-    group = Group(runs, origin.plan, assembly.material, origin.layout.pairs)
+    group = Group(runs, origin.plan, spots, origin.layout.pairs)
     model = progress.model or (lambda: assembly.uncalibrated(group.members()))
     stage = runs[0].stage
     if len(runs) > 1:
@@ -266,8 +268,10 @@ def train_runs(
         The model of the networks that are done.
     """
     fitted: Fitted = {}
+    spots = assembly.material.spots()
     for numbers in groups(runs):
-        done = yield from train_group([runs[number] for number in numbers], assembly, measured)
+        group = [runs[number] for number in numbers]
+        done = yield from train_group(group, assembly, spots, measured)
         fitted = dict(sorted((fitted | dict(zip(numbers, done, strict=True))).items()))
         assembly.progress.model = partial(made, fitted)
     return fitted

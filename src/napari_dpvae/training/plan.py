@@ -96,7 +96,7 @@ def plan_fit(reference: ad.AnnData, layout: Layout, settings: TrainingSettings) 
     folds = make_folds(layout.sections, members, settings.seed)
     blocks = make_blocks(coordinates, layout.sections == layout.frame)
     n_checks = min(settings.checks, members // 2)
-    expresses = sparse.csr_matrix(reference.X != 0)
+    expresses = sparse.csc_matrix(reference.X)
     return Plan(
         settings=settings,
         regularisation=dict.fromkeys(FORMS, "medium" if asked == "auto" else asked),

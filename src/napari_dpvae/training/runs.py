@@ -51,14 +51,14 @@ class Run:
 
 
 def selection_runs(
-    expresses: sparse.csr_matrix, folds: np.ndarray, n_checks: int, settings: TrainingSettings
+    expresses: sparse.csc_matrix, folds: np.ndarray, n_checks: int, settings: TrainingSettings
 ) -> tuple[Run, ...]:
     """Each kind of inputs with each regularisation, on spots that are held out of all else.
 
     Parameters
     ----------
     expresses
-        (n, g) bool: which genes each spot expresses.
+        (n, g) what each spot expresses.
     folds
         (n,) which fold each spot is in.
     n_checks
@@ -78,7 +78,7 @@ def selection_runs(
 
 
 def ensemble_runs(
-    expresses: sparse.csr_matrix, folds: np.ndarray, settings: TrainingSettings
+    expresses: sparse.csc_matrix, folds: np.ndarray, settings: TrainingSettings
 ) -> tuple[Run, ...]:
     """Each with another fold held out; in turn they read each kind of inputs.
 
@@ -98,7 +98,7 @@ def ensemble_runs(
 
 
 def block_runs(
-    expresses: sparse.csr_matrix, blocks: np.ndarray, settings: TrainingSettings
+    expresses: sparse.csc_matrix, blocks: np.ndarray, settings: TrainingSettings
 ) -> tuple[Run, ...]:
     """Each with another block of the frame held out.
 
@@ -122,10 +122,10 @@ def block_runs(
 
 
 def _inputs(
-    expresses: sparse.csr_matrix, held_out: np.ndarray, settings: TrainingSettings
+    expresses: sparse.csc_matrix, held_out: np.ndarray, settings: TrainingSettings
 ) -> Sequence[Inputs]:
     """What networks read in turn of a panel that is chosen without some spots."""
-    there = int(expressed(expresses[~held_out]).sum())
+    there = int(expressed(expresses, ~held_out).sum())
     core, whole = settings.genes, max(settings.genes, settings.wide_genes)
     return inputs_in_turn(min(core, there), min(whole, there))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
 
 import anndata as ad
 import numpy as np
@@ -22,48 +22,78 @@ SPOTS_FOR_AXES = 2000
 """More spots than this are thinned evenly to find the axes."""
 
 
-class Spots(NamedTuple):
-    """Row i of each is spot i, or a query's cell; the reference's spots come first."""
+@dataclass(frozen=True)
+class Spots:
+    """Row i of each is spot i, or a query's cell; the reference's spots come first.
+
+    Attributes
+    ----------
+    x
+        (n, n_genes) float32, standardised.
+    coordinates
+        (n, 2 or 3); NaN where the place is not known.
+    sections
+        (n,) integer codes.
+    frame
+        (n,) bool: the anchors.
+    panel
+        That they are read by.
+    """
 
     x: np.ndarray
-    """(n, n_genes) float32, standardised."""
     coordinates: np.ndarray
-    """(n, 2 or 3); NaN where the place is not known."""
     sections: np.ndarray
-    """(n,) integer codes."""
+    frame: np.ndarray
+    panel: GenePanel
 
-    def take(self, chosen: np.ndarray) -> Spots:
-        """Those of a boolean mask."""
-        return self if chosen.all() else Spots(*(part[chosen] for part in self))
+    @property
+    def anchors(self) -> np.ndarray:
+        """(r, n_genes) x of the anchors: not a copy where all spots are."""
+        return self.x if self.frame.all() else self.x[self.frame]
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """(k, n_genes) float32 that a regression reads standardised expression by."""
+        every = -(-len(self.frame) // SPOTS_FOR_AXES)
+        return principal_axes(self.x[::every], self.panel.deviation, COMPONENTS).numpy()
+
+    @cached_property
+    def components(self) -> np.ndarray:
+        """(n, k) float32 of all spots by the axes."""
+        return np.asarray(self.x @ self.axes.T)
 
 
 @dataclass(frozen=True)
 class Material:
-    """A reference as networks read it: a panel, and all spots by it.
+    """A reference, and the panel that networks read it by.
+
+    What they read is the largest of all: it is made when it is asked for, and not kept.
 
     Attributes
     ----------
     panel
         With the reference's statistics.
-    spots
-        All spots, and cells of a query behind them.
-    frame
-        (n,) bool: the anchors.
+    expression
+        Makes the (n, n_genes) float32 of all spots, standardised, and of cells of a query behind.
+    coordinates, sections, frame
+        As of :class:`Spots`.
     """
 
     panel: GenePanel
-    spots: Spots
+    expression: Callable[[], np.ndarray]
+    coordinates: np.ndarray
+    sections: np.ndarray
     frame: np.ndarray
 
     @classmethod
-    def read(
+    def of(
         cls,
         reference: ad.AnnData,
         layout: Layout,
         settings: TrainingSettings,
         held_out: np.ndarray | None = None,
     ) -> Material:
-        """Choose the panel, without spots of a boolean mask if given, and read all spots by it."""
+        """Choose the panel, without spots of a boolean mask if given."""
         kept = slice(None) if held_out is None else ~held_out
         panel = GenePanel.choose(
             reference if held_out is None else reference[kept],
@@ -72,20 +102,17 @@ class Material:
             layout.sections[kept],
             n_wide=settings.wide_genes,
         )
-        coordinates = np.asarray(reference.obsm[SPATIAL], float)
-        spots = Spots(panel.standardised(reference), coordinates, layout.sections)
-        return cls(panel, spots, layout.sections == layout.frame)
+        return cls(
+            panel,
+            partial(panel.standardised, reference),
+            np.asarray(reference.obsm[SPATIAL], float),
+            layout.sections,
+            layout.sections == layout.frame,
+        )
 
-    @cached_property
-    def axes(self) -> np.ndarray:
-        """(k, n_genes) float32 that a regression reads standardised expression by."""
-        every = -(-len(self.frame) // SPOTS_FOR_AXES)
-        return principal_axes(self.spots.x[::every], self.panel.deviation, COMPONENTS).numpy()
-
-    @cached_property
-    def components(self) -> np.ndarray:
-        """(n, k) float32 of all spots by the axes."""
-        return np.asarray(self.spots.x @ self.axes.T)
+    def spots(self) -> Spots:
+        """All spots by the panel."""
+        return Spots(self.expression(), self.coordinates, self.sections, self.frame, self.panel)
 
 
 def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:
