@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_dpvae.geometry.anchors import nearest, neighbour_finder, place_anchored
+from napari_dpvae.geometry.anchors import distance_ratio, nearest, neighbour_finder, place_anchored
 from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.network.device import one_thread
 from napari_dpvae.network.network import Network
@@ -52,6 +52,33 @@ class Member:
     trained_on: np.ndarray
     weight: float = 1.0
     regression: Regression | None = None
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        x: np.ndarray,
+        coordinates: np.ndarray,
+        trained_on: np.ndarray,
+        scale: float | None = None,
+        regression: Regression | None = None,
+    ) -> Member:
+        """A network, by what it makes of the anchors.
+
+        Parameters
+        ----------
+        network, trained_on, regression
+            See the attributes.
+        x, coordinates
+            Of the anchors: (r, n_genes) standardised expression, and (r, 2 or 3).
+        scale
+            ``lambda``. None where nothing taught the network one, as a vanilla VAE: then the ratio
+            that fits the spots best that it was trained on.
+        """
+        latents = encode(network, x)
+        if scale is None:
+            scale = distance_ratio(latents[trained_on], coordinates[trained_on])
+        return cls(network, latents, scale, trained_on, regression=regression)
 
     def weights(self) -> dict[str, np.ndarray]:
         """The network's weights by name."""

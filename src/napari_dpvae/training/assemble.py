@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -134,6 +134,10 @@ class Assembly:
             frame=origin.layout.frame_name,
             tuned_to=origin.tuned_to,
         )
+
+    def started(self, members: Callable[[], Sequence[Member]]) -> Trained:
+        """The model of networks under way, made as they stand."""
+        return self.uncalibrated(members())
 
     def calibrated(
         self, ensemble: Ensemble, together: Together, block_scores: np.ndarray

@@ -79,7 +79,6 @@ def scores_of_mean(
 
 def assess(
     member: Member,
-    placing: Member,
     panel: GenePanel,
     anchors: np.ndarray,
     x: np.ndarray,
@@ -91,8 +90,6 @@ def assess(
     ----------
     member
         The network with all spots of the frame as anchors.
-    placing
-        The same with those it was trained on alone.
     panel
         That the expression was standardised by.
     anchors
@@ -100,6 +97,7 @@ def assess(
     x, coordinates
         (h, n_genes) standardised expression of the others of the frame, and (h, 2 or 3).
     """
+    placing = member.of_own_anchors()
     latents = placing.encode(x)
     points, spreads = placing.place(latents, anchors, PlacementSettings().anchors)
     errors = np.linalg.norm(points - coordinates, axis=1)

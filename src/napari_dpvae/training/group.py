@@ -14,9 +14,8 @@ from torch import Tensor
 
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.expression.panel import MOST_FOR_AXES
-from napari_dpvae.geometry.anchors import distance_ratio
 from napari_dpvae.geometry.regression import Regression
-from napari_dpvae.model.member import Member, encode
+from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import find_device
 from napari_dpvae.network.inputs import principal_axes
@@ -104,7 +103,7 @@ class Group:
 
     def members(self) -> list[Member]:
         """The networks as they stand, with all anchors."""
-        return [self._member(number)[0] for number in range(len(self._runs))]
+        return [self._member(number) for number in range(len(self._runs))]
 
     def fitted(self) -> list[FittedNetwork]:
         """How each places the spots of the frame that it was not trained on."""
@@ -140,36 +139,24 @@ class Group:
         )
 
     def _assessed(self, number: int, run: Run) -> FittedNetwork:
-        own, held_out = self._frame & ~run.held_out, self._frame & run.held_out
-        return assess(
-            *self._member(number),
-            self._spots.panel,
-            self._spots.coordinates[own],
-            self._spots.x[held_out],
-            self._spots.coordinates[held_out],
-        )
+        spots, held_out = self._spots, self._frame & run.held_out
+        own = spots.coordinates[self._frame & ~run.held_out]
+        x, coordinates = spots.x[held_out], spots.coordinates[held_out]
+        return assess(self._member(number), spots.panel, own, x, coordinates)
 
-    def _member(self, number: int) -> tuple[Member, Member]:
-        """With all spots of the frame as anchors; and with those that it was trained on."""
-        network, coordinates = self._networks[number], self._spots.coordinates[self._frame]
-        latents = encode(network, self._spots.anchors)
-        trained_on = ~self._runs[number].held_out[self._frame]
-        member = Member(
-            network,
-            latents,
-            self._scale(number, latents, coordinates),
-            trained_on,
-            regression=self._regressions[number],
+    def _member(self, number: int) -> Member:
+        """With all spots of the frame as anchors."""
+        spots, settings, scale = self._spots, self._settings, None
+        if settings.alpha2 > 0 or settings.fixed_lambda:
+            scale = float(self._networks[number].scale.detach()) / self._scaled[number][1]
+        return Member.of(
+            self._networks[number],
+            spots.anchors,
+            spots.coordinates[self._frame],
+            ~self._runs[number].held_out[self._frame],
+            scale,
+            self._regressions[number],
         )
-        own = self._scale(number, latents[trained_on], coordinates[trained_on])
-        return member, replace(member.of_own_anchors(), scale=own)
-
-    def _scale(self, number: int, latents: np.ndarray, coordinates: np.ndarray) -> float:
-        """``lambda`` of a network, by which anchors (r, latent_dim) lie in the tissue."""
-        if self._settings.alpha2 == 0 and not self._settings.fixed_lambda:
-            # Nothing taught a vanilla VAE its lambda: take the ratio that fits best.
-            return distance_ratio(latents, coordinates)
-        return float(self._networks[number].scale.detach()) / self._scaled[number][1]
 
     @cached_property
     def _regressions(self) -> list[Regression | None]:
@@ -238,7 +225,7 @@ def train_group(
     """
     origin, progress = assembly.origin, assembly.progress
     group = Group(runs, origin.plan, spots, origin.layout.pairs)
-    model = progress.model or (lambda: assembly.uncalibrated(group.members()))
+    model = progress.model or partial(assembly.started, group.members)
     stage = runs[0].stage
     if len(runs) > 1:
         stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
