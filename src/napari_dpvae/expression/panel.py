@@ -11,7 +11,12 @@ import pandas as pd
 from napari_dpvae.data.gene_names import other_names
 from napari_dpvae.data.values import Matrix, dense, depths
 from napari_dpvae.errors import DataError
-from napari_dpvae.expression.aligned import AlignedQuery, PanelExpression
+from napari_dpvae.expression.aligned import (
+    CHUNK,
+    AlignedQuery,
+    PanelExpression,
+    row_correlation,
+)
 from napari_dpvae.expression.genes import choose_genes
 from napari_dpvae.expression.normalise import log_values, sparse_statistics
 from napari_dpvae.expression.units import as_counts
@@ -169,10 +174,35 @@ class GenePanel:
             gap=None,
         )
 
-    def in_units(self, x: np.ndarray) -> np.ndarray:
+    def _in_units(self, x: np.ndarray) -> np.ndarray:
         """Normalised expression of the core's genes, from what is standardised (n, n_core)."""
         expression: np.ndarray = x * self.deviation[: self.n_core] + self.mean[: self.n_core]
         return expression
+
+    def likeness(
+        self, x: np.ndarray, decoded: np.ndarray, present: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(n,) how much spots are like what a model makes of them, some at a time: bounds memory.
+
+        Parameters
+        ----------
+        x, decoded
+            (n, n_core) standardised: as measured, and as decoded.
+        present
+            (n_core,) bool: genes that are compared; all if not given.
+        """
+        genes = slice(None) if present is None else present
+        return np.concatenate(
+            [
+                row_correlation(
+                    *(
+                        self._in_units(values[start : start + CHUNK])[:, genes]
+                        for values in (x, decoded)
+                    )
+                )
+                for start in range(0, len(x), CHUNK)
+            ]
+        )
 
     def _check_shared(self, cells: ad.AnnData, present: np.ndarray) -> None:
         core = self.genes[: self.n_core]

@@ -10,12 +10,15 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from napari_dpvae.expression.aligned import row_correlation
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.alignment import Similarity, fit_similarity
 from napari_dpvae.model.member import Member
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.uncertainty.status import UNUSUAL
+
+
+MOST_ANCHORS = 20_000
+"""Compared with what is decoded of them: more are thinned evenly."""
 
 
 class Statistics(NamedTuple):
@@ -143,12 +146,12 @@ class Trained:
         return least - float(whole[0] - part[0]), median - float(whole[1] - part[1])
 
     def _anchor_likeness(self, present: np.ndarray) -> np.ndarray:
-        """(r,) likeness of the anchors, if these genes alone were known of them."""
-        x = np.where(present, self.expression, np.float32(0))
+        """Likeness of anchors all over the tissue, if these genes alone were known of them."""
+        every = -(-len(self.expression) // MOST_ANCHORS)
+        x = np.where(present, self.expression[::every], np.float32(0))
         decoded = np.mean([member.decode(member.encode(x)) for member in self.members], axis=0)
         core = slice(self.panel.n_core)
-        measured, expected = (self.panel.in_units(values) for values in (x[:, core], decoded))
-        return row_correlation(measured[:, present[core]], expected[:, present[core]])
+        return self.panel.likeness(x[:, core], decoded, present[core])
 
     def model_hash(self) -> str:
         """Names the weights: the first 16 hex digits of their SHA-256."""

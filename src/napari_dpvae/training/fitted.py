@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from napari_dpvae.expression.aligned import row_correlation
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.domain import NearSpots
 from napari_dpvae.model.member import Member
@@ -112,6 +111,6 @@ def assess(
         member,
         points - coordinates,
         spreads,
-        row_correlation(panel.in_units(measured), panel.in_units(decoded)),
+        panel.likeness(measured, decoded),
         float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
     )
