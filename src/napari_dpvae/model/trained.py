@@ -16,7 +16,6 @@ from napari_dpvae.model.member import Member
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.uncertainty.status import UNUSUAL
 
-
 MOST_ANCHORS = 20_000
 """Compared with what is decoded of them: more are thinned evenly."""
 
