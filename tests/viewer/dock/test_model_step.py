@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
 from napari_dpvae.viewer.dock.job import Job
+from napari_dpvae.viewer.state import memory
 
 Idle = Callable[[Any], None]
 LEFT = Qt.MouseButton.LeftButton
@@ -52,6 +53,46 @@ def test_stop_and_keep_gives_a_usable_model_and_training_again_replaces_it(
     qtbot.mouseClick(dock.model.train, LEFT)
     idle(dock.model)
     assert dock.session.model is not stopped
+
+
+@pytest.fixture
+def interrupted(loaded: DpvaeDock, qtbot: QtBot, idle: Idle) -> Path:
+    """Where parts of a training lie, which was stopped once some networks were done."""
+    for name, value in {"epochs": 40, "members": 3, "checks": 0, "blocks": 1}.items():
+        loaded.model.form[name].value = value
+    said = loaded.model.training.held_out
+    qtbot.mouseClick(loaded.model.train, LEFT)
+    qtbot.waitUntil(lambda: "error" in said.text() and said.isVisibleTo(loaded), timeout=60_000)
+    qtbot.mouseClick(loaded.model.progress.stop, LEFT)
+    idle(loaded.model)
+    (folder,) = memory.interrupted().parent.glob("training-*.unfinished")
+    return folder
+
+
+def test_a_training_that_was_stopped_is_gone_on_with(
+    loaded: DpvaeDock, interrupted: Path, qtbot: QtBot, idle: Idle, phantom: dpv.Phantom
+) -> None:
+    assert "stopped_at" in loaded.session.model.card
+    assert list(interrupted.glob("*.safetensors"))
+    said: list[str] = []
+    run = loaded.model.progress
+    loaded.model.start()
+    run.job.progressed.connect(lambda _: said.append(run.text.text()))
+    idle(loaded.model)
+    assert any("going on where" in text for text in said)
+    unbroken = dpv.DPVAE(loaded.model.form.take()).fit(phantom.reference)
+    assert loaded.session.model.trained.model_hash() == unbroken.trained.model_hash()
+    assert not interrupted.exists()
+
+
+def test_a_training_that_is_thrown_away_leaves_nothing_to_go_on_with(
+    loaded: DpvaeDock, interrupted: Path, qtbot: QtBot, idle: Idle
+) -> None:
+    qtbot.mouseClick(loaded.model.train, LEFT)
+    qtbot.waitUntil(lambda: loaded.model.training.curves.n_epochs > 3, timeout=60_000)
+    qtbot.mouseClick(loaded.model.training.throw, LEFT)
+    idle(loaded.model)
+    assert not interrupted.exists()
 
 
 def test_discard_keeps_the_model_that_there_was(

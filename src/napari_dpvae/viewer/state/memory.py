@@ -50,6 +50,11 @@ def remember_folder(path: str | Path, which: str = OPENED) -> None:
     _store().setValue(which, str(Path(path).expanduser().absolute().parent))
 
 
+def interrupted() -> Path:
+    """Beside what is kept of trainings that were interrupted: a file that is never written."""
+    return Path(_store().fileName()).with_name("training")
+
+
 def _store() -> QSettings:
     # A file of our own on every system: it can be read, mailed and thrown away.
     return QSettings(

@@ -9,12 +9,16 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_dpvae.data.backed import in_memory
+from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.training.report import EpochReport
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.model.curves import LossCurves
 from napari_dpvae.viewer.dock.style import column, note
+from napari_dpvae.viewer.state.memory import interrupted
+
+GOING_ON = " · going on where this training was interrupted"
 
 
 class TrainingRun(QWidget):
@@ -44,15 +48,24 @@ class TrainingRun(QWidget):
         self.reference: ad.AnnData | None = None
         """What is being trained on; None while there is no training."""
         self._kept: DPVAE | None = None
+        self._unfinished: Unfinished | None = None
+        self._thrown_away = False
         self._errors: list[str] = []
 
     def start(self, model: DPVAE, reference: ad.AnnData, section_key: str | None) -> None:
-        """Train a model on a reference; stopped early, it is kept as it is then."""
+        """Train a model on a reference; stopped early, it is kept as it is then.
+
+        Networks that are trained are kept on disk until it ends: if it is stopped, or napari is,
+        the same training goes on with them when it is started again.
+        """
+        unfinished = Unfinished(interrupted(), resume=True, apart=True)
 
         def steps() -> Steps:
-            yield from model.fit_epochs(reference, section_key=section_key)
+            yield from model.fit_epochs(reference, section_key=section_key, unfinished=unfinished)
+            unfinished.remove()
             return model
 
+        self._unfinished = unfinished
         self._run(steps, reference, kept=model)
         self.progress.stop.setText("Stop && keep")
         self.throw.show()
@@ -71,11 +84,11 @@ class TrainingRun(QWidget):
 
     def discard(self) -> None:
         """End now and throw it away."""
-        self._kept = None
+        self._kept, self._thrown_away = None, True
         self.progress.stop.click()
 
     def _run(self, steps: Callable[[], Steps], reference: ad.AnnData, kept: DPVAE | None) -> None:
-        self.reference, self._kept = reference, kept
+        self.reference, self._kept, self._thrown_away = reference, kept, False
         self._errors.clear()
         self.curves.restart()
         self._hide_results()
@@ -87,7 +100,8 @@ class TrainingRun(QWidget):
 
     def _on_epoch(self, report: EpochReport) -> None:
         if report.losses is None:
-            self.progress.show_busy(report.stage)
+            before = GOING_ON if self._unfinished is not None and len(self._unfinished) else ""
+            self.progress.show_busy(report.stage + before)
             return
         self.curves.add(report)
         # Axes without a curve would be a jumble of numbers.
@@ -103,6 +117,9 @@ class TrainingRun(QWidget):
     def _on_end(self, model: DPVAE | None) -> None:
         self.throw.hide()
         self.reference = None
+        if self._thrown_away and self._unfinished is not None:
+            self._unfinished.remove()
+        self._unfinished = None
         if model is not None and model.is_trained:
             self.trained.emit(model)
         else:
@@ -111,7 +128,7 @@ class TrainingRun(QWidget):
 
     def _on_failed(self, text: str) -> None:
         self.throw.hide()
-        self.reference = None
+        self.reference = self._unfinished = None
         self._hide_results()
         self.failed.emit(text)
 
