@@ -29,7 +29,6 @@ def test_what_becomes_of_a_mutant_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     from benchmarks.fuzz import __main__ as fuzz
 
     monkeypatch.setattr(fuzz, "PATIENCE", 1.0)
-    monkeypatch.setattr(fuzz, "BATCH", 1)
 
     def refuse(path: Path) -> None:
         raise dpv.DataError("no")
@@ -42,7 +41,9 @@ def test_what_becomes_of_a_mutant_is_told(tmp_path: Path, monkeypatch: pytest.Mo
         target = Target("a", lambda path: path.write_text("abc"), use, exact=True)
         whole = tmp_path / "a"
         target.write(whole)
-        found += [outcome for outcome, _ in fuzz.batch(target, whole, 1, 0)]
+        found += [
+            outcome for outcome, _ in fuzz.batch(target, whole, 1, range(1), time.monotonic())
+        ]
     assert found == ["refused", "crash", "hang", "KeyError", "alike"]
 
 

@@ -17,7 +17,7 @@ from napari_dpvae.data.coordinates import has_places
 from napari_dpvae.data.counts import LAYERS, RAW, X, chosen_matrix
 from napari_dpvae.data.formats.anndata_files import check_arrays, read_anndata_zarr
 from napari_dpvae.data.formats.bounds import check_store, existing
-from napari_dpvae.data.formats.hdf5 import hdf5
+from napari_dpvae.data.formats.hdf5 import hdf5, is_hdf5
 from napari_dpvae.data.formats.modalities import MODALITIES, are_genes
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.formats.tenx import tenx_in_file
@@ -73,7 +73,7 @@ def opened_query(
 def _opened(stack: ExitStack, path: str | Path) -> Group | None:
     """HDF5 or an AnnData store, open for as long as the stack; None for other files."""
     found = existing(path)
-    if found.is_file() and h5py.is_hdf5(found):
+    if is_hdf5(found):
         return stack.enter_context(hdf5(found))
     if found.is_dir() and recognise(found).read is read_anndata_zarr:
         check_store(found)

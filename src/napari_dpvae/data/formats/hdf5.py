@@ -13,8 +13,12 @@ import h5py
 import numpy as np
 
 from napari_dpvae.data.formats.bounds import check_memory, check_regular
+from napari_dpvae.data.formats.hdf5_child import check_walk
 from napari_dpvae.errors import DataError
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+FIRST_AFTER_BLOCK = 512
+"""Where a file begins after a user block, or at twice, four times that"""
 DEEPEST = 64
 MOST_OBJECTS = 1_000_000
 EMPTY_IS_FINE = 64 << 20
@@ -29,6 +33,20 @@ ENTRY = re.compile(r"/?(mod/[^/]+/)?((?:raw/)?(?:obsm|varm|layers|obsp|varp))/([
 """Where a file keeps an array of an AnnData, or of a modality of a MuData."""
 
 
+def is_hdf5(path: Path) -> bool:
+    """Whether a path is an HDF5 file, by its signature alone: the library may die of the rest."""
+    if not path.is_file():
+        return False
+    with suppress(OSError), open(path, "rb") as file:
+        at, size = 0, path.stat().st_size
+        while at < size:
+            file.seek(at)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+            at = 2 * at or FIRST_AFTER_BLOCK
+    return False
+
+
 @contextmanager
 def hdf5(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file to read from, checked.
@@ -39,6 +57,7 @@ def hdf5(path: Path) -> Iterator[h5py.File]:
         When it is none, or links to other files, or claims more than memory holds.
     """
     check_regular(path)
+    check_walk(path)
     with ExitStack() as opened:
         try:
             file = opened.enter_context(h5py.File(path, "r"))

@@ -20,7 +20,7 @@ from napari_dpvae.data.formats.anndata_files import (
 )
 from napari_dpvae.data.formats.bounds import check_regular, is_plain, opened
 from napari_dpvae.data.formats.delimited import UTF16
-from napari_dpvae.data.formats.hdf5 import hdf5
+from napari_dpvae.data.formats.hdf5 import hdf5, is_hdf5
 from napari_dpvae.data.formats.platforms import platform_of, read_platform
 from napari_dpvae.data.formats.space_ranger import is_space_ranger, read_space_ranger
 from napari_dpvae.data.formats.spatialdata_store import read_spatialdata
@@ -62,7 +62,7 @@ def _holds(*names: str) -> Callable[[Path], bool]:
     """Recognises an HDF5 file with these entries at its root."""
 
     def recognises(path: Path) -> bool:
-        if not _is_hdf5(path):
+        if not is_hdf5(path):
             return False
         with hdf5(path) as file:
             return all(name in file for name in names)
@@ -70,12 +70,8 @@ def _holds(*names: str) -> Callable[[Path], bool]:
     return recognises
 
 
-def _is_hdf5(path: Path) -> bool:
-    return path.is_file() and _head(path, 8, unpack=False) == b"\x89HDF\r\n\x1a\n"
-
-
 def _is_legacy_tenx(path: Path) -> bool:
-    if not _is_hdf5(path):
+    if not is_hdf5(path):
         return False
     with hdf5(path) as file:
         return is_legacy(file)
@@ -234,7 +230,7 @@ def _what_it_is(path: Path) -> str:
         return "it is a workbook: save its sheet as CSV"
     if head.startswith(b"PK\x03\x04"):
         return "it is packed as zip: unpack it first"
-    if head.startswith(b"\x89HDF"):
+    if is_hdf5(path):
         with hdf5(path) as file:
             names = ", ".join(list(file)[:6]) or "nothing"
         return f"it is HDF5 but neither AnnData, 10x, loom nor MuData (it has {names}): {GIVE}"
