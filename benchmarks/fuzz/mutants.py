@@ -31,11 +31,10 @@ def mutate(whole: Path, mutant: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     if whole.is_dir():
         shutil.copytree(whole, mutant)
+        files = sorted(path for path in mutant.rglob("*") if path.is_file())
     else:
         shutil.copyfile(whole, mutant)
-    files = sorted(
-        path for path in (mutant.rglob("*") if mutant.is_dir() else [mutant]) if path.is_file()
-    )
+        files = [mutant]
     file = files[rng.integers(len(files))]
     if rng.random() < 0.5 and h5py.is_hdf5(file):
         change_number(file, rng)
@@ -46,8 +45,15 @@ def mutate(whole: Path, mutant: Path, seed: int) -> None:
 
 
 def changed(data: bytes, rng: Random) -> bytes:
-    """Bytes with a few flipped, replaced, left out, repeated or cut off."""
-    found = bytearray(data)
+    """Bytes with a few flipped, replaced, left out, repeated or cut off; what is empty stays so."""
+    found = data
+    while found == data and data:
+        found = bytes(_changed(bytearray(data), rng))
+    return found
+
+
+def _changed(found: bytearray, rng: Random) -> bytearray:
+    """Changes of which each, and so all, may change nothing."""
     for _ in range(rng.integers(1, MOST_CHANGES)):
         if not found:
             break
@@ -66,7 +72,7 @@ def changed(data: bytes, rng: Random) -> bytes:
                 found[at:at] = found[at : at + length]
             case 5 if rng.random() < 0.2:
                 del found[at:]
-    return bytes(found)
+    return found
 
 
 def change_number(file: Path, rng: Random) -> None:

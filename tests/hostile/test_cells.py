@@ -71,6 +71,21 @@ def named(genes: Callable[[list[str]], Any], of: str = "var") -> Change:
     return change
 
 
+def holding(entry: Callable[[dict[str, Any]], Any]) -> Change:
+    """Something odd within ``uns``."""
+
+    def change(cells: ad.AnnData) -> ad.AnnData:
+        cells.uns["odd"] = odd = {}
+        odd["inner"] = entry(odd)
+        return cells
+
+    return change
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return {"deeper": nested(depth - 1)} if depth else {}
+
+
 CELLS: dict[str, tuple[Change, str]] = {
     "objects": (made(lambda x: x.toarray().astype(object)), "not numbers of molecules"),
     "text": (made(lambda x: x.toarray().astype(str)), "not numbers of molecules"),
@@ -122,6 +137,11 @@ CELLS: dict[str, tuple[Change, str]] = {
     "genes by number": (named(lambda names: range(len(names))), "numbers for gene names"),
     "cells by number": (named(lambda names: range(len(names)), "obs"), "numbers for cell names"),
     "genes counted": (named(lambda names: [str(i) for i in range(len(names))]), "numbers .0, 1, 2"),
+    "uns holds itself": (
+        holding(lambda odd: {"again": odd}),
+        r"uns\['odd'\]\['inner'\]\['again'\] that holds itself",
+    ),
+    "uns without end": (holding(lambda _: nested(200)), "nested 50 times"),
     "a gene of a million letters": (named(lambda names: ["A" * 10**6, *names[1:]]), "characters"),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -245,13 +246,12 @@ def _known_inside(folder: Path) -> list[str]:
     level = [folder]
     for _ in range(DEEPEST):
         inner = [entry for each in level for entry in sorted(each.iterdir()) if is_plain(entry)]
-        found = [
-            str(entry.relative_to(folder)) for entry in inner[:MOST_LOOKED_AT] if _is_known(entry)
-        ]
+        known = filter(_is_known, inner[:MOST_LOOKED_AT])
+        found = [str(entry.relative_to(folder)) for entry in islice(known, MOST_NAMED)]
         if found:
             break
         level = [entry for entry in inner if entry.is_dir()]
-    return found[:MOST_NAMED]
+    return found
 
 
 def _is_known(path: Path) -> bool:
