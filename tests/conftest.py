@@ -9,14 +9,17 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pytest
+from benchmarks.fuzz.walker import Walker
 
 import napari_dpvae as dpv
+from napari_dpvae.data.formats import hdf5_child
 from napari_dpvae.data.phantom import Phantom
 
 DATA = Path(os.environ.get("DPVAE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
 
 Dataset = Callable[[str], Path]
 Refuses = Callable[[str], AbstractContextManager[None]]
+Said = Callable[[Path, float], tuple[bytes, bool]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,6 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         windows = "viewer" in item.path.parts
         item.add_marker(pytest.mark.xdist_group("viewer" if windows else item.path.name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def said_by_own_child() -> Iterator[Said]:
+    """One process walks all HDF5 files: to start Python for each takes half a minute together.
+
+    This is what starts one, for the tests of it.
+    """
+    walker = Walker()
+    with pytest.MonkeyPatch.context() as patch:
+        real = hdf5_child.said_by_child
+        patch.setattr(hdf5_child, "said_by_child", walker.said_by_child)
+        yield real
+    walker.close()
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,8 @@ BATCH = 500
 """Mutants of one child, unless it dies: what they leave behind in it is not to add up."""
 PATIENCE = 20.0
 """Seconds after which a mutant hangs."""
+WALK = 5.0
+"""Seconds after which the walk of a small file hangs."""
 MEMORY = 12 << 30
 """Bytes that a child may address: a mutant must not take the machine down."""
 FINE = ("refused", "spared", "accepted", "alike")
@@ -124,7 +126,7 @@ def serve(
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
-    hdf5_child.said_by_child = Walker().said_by_child
+    hdf5_child.said_by_child = Walker(WALK).said_by_child
     for seed in seeds:
         with tempfile.TemporaryDirectory(dir=whole.parent) as folder:
             mutant = Path(folder, str(seed)).with_suffix(whole.suffix)
