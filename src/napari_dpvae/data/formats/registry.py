@@ -231,7 +231,7 @@ def _what_it_is(path: Path) -> str:
         return "it is a workbook: save its sheet as CSV"
     if head.startswith(b"PK\x03\x04"):
         return "it is packed as zip: unpack it first"
-    if is_hdf5(path):
+    if is_hdf5(path) or head.startswith(b"\x89HDF"):
         with hdf5(path) as file:
             names = ", ".join(list(file)[:6]) or "nothing"
         return f"it is HDF5 but neither AnnData, 10x, loom nor MuData (it has {names}): {GIVE}"
