@@ -72,6 +72,18 @@ def test_a_header_that_is_none_of_ours_is_refused(
         checkpoint.load(path)
 
 
+@pytest.mark.parametrize("version", [b"1", b"2"])
+def test_another_version_does_not_spare_a_file_its_checksum(
+    saved: Path, refuses: Refuses, version: bytes
+) -> None:
+    data = saved.read_bytes()
+    said = b'\\"version\\": 3'
+    assert data.count(said) == 1
+    saved.write_bytes(data.replace(said, said[:-1] + version))
+    with refuses("its contents are not those that were saved"):
+        checkpoint.load(saved)
+
+
 def test_a_file_of_a_newer_version_asks_for_an_update(tmp_path: Path, refuses: Refuses) -> None:
     path = tmp_path / "newer.safetensors"
     newer: dict[str, Any] = {"format": checkpoint.FORMAT, "version": checkpoint.VERSION + 1}
