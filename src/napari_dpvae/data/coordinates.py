@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_dpvae.data.axes import NO_PLACE, find_axes
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.numbers_in_text import to_numbers
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ def _has_axes(values: Any) -> bool:
 
 def _is_numeric(column: pd.Series) -> bool:
     """Whether a column holds numbers, maybe as text, that are not the same for all."""
-    numbers = pd.to_numeric(column.astype(object), errors="coerce")
+    numbers = to_numbers(column)
     return bool(numbers.notna().mean() > 0.5 and numbers.nunique() > 1)
 
 
@@ -165,7 +166,7 @@ def _as_numbers(values: Any, where: str) -> np.ndarray:
     if values.dtype.kind == "c":
         raise DataError(f"The coordinates in {where} are complex numbers: write them as numbers.")
     flat = pd.Series(values.ravel().astype(object))
-    numbers = pd.to_numeric(flat, errors="coerce")
+    numbers = to_numbers(flat)
     lacking = flat.isna() | flat.astype(str).str.strip().str.lower().isin(MISSING)
     if (numbers.isna() & ~lacking).any():
         raise DataError(f"The coordinates in {where} are not numbers: write them as numbers.")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from napari_dpvae.data.formats.bounds import opened
+from napari_dpvae.data.numbers_in_text import FLOATS
 from napari_dpvae.errors import DataError
 
 SEPARATORS = "\t,;|"
@@ -47,6 +48,7 @@ def read_delimited(path: Path, *, headed: bool = True, named: bool = True) -> pd
                 header=0 if headed else None,
                 skiprows=len(lines) - 1,
                 encoding=encoding,
+                float_precision=FLOATS,
                 decimal="," if separator != "," and _has_decimal_commas(path, encoding) else ".",
             )
     except pd.errors.EmptyDataError:

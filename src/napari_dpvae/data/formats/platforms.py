@@ -23,6 +23,7 @@ from napari_dpvae.data.formats.modalities import add_modality
 from napari_dpvae.data.formats.spatialdata_store import from_spatialdata
 from napari_dpvae.data.formats.tenx import read_tenx_h5, read_tenx_mtx
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.numbers_in_text import FLOATS
 from napari_dpvae.errors import DataError
 
 CONTROLS = re.compile(r"^(Blank-|NegPrb|Negative|SystemControl|FalseCode|NegControl)", re.I)
@@ -143,7 +144,7 @@ def _table(folder: Path, *patterns: str, index: bool = False) -> pd.DataFrame:
     if found[0].suffix == ".parquet":
         return pd.read_parquet(found[0])
     with opened(found[0]) as file:
-        table = pd.read_csv(file, index_col=0 if index else None)
+        table = pd.read_csv(file, index_col=0 if index else None, float_precision=FLOATS)
     if index:
         table.index = table.index.astype(str)
     return table

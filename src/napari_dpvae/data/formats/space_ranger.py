@@ -20,6 +20,7 @@ from napari_dpvae.data.formats.bounds import opened
 from napari_dpvae.data.formats.pictures import read_picture
 from napari_dpvae.data.formats.tenx import find_mtx, read_tenx_h5, read_tenx_mtx
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.numbers_in_text import FLOATS
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -166,7 +167,10 @@ def _read_places(folder: Path) -> pd.DataFrame:
         first = data.lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].split(b",")
         headed = b"barcode" in [name.strip().strip(b'"').lower() for name in first]
         table = pd.read_csv(
-            io.BytesIO(data), header=0 if headed else None, names=None if headed else COLUMNS
+            io.BytesIO(data),
+            header=0 if headed else None,
+            names=None if headed else COLUMNS,
+            float_precision=FLOATS,
         )
     lacking = {"barcode", *PLACES} - set(table.columns)
     if lacking:

@@ -15,6 +15,7 @@ from scipy import sparse
 from napari_dpvae.data.axes import LIKELIEST, find_axes
 from napari_dpvae.data.formats.delimited import first_line, read_delimited
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.numbers_in_text import to_numbers
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 def _is_text(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return False
-    return bool(pd.to_numeric(column, errors="coerce").isna().mean() > MOSTLY)
+    return bool(to_numbers(column).isna().mean() > MOSTLY)
 
 
 def _numbers(counts: pd.DataFrame, path: Path) -> sparse.csr_matrix:
@@ -228,7 +229,7 @@ def _axes_alone(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The columns x, y and maybe z: by their names, or the only ones with numbers."""
     found = find_axes(table)
     if len(found) == 1:
-        return table[found[0]].apply(pd.to_numeric, errors="coerce")
+        return table[found[0]].apply(to_numbers)
     numbers = table.select_dtypes("number")
     if numbers.shape[1] not in (2, 3):
         raise DataError(

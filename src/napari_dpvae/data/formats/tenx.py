@@ -17,6 +17,7 @@ from scipy import sparse
 from napari_dpvae.data.formats.bounds import MOST_GZIP, check_memory, opened
 from napari_dpvae.data.formats.hdf5 import hdf5
 from napari_dpvae.data.formats.modalities import KIND, are_genes, genes_alone
+from napari_dpvae.data.numbers_in_text import FLOATS
 from napari_dpvae.data.structure import check_structure
 from napari_dpvae.errors import DataError
 
@@ -242,7 +243,14 @@ def _entries(file: BinaryIO, path: Path, size: tuple[int, int, int]) -> sparse.c
     types = {"row": np.int64, "column": np.int64} | ({} if pattern else {"value": np.float32})
     # The first line that is no comment says the size.
     table = pd.read_csv(
-        file, sep=r"\s+", comment="%", header=0, names=list(types), dtype=types, index_col=False
+        file,
+        sep=r"\s+",
+        comment="%",
+        header=0,
+        names=list(types),
+        dtype=types,
+        index_col=False,
+        float_precision=FLOATS,
     )
     rows, columns, entries = size
     row, column = table["row"].to_numpy() - 1, table["column"].to_numpy() - 1
