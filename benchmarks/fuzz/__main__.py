@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import resource
 import select
@@ -50,7 +51,7 @@ WALKED = "the HDF5 library"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz")
     parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together")
-    parser.add_argument("--mutants", type=int, help="of each target, at most")
+    parser.add_argument("--mutants", type=int, help="of each target, however long they take")
     parser.add_argument("--first", type=int, default=0, help="seed of the first mutant")
     found = targets()
     parser.add_argument("--targets", nargs="+", choices=found, default=list(found))
@@ -70,13 +71,15 @@ def main() -> int:
 
 
 def fuzz(name: str, target: Target, folder: Path, options: argparse.Namespace) -> Counter[str]:
-    """Open mutants of one kind until its share of the time is over, or there are as many."""
+    """Open so many mutants of one kind, or as many as its share of the time allows."""
     whole = folder / target.file
     target.write(whole)
     expected = target.open(whole) if target.exact else None
     counts: Counter[str] = Counter()
     end = time.monotonic() + options.seconds / len(options.targets)
-    seed, last = options.first, options.first + (options.mutants or sys.maxsize)
+    seed, last = options.first, sys.maxsize
+    if options.mutants is not None:
+        end, last = math.inf, options.first + options.mutants
     while seed < last:
         for outcome, said in batch(
             target, whole, expected, range(seed, min(seed + BATCH, last)), end
