@@ -1,7 +1,8 @@
 """A program of its own: reads what the HDF5 library may die of in a damaged file.
 
-``data/formats/survives`` runs it in another process. It imports nothing of this package, so that it
-starts quickly. What raises is no matter here: it raises again, and is said, where the file is read.
+:mod:`napari_dpvae.data.formats.hdf5_child` runs it in another process. It imports nothing of this
+package, so that it starts quickly. What raises is no matter here: it raises again, and is said,
+where the file is read.
 """
 
 from __future__ import annotations
