@@ -200,6 +200,9 @@ def test_a_header_that_is_nested_without_end_is_refused(tmp_path: Path, refuses:
         {"weights": [0.0, 0.0]},
         {"scales": [None, None]},
         {"scales": [-1.0, 1.0]},
+        {"scales": [1e-300, 1.0]},
+        {"scales": [1e308, 1.0]},
+        {"regression_errors": [[1e308, 1.0], [1.0, 1.0]]},
         {"explained": 5},
         {"counts": "no"},
         {"depth": -5.0},
@@ -236,7 +239,7 @@ def test_numbers_that_are_none_are_refused(
     path = tmp_path / "model.safetensors"
     model.save(path)
     tensors, header = checkpoint.load(path)
-    for wrong in (np.full_like(tensors[name], np.nan), tensors[name][:-1]):
+    for wrong in (*(np.full_like(tensors[name], x) for x in (np.nan, 1e30)), tensors[name][:-1]):
         checkpoint.save(path, {**tensors, name: wrong}, header)
         with refuses("damaged"):
             dpv.DPVAE.load(path)

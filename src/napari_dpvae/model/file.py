@@ -15,7 +15,7 @@ from napari_dpvae.errors import DataError
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.model import checkpoint
-from napari_dpvae.model.header import Card, Header
+from napari_dpvae.model.header import MOST, Card, Header
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Statistics, Trained
 from napari_dpvae.network.inputs import Form
@@ -23,6 +23,8 @@ from napari_dpvae.network.network import Network
 from napari_dpvae.network.training import NOISES
 from napari_dpvae.settings import TrainingSettings
 
+LARGEST_WEIGHT = 1e6
+"""Of a network: with larger ones its numbers can leave single precision. Training gives about 1."""
 Tensors = dict[str, np.ndarray]
 
 
@@ -189,7 +191,7 @@ def _trained(tensors: Tensors, header: Header, card: dict[str, Any]) -> Trained:
 
 
 def _array(tensors: Tensors, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
-    """A tensor of finite numbers and of a shape; None is any length.
+    """A tensor of numbers in their bounds and of a shape; None is any length.
 
     Raises
     ------
@@ -200,7 +202,9 @@ def _array(tensors: Tensors, name: str, shape: tuple[int | None, ...]) -> np.nda
     alike = len(tensor.shape) == len(shape) and all(
         asked is None or found == asked for found, asked in zip(tensor.shape, shape, strict=True)
     )
-    if not alike or not np.isfinite(tensor).all():
+    # Of what is no number neither holds.
+    within = not tensor.size or (-MOST <= tensor.min() and tensor.max() <= MOST)
+    if not (alike and within):
         raise ValueError(f"{name} is damaged")
     return tensor
 
@@ -267,6 +271,8 @@ def _network(
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
+    if any(weight.abs().max() > LARGEST_WEIGHT for weight in weights.values()):
+        raise ValueError("networks are damaged")
     if len(weights["encoder.0.bias"]) != settings.hidden:
         # Before as many units are made as the settings say.
         raise ValueError("settings are damaged")

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from napari_dpvae.network.inputs import Form
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+LEAST, MOST = 1e-20, 1e20
+"""No distance, scale or error of a tissue is beyond: their squares must not be either."""
+Positive = Annotated[float, Field(ge=LEAST, le=MOST)]
+NotNegative = Annotated[float, Field(ge=0, le=MOST)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Correlation = Annotated[float, Field(ge=-2, le=2)]
 
