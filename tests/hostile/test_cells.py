@@ -82,6 +82,11 @@ def holding(entry: Callable[[dict[str, Any]], Any]) -> Change:
     return change
 
 
+def with_a_protein(cells: ad.AnnData) -> ad.AnnData:
+    cells.var["feature_types"] = ["Antibody Capture", *["Gene Expression"] * (cells.n_vars - 1)]
+    return cells
+
+
 def nested(depth: int) -> dict[str, Any]:
     return {"deeper": nested(depth - 1)} if depth else {}
 
@@ -140,6 +145,10 @@ CELLS: dict[str, tuple[Change, str]] = {
     "uns holds itself": (
         holding(lambda odd: {"again": odd}),
         r"uns\['odd'\]\['inner'\]\['again'\] that holds itself",
+    ),
+    "uns holds itself, beside proteins": (
+        lambda cells: with_a_protein(holding(lambda odd: {"again": odd})(cells)),
+        "that holds itself",
     ),
     "uns without end": (holding(lambda _: nested(200)), "nested 50 times"),
     "a gene of a million letters": (named(lambda names: ["A" * 10**6, *names[1:]]), "characters"),

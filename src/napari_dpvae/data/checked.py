@@ -7,6 +7,7 @@ import anndata as ad
 from napari_dpvae.data.checks import check_query, check_reference
 from napari_dpvae.data.counts import tell_of_counts
 from napari_dpvae.data.formats.modalities import genes_alone
+from napari_dpvae.data.nesting import check_nesting
 
 
 def checked_reference(reference: ad.AnnData, section_key: str | None = None) -> ad.AnnData:
@@ -17,6 +18,7 @@ def checked_reference(reference: ad.AnnData, section_key: str | None = None) -> 
     """
     reference = genes_alone(reference, "The reference")
     check_reference(reference, section_key)
+    check_nesting(reference.uns, "The reference")
     tell_of_counts(reference, "The reference")
     return reference
 
@@ -29,6 +31,7 @@ def checked_query(query: ad.AnnData, *, values: bool = True) -> ad.AnnData:
     """
     query = genes_alone(query, "The query")
     check_query(query, values=values)
+    check_nesting(query.uns, "The query")
     if values:
         tell_of_counts(query, "The query")
     return query

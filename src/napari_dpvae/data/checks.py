@@ -11,7 +11,6 @@ import pandas as pd
 
 from napari_dpvae.data.coordinates import LARGEST_COORDINATE, place_hint
 from napari_dpvae.data.keys import LIKENESS, RADIUS, RADIUS_WIDE, SPATIAL
-from napari_dpvae.data.nesting import check_nesting
 from napari_dpvae.data.structure import check_matrices, check_values
 from napari_dpvae.errors import DataError
 
@@ -191,7 +190,6 @@ def _check_is_anndata(cells: Any, what: str) -> None:
             f"{what} is open in its file {cells.filename}: give cells.to_memory(), or place from "
             "file to file (place_file, napari-dpvae place), which reads a part at a time."
         )
-    check_nesting(cells.uns, what)
 
 
 def _check_gene_names(names: pd.Index, what: str) -> None:

@@ -51,8 +51,6 @@ class Regression:
         """
         from sklearn.linear_model import RidgeCV
 
-        every = -(-len(components) // MOST_SPOTS)
-        components, coordinates = components[::every], coordinates[::every]
         # Centred first: it reads places as float32, like expression.
         middle = coordinates.mean(axis=0)
         ridge = RidgeCV(PENALTIES).fit(components, coordinates - middle)

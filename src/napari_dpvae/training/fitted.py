@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from napari_dpvae.expression.aligned import CHUNK
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.domain import NearSpots
 from napari_dpvae.model.member import Member
@@ -77,11 +78,7 @@ def scores_of_mean(
 
 
 def assess(
-    member: Member,
-    panel: GenePanel,
-    anchors: np.ndarray,
-    x: np.ndarray,
-    coordinates: np.ndarray,
+    member: Member, panel: GenePanel, x: np.ndarray, coordinates: np.ndarray
 ) -> FittedNetwork:
     """Place the spots held out by those that the network was trained on.
 
@@ -91,25 +88,24 @@ def assess(
         The network with all spots of the frame as anchors.
     panel
         That the expression was standardised by.
-    anchors
-        (r, 2 or 3) coordinates of the spots that it was trained on, of the frame.
     x, coordinates
-        (h, n_genes) standardised expression of the others of the frame, and (h, 2 or 3).
+        Of these spots: (r, n_genes) standardised expression, and (r, 2 or 3).
     """
+    held_out, own = np.flatnonzero(~member.trained_on), coordinates[member.trained_on]
+    true, latents = coordinates[held_out], member.latents[held_out]
     placing = member.of_own_anchors()
-    latents = placing.encode(x)
-    points, spreads = placing.place(latents, anchors, PlacementSettings().anchors)
-    errors = np.linalg.norm(points - coordinates, axis=1)
-    member = member.beside(errors, spreads)
-    points = member.regressed(points, spreads, x)
-    points = NearSpots(anchors).keep_inside(points)
-    decoded = placing.decode(latents)
-    measured = x[:, : panel.n_core]
+    points, spreads = placing.place(latents, own, PlacementSettings().anchors)
+    member = member.beside(np.linalg.norm(points - true, axis=1), spreads)
+    for start in range(0, len(held_out), CHUNK):
+        part = slice(start, start + CHUNK)
+        points[part] = member.regressed(points[part], spreads[part], x[held_out[part]])
+    points = NearSpots(own).keep_inside(points)
+    decoded, measured = placing.decode(latents), x[held_out, : panel.n_core]
     residual = ((measured - decoded) ** 2).sum()
     total = ((measured - measured.mean(axis=0)) ** 2).sum()
     return FittedNetwork(
         member,
-        points - coordinates,
+        points - true,
         spreads,
         panel.likeness(measured, decoded),
         float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),

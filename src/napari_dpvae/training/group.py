@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.expression.panel import MOST_FOR_AXES
-from napari_dpvae.geometry.regression import Regression
+from napari_dpvae.geometry.regression import MOST_SPOTS, Regression
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import find_device
@@ -107,7 +107,11 @@ class Group:
 
     def fitted(self) -> list[FittedNetwork]:
         """How each places the spots of the frame that it was not trained on."""
-        return [self._assessed(number, run) for number, run in enumerate(self._runs)]
+        spots = self._spots
+        coordinates = spots.coordinates[spots.frame]
+        return [
+            assess(member, spots.panel, spots.anchors, coordinates) for member in self.members()
+        ]
 
     def _weights(self) -> dict[str, np.ndarray]:
         """Of all networks, by number and name."""
@@ -138,12 +142,6 @@ class Group:
             run.seed,
         )
 
-    def _assessed(self, number: int, run: Run) -> FittedNetwork:
-        spots, held_out = self._spots, self._frame & run.held_out
-        own = spots.coordinates[self._frame & ~run.held_out]
-        x, coordinates = spots.x[held_out], spots.coordinates[held_out]
-        return assess(self._member(number), spots.panel, own, x, coordinates)
-
     def _member(self, number: int) -> Member:
         """With all spots of the frame as anchors."""
         spots, settings, scale = self._spots, self._settings, None
@@ -168,8 +166,9 @@ class Group:
         return [fitted[run.held_out.tobytes()] for run in self._runs]
 
     def _regression(self, run: Run) -> Regression:
-        own, spots = self._frame & ~run.held_out, self._spots
-        return Regression.fit(spots.components[own], spots.coordinates[own], spots.axes)
+        spots, own = self._spots, np.flatnonzero(self._frame & ~run.held_out)
+        some = own[:: -(-len(own) // MOST_SPOTS)]
+        return Regression.fit(spots.components[some], spots.coordinates[some], spots.axes)
 
     def _network(self, run: Run) -> Network:
         """A new one, or a copy of the one to go on with."""
