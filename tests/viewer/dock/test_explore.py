@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,20 @@ def test_next_goes_through_the_most_spatial_genes_or_a_pasted_list(
     assert session.gene == "Gene001"
     row.menu.aboutToShow.emit()
     assert row.menu.actions()[0].text() == "Gene001"
+
+
+def test_the_score_of_a_list_colours_spots_and_cells(
+    explored: DpvaeDock, model: dpv.DPVAE, qtbot: QtBot, idle: Callable[[Any], None]
+) -> None:
+    session, step = explored.session, explored.explore
+    step.gene.take_list(" ".join(model.genes[:4]))
+    step.gene.scored.emit()
+    idle(step)
+    name = session.colouring.column
+    assert name is not None and "and 2 more" in name
+    assert step.column.currentText() == name
+    for cells in session.data():
+        assert cells.obs[name].std() > 0
 
 
 def test_names_in_a_list_are_parted_by_anything_usual() -> None:

@@ -43,7 +43,7 @@ class Session:
         self.unsaved = False
         """Whether placed cells were made or grouped here, and are in no file yet."""
         self._fits: tuple[DPVAE, ad.AnnData, bool] | None = None
-        self.colouring = Colouring(self._data)
+        self.colouring = Colouring(self.data)
         self.look = Look()
         self.selection = Selection(lambda: self.placed)
         # The first to hear: what hung on the reference before is gone when others do.
@@ -175,13 +175,14 @@ class Session:
         same = query is None or placed.obs_names.equals(query.obs_names)
         return None if same else "another query"
 
-    def _data(self) -> list[ad.AnnData]:
+    def data(self) -> list[ad.AnnData]:
+        """The reference and the placed cells, those that there are."""
         return [data for data in (self.reference, self.placed) if data is not None]
 
     @property
     def unit(self) -> str:
         """Of coordinates and distances, in words."""
-        held = (entry for data in self._data() for entry in libraries(data).values())
+        held = (entry for data in self.data() for entry in libraries(data).values())
         # Scale factors say how an image fits coordinates that are full-resolution pixels.
         return "pixels" if any(entry.get("scalefactors") for entry in held) else "units"
 
@@ -191,18 +192,18 @@ class Session:
 
         A gene that one alone has leaves the other without colour: it is no gene to begin with.
         """
-        held = [{*data.var_names, *other_features(data)} for data in self._data()]
+        held = [{*data.var_names, *other_features(data)} for data in self.data()]
         shared = set.intersection(*held) if held else set()
         return [*sorted(shared), *sorted(set().union(*held) - shared)]
 
     @property
     def columns(self) -> list[str]:
         """Columns of ``obs`` that can be shown."""
-        return drawable_columns(self._data())
+        return drawable_columns(self.data())
 
     def with_column(self, column: str | None) -> list[ad.AnnData]:
         """Those of the reference and the placed cells that have a column of ``obs``."""
-        return [data for data in self._data() if column in data.obs]
+        return [data for data in self.data() if column in data.obs]
 
     @property
     def gene(self) -> str | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import anndata as ad
+import numpy as np
 from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
+from napari_dpvae.analysis.gene_sets import gene_set_score, score_name
 from napari_dpvae.colours.categories import is_numeric
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.viewer.dock.explore.ask import Ask
@@ -18,6 +21,7 @@ from napari_dpvae.viewer.dock.explore.legend import Legend
 from napari_dpvae.viewer.dock.explore.look_form import StatusRow, look_form
 from napari_dpvae.viewer.dock.explore.scale_row import ColormapBox, LimitsRow
 from napari_dpvae.viewer.dock.fold import Fold
+from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.saving import figure_button
 from napari_dpvae.viewer.dock.step import Step
@@ -36,6 +40,7 @@ class ExploreStep(Step):
         self.gene = GeneRow(session)
         self.gene.told.connect(self.tell)
         self.gene.refused.connect(self.complain)
+        self.gene.scored.connect(self.score)
         self.column = elastic(QComboBox())
         self.column.setToolTip("Colour by what is known of each cell, in place of a gene.")
         self.column.currentTextChanged.connect(self._choose_column)
@@ -79,6 +84,32 @@ class ExploreStep(Step):
             self.folds[title].title.toggled.connect(partial(setattr, parts[title], "looked_at"))
         below = (*self.folds.values(), self.figure, self.progress)
         self.body.insertLayout(0, column(rows, self.legend, self.statuses, *below, spacing=6))
+
+    def score(self) -> None:
+        """Colour by how much cells express the list of markers together, in the background."""
+        genes, data = self.session.colouring.markers, self.session.data()
+        if not genes or self.progress.running:
+            return
+
+        def steps() -> Steps:
+            found = []
+            for cells in data:
+                yield f"scoring {len(genes)} genes"
+                if any(gene in cells.var_names for gene in genes):
+                    found.append((cells, gene_set_score(cells, genes)))
+            return found
+
+        job = self.progress.run(steps, "scoring", only_reads=True)
+        job.progressed.connect(self.progress.show_busy)
+        job.done.connect(partial(self._show_scores, score_name(genes)))
+        job.failed.connect(self.complain)
+
+    def _show_scores(self, name: str, scores: list[tuple[ad.AnnData, np.ndarray]]) -> None:
+        for cells, values in scores:
+            cells.obs[name] = values
+        self._list()
+        if name in self.session.columns:
+            self.session.colouring.column = name
 
     def _choose_column(self, column: str) -> None:
         self.session.colouring.column = None if column == NONE else column

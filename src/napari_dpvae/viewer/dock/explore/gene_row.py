@@ -42,6 +42,8 @@ class GeneRow(QWidget):
     """
 
     told = Signal(str)
+    scored = Signal()
+    """The score of the list of markers is asked for."""
     refused = Signal(str)
 
     def __init__(self, session: Session) -> None:
@@ -121,6 +123,7 @@ class GeneRow(QWidget):
             self.menu.addSection("markers")
             for gene in self._session.colouring.markers:
                 self.menu.addAction(gene, lambda gene=gene: self._choose(gene))
+            self.menu.addAction("Colour by the list's score", self.scored.emit)
             self.menu.addAction("Forget the list", lambda: self.take_list(""))
 
     def _paste(self) -> None:
