@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from napari_dpvae.data.gene_names import other_names
 from napari_dpvae.data.values import Matrix, dense, depths
@@ -102,12 +103,9 @@ class GenePanel:
         """
         if sections is None:
             sections = np.zeros(reference.n_obs, int)
-        # Looked at and taken once: of a view each access would copy it.
-        x, counts = as_counts(reference.X)
-        depth = depths(x) if counts else None
-        shares = _mean_share(x) if counts else np.empty(0)
+        logged, depth, shares = _logged(reference)
+        counts, logged = depth is not None, logged.tocsc()
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
-        logged = log_values(x, depth).tocsc()
         ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
         columns = reference.var_names.get_indexer(ranked)
         mean, deviation = sparse_statistics(logged, columns)
@@ -225,6 +223,19 @@ class GenePanel:
             f"Only {found} and {needed} are needed: name both alike, or give a table of names "
             f"with --gene-table (reference: {_some(core)}; query: {_some(cells.var_names)})."
         )
+
+
+def _logged(reference: ad.AnnData) -> tuple[sparse.csr_matrix, np.ndarray | None, np.ndarray]:
+    """Log-normalised expression, and of counts their depths and :func:`_mean_share`.
+
+    The counts themselves may be a copy, which is let go.
+    """
+    # Looked at and taken once: of a view each access would copy it.
+    x, counts = as_counts(reference.X)
+    if not counts:
+        return log_values(x, None), None, np.empty(0)
+    depth = depths(x)
+    return log_values(x, depth), depth, _mean_share(x)
 
 
 def _principal_axes(x: np.ndarray) -> np.ndarray:
