@@ -2,6 +2,8 @@
 # make test   install everything, then lint, types and tests
 # make quick  the tests without the slow ones
 # make lowest those with the lowest versions that are allowed, in .lowest-venv; needs uv
+# make coverage   the tests, and which lines and branches of the code they do not run
+# make mutants    which changes of the code the tests do not notice, in half an hour or so
 # make fuzz   damaged files at every reader, for FUZZ_SECONDS
 # make docs   the pages of the documentation, their notebooks run
 # make tour   pictures of every step in out/tour; set DPVAE_DATA to the folder of the real data
@@ -11,7 +13,7 @@ SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 # Two workers of one thread each; tests/conftest.py says which tests go together.
 PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo tour test lint types tests quick lowest fuzz docs setup clean
+.PHONY: demo tour test lint types tests quick lowest coverage mutants fuzz docs setup clean
 
 setup: .venv/.complete
 
@@ -54,6 +56,17 @@ lowest:
 	uv venv --quiet --allow-existing .lowest-venv
 	uv pip install --quiet --python .lowest-venv --resolution lowest-direct $(LOWEST) -e ".[pyqt6,test]"
 	OMP_NUM_THREADS=1 $(SCREEN) .lowest-venv/bin/pytest -n 2 --dist loadgroup -m "not slow"
+
+# Lines and branches that were not run stand in out/coverage; the window counts by itself.
+coverage: setup
+	$(PYTEST) --cov --cov-report=html:out/coverage
+	$(BIN)/coverage report --omit="*/viewer/*" --fail-under=95 --format=total
+	$(BIN)/coverage report --include="*/viewer/*" --fail-under=85 --format=total
+
+# Survivors are told in out/mutants.
+mutants: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt cosmic-ray
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.mutants
 
 # Mutated files at every reader; findings are kept in out/fuzz. FUZZ_SECONDS for all together.
 FUZZ_SECONDS ?= 300

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from qtpy.QtCore import QEvent, QSettings
 from qtpy.QtWidgets import QApplication
 
 from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.job import _Worker
 from napari_dpvae.viewer.open import _SESSIONS
 
 WAIT_MS = 60_000
@@ -25,6 +28,19 @@ def forgetful(tmp_path: Path) -> None:
     """What is remembered between runs is remembered within a test only."""
     folder = str(tmp_path / "settings")
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
+
+
+@pytest.fixture(autouse=True)
+def followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage follows the threads that Python starts; jobs run in Qt's."""
+    work = _Worker.work
+
+    def traced(worker: _Worker) -> Any:
+        if sys.gettrace() is None:
+            sys.settrace(threading.gettrace())
+        return work(worker)
+
+    monkeypatch.setattr(_Worker, "work", traced)
 
 
 @pytest.fixture(scope="session")
