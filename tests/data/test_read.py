@@ -16,6 +16,7 @@ from PIL import Image
 from scipy import io, sparse
 
 from napari_dpvae import read_placed, read_query, read_reference
+from napari_dpvae.data import published
 from napari_dpvae.data.phantom import LIBRARY, Phantom
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -225,3 +226,44 @@ def test_a_real_reference(dataset: Dataset, name: str, dims: int) -> None:
 def test_a_real_dissociated_query(dataset: Dataset) -> None:
     query = read_query(dataset("drosophila_embryo_scRNA_Karaiskos"))
     assert query.n_obs > 1000
+
+
+def test_numbers_in_the_order_of_another_machine_are_read(phantom: Phantom, tmp_path: Path) -> None:
+    query = phantom.query.copy()
+    query.layers["big"] = query.X = query.X.toarray().astype(">f4")
+    query.write_h5ad(tmp_path / "q.h5ad")
+    for layer in (None, "big"):
+        found = read_query(tmp_path / "q.h5ad", layer=layer)
+        assert found.X.dtype.isnative
+        np.testing.assert_array_equal(found.X, query.X)
+
+
+def test_an_affine_without_an_image_is_refused(
+    phantom: Phantom, tmp_path: Path, refuses: Refuses
+) -> None:
+    phantom.reference.write_h5ad(tmp_path / "r.h5ad")
+    with refuses("An image's affine is given, and no image"):
+        read_reference(tmp_path / "r.h5ad", image_affine=2 * np.eye(3))
+
+
+def test_published_data_are_fetched_and_checked(
+    phantom: Phantom, tmp_path: Path, refuses: Refuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a download would put them, the phantom is."""
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
+    (section, folder), *_ = published.SECTIONS.items()
+    monkeypatch.setattr(
+        "squidpy.datasets.visium",
+        lambda name, base_dir: write_space_ranger(phantom.reference, base_dir / name),
+    )
+    monkeypatch.setattr("squidpy.datasets.sc_mouse_cortex", phantom.query.write_h5ad)
+    assert published.published(section).obsm["spatial"].shape == (321, 2)
+    assert (tmp_path / "napari-dpvae" / folder).is_dir()
+    assert published.published(published.CORTEX).n_obs == 120
+
+    def offline(path: Path) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("squidpy.datasets.sc_mouse_cortex", offline)
+    with refuses("cannot be fetched: is there a connection to the network"):
+        published.published(published.CORTEX)

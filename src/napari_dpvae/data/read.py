@@ -222,7 +222,9 @@ def _read(path: str | Path, layer: str | None, coordinates: str | Path | None = 
     cells.X = _in_rows(cells.X)
     check_matrices(cells, str(path))
     sum_duplicates(cells)
-    return with_expression(cells, layer)
+    cells = with_expression(cells, layer)
+    cells.X = _in_rows(cells.X)
+    return cells
 
 
 @contextmanager
