@@ -97,3 +97,12 @@ def test_means_and_shares_are_those_of_each_group(cells: ad.AnnData, refuses: Re
     assert abs(mixed["a"] - mixed["b"]) < apart / 3
     with refuses("no gene 'Nope'"):
         group_expression(cells, "group", ["Nope"])
+
+
+def test_groups_and_genes_that_are_not_there_are_refused(
+    cells: ad.AnnData, refuses: Refuses
+) -> None:
+    with refuses("no obs column 'nothing'"):
+        group_values(cells, "nothing", "Gene1")
+    with refuses("no gene 'Gene9': choose one of theirs"):
+        group_expression(cells, "group", ["Gene1", "Gene9"])

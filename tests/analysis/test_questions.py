@@ -12,6 +12,7 @@ import squidpy as sq
 from scipy import sparse
 from tests.conftest import Refuses
 
+from napari_dpvae.analysis import types
 from napari_dpvae.analysis.cells import Answer
 from napari_dpvae.analysis.contacts import nearest_pairs
 from napari_dpvae.analysis.genes import spatial_genes
@@ -108,3 +109,27 @@ def test_what_cannot_be_asked(halves: ad.AnnData, refuses: Refuses) -> None:
 def test_every_question_says_what_it_answers() -> None:
     assert all(len(question.help) > 30 for question in QUESTIONS)
     assert len({question.name for question in QUESTIONS}) == len(QUESTIONS)
+
+
+def test_cells_without_a_type_are_left_out_and_told(halves: ad.AnnData) -> None:
+    halves.obs.loc[halves.obs_names[20:27], "type"] = None
+    found = answer(neighbourhoods(halves, "type"))
+    assert set(found["type"]) == {"a", "b"}
+    assert found.attrs["note"].endswith("7 cells have no type.")
+
+
+def test_of_very_many_cells_some_say_which_types_lie_together(
+    halves: ad.AnnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = answer(co_occurrence(halves, "type"))
+    monkeypatch.setattr(types, "MOST_COMPARED", 200)
+    drawn = answer(co_occurrence(halves, "type"))
+    assert drawn.attrs["note"].endswith("200 cells were drawn by lot.")
+    nearest = [table.groupby(["type", "near"])["ratio"].first() for table in (whole, drawn)]
+    np.testing.assert_allclose(*nearest, atol=0.4)
+
+
+def test_without_a_gene_that_varies_none_is_spatial(halves: ad.AnnData, refuses: Refuses) -> None:
+    halves.X = sparse.csr_matrix(np.eye(*halves.shape, dtype=np.float32))
+    with refuses("No gene is expressed in more than one"):
+        answer(spatial_genes(halves))

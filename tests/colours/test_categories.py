@@ -44,3 +44,9 @@ def test_colours_of_scanpy_are_taken_and_new_ones_kept_there() -> None:
 def test_codes_follow_the_names_and_missing_is_minus_one() -> None:
     held = pd.Series(pd.Categorical(["x", None, "z"]))
     np.testing.assert_array_equal(category_codes(held, ["z", "x"]), [1, -1, 0])
+
+
+def test_more_categories_than_colours_have_one_each() -> None:
+    colours = category_colours([cells(type=[f"t{i:03d}" for i in range(150)])], "type")
+    assert len(colours) == 150
+    assert len({to_hex(tuple(colours[f"t{i:03d}"])) for i in range(100)}) == 100

@@ -6,11 +6,12 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
-from napari_dpvae import DPVAE
+from napari_dpvae import DPVAE, place_file
 from napari_dpvae.data import backed
 from napari_dpvae.data.backed import in_memory, is_backed, open_either, open_query
 from napari_dpvae.data.concerns import concerns
@@ -85,3 +86,36 @@ def test_the_file_is_let_go_with_the_cells(path: Path) -> None:
     del query
     gc.collect()
     assert not file.id.valid
+
+
+def test_names_that_are_there_twice_are_numbered_as_in_a_small_file(
+    path: Path, phantom: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    query = phantom.query.copy()
+    query.var_names = [*query.var_names[:-1], query.var_names[0]]
+    query.obs_names = [*query.obs_names[:-1], query.obs_names[0]]
+    query.write_h5ad(path)
+    found = open_query(path)
+    assert found.var_names.is_unique and found.obs_names.is_unique
+    assert found.var_names[-1] == f"{query.var_names[0]}-1"
+    for what in ("genes", "cells"):
+        assert f"1 {what} share a name with another and were numbered" in caplog.text
+
+
+def test_a_part_that_is_damaged_is_told_when_it_is_read(
+    path: Path, model: DPVAE, refuses: Any
+) -> None:
+    with h5py.File(path, "r+") as file:
+        values = file["X/data"]
+        packed = file.create_dataset(
+            "X/packed", data=values[()], chunks=(len(values),), compression="gzip"
+        )
+        at, size = packed.id.get_chunk_info(0).byte_offset, packed.id.get_chunk_info(0).size
+        del file["X/data"]
+        file.move("X/packed", "X/data")
+    with open(path, "r+b") as raw:
+        raw.seek(at + size // 4)
+        raw.write(bytes(size // 2))
+    with refuses("a part of it is damaged|Cannot read"):
+        place_file(model, path, path.with_name("placed.h5ad"))
+    assert not path.with_name("placed.h5ad").exists()

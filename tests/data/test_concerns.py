@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_dpvae.data.concerns import concerns
+from napari_dpvae.data.concerns import concerns, concerns_of_query
 from napari_dpvae.data.read import read_query, read_reference
 
 
@@ -177,3 +177,24 @@ def test_placed_cells_are_no_reference_of_measured_places(placed: ad.AnnData) ->
     measured = placed.copy()
     del measured.uns["dpvae"]
     assert concerns(measured) == said[1:]
+
+
+def test_a_query_by_itself_is_looked_at_too(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
+    _, query = pair
+    assert concerns_of_query(query) == []
+    query.X = query.X.log1p()
+    (said,) = concerns_of_query(query)
+    assert "holds no counts but" in said
+
+
+def test_two_units_that_are_no_counts_are_told(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
+    reference, query = pair
+    reference.X, query.X = reference.X.log1p(), query.X.power(0.3)
+    assert any("bring both to counts, or to the same unit" in s for s in concerns(reference, query))
+
+
+def test_spots_whose_axes_are_swapped_are_told(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
+    reference, _ = pair
+    entry = reference.uns["spatial"]["phantom"]
+    entry["images"]["hires"] = entry["images"]["hires"].transpose(1, 0, 2)
+    assert any("are x and y swapped?" in said for said in concerns(reference))

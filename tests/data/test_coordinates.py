@@ -10,6 +10,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from napari_dpvae import read_reference
 
@@ -158,3 +159,26 @@ def test_a_third_coordinate_that_is_nowhere_known(phantom: Any, tmp_path: Path) 
     cells.obsm["spatial"] = np.c_[xy, np.full(len(xy), np.nan)]
     cells.write_h5ad(tmp_path / "r.h5ad")
     np.testing.assert_array_equal(read_reference(tmp_path / "r.h5ad").obsm["spatial"], xy)
+
+
+def test_places_that_are_sparse_or_complex_or_no_columns(
+    phantom: Any, tmp_path: Path, refuses: Any
+) -> None:
+    reference, path = phantom.reference.copy(), tmp_path / "r.h5ad"
+    xy = reference.obsm["spatial"].copy()
+    reference.obsm["spatial"] = sparse.csr_matrix(xy)
+    reference.write_h5ad(path)
+    np.testing.assert_allclose(read_reference(path).obsm["spatial"], xy)
+    reference.obsm["spatial"] = xy + 1j
+    reference.write_h5ad(path)
+    with refuses("are complex numbers: write them as numbers"):
+        read_reference(path)
+    named = pd.DataFrame(xy, reference.obs_names, ["first", "second"]).assign(kind="spot")
+    reference.obsm["spatial"] = named
+    reference.write_h5ad(path)
+    np.testing.assert_allclose(read_reference(path).obsm["spatial"], xy)
+    del reference.obsm["spatial"]
+    reference.obs["x"], reference.obs["y"] = "left", xy[:, 1]
+    reference.write_h5ad(path)
+    with refuses("has no coordinates"):
+        read_reference(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_dpvae.data.concerns import concerns
-from napari_dpvae.data.images import best_image, image_sizes, libraries, spot_size
+from napari_dpvae.data.images import best_image, image_of, image_sizes, libraries, spot_size
 
 SHAPE = (40, 60)
 
@@ -148,3 +148,24 @@ def test_an_image_of_any_name_that_has_a_scale_factor() -> None:
     assert found is not None and found[1] == 2.0
     entry["scalefactors"] = {"tissue_hires_scalef": 0.5}
     assert best_image(entry) is None
+
+
+def test_an_image_without_a_name_is_that_of_one_library(colour: np.ndarray) -> None:
+    cells = ad.AnnData(np.ones((2, 2)), uns={"spatial": entry(colour)})
+    assert best_image(libraries(cells)["library"])[1] == 5.0
+
+
+def test_libraries_without_images_have_none() -> None:
+    assert best_image({"images": None}) is None
+    assert image_of({"images": ["hires"]}) is None
+    assert image_of({"images": {"hires": "hires.png"}}, "hires") is None
+
+
+def test_the_size_of_spots_that_are_not_stated_follows_their_distance() -> None:
+    places = 100.0 * np.stack(np.meshgrid(np.arange(50), np.arange(50)), axis=-1).reshape(-1, 2)
+    cells = ad.AnnData(np.ones((2500, 1)), obsm={"spatial": places})
+    measured = spot_size(cells)
+    assert measured == pytest.approx(70)
+    many = ad.AnnData(np.ones((250_000, 1), np.float32))
+    many.obsm["spatial"] = np.random.default_rng(0).uniform(0, 500, (250_000, 2))
+    assert spot_size(many) == pytest.approx(0.7, rel=0.01)

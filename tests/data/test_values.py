@@ -91,3 +91,15 @@ def test_real_data(dataset: Any) -> None:
 
     assert expression_kind(ad.read_h5ad(dataset("breast_her2st_C2")).X) == "counts"
     assert expression_kind(ad.read_h5ad(dataset("drosophila_embryo_BDTNP3D")).X) == "normalised"
+
+
+def test_a_sparse_matrix_that_has_no_rows_gets_them() -> None:
+    x = sparse.coo_matrix(([1.0, 2.0, 3.0], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
+    np.testing.assert_array_equal(canonical(x).toarray(), [[0, 3], [3, 0]])
+    assert canonical(x).format == "csr"
+
+
+def test_fractions_that_are_very_rare_leave_counts(phantom: Any) -> None:
+    x = sparse.csr_matrix(np.ones((60_000, 3), np.float32))
+    x.data[-1] = 0.5
+    assert expression_kind(x) == "counts with fractions"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,9 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_dpvae.data import scratch
 from napari_dpvae.data.interchange import placement_table
 from napari_dpvae.data.read import read_placed
 from napari_dpvae.data.replacing import replacing
+from napari_dpvae.data.scratch import make_scratch
 from napari_dpvae.data.write import write_placed
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -191,3 +194,36 @@ def test_an_r_user_reads_the_file(placed: ad.AnnData, tmp_path: Path) -> None:
     assert set(found.values()) <= KNOWN_TO_R, found
     np.testing.assert_array_equal(places, placed.obsm["spatial"])
     assert names == placed.obs_names.tolist()
+
+
+def test_what_was_killed_while_a_store_was_replaced_is_mended_by_the_next_write(
+    placed: ad.AnnData, tmp_path: Path
+) -> None:
+    """The old store was set aside, and its process ended before the new one was there."""
+    path = tmp_path / "placed.zarr"
+    write_placed(placed, path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = make_scratch(path, folder=True)
+    aside = left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+    left.rename(aside)
+    path.rename(aside / scratch.OLD)
+    write_placed(placed[:50].copy(), tmp_path / "placed.zarr")
+    assert read_placed(path).n_obs == 50
+    assert [entry.name for entry in tmp_path.iterdir()] == ["placed.zarr"]
+
+
+def test_without_a_shell_files_are_written_all_the_same(
+    placed: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "SHELL", "/no/such/shell")
+    write_placed(placed, tmp_path / "placed.csv")
+    write_placed(placed, tmp_path / "placed.zarr")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["placed.csv", "placed.zarr"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_a_pipe_is_not_replaced(placed: ad.AnnData, tmp_path: Path, refuses: Refuses) -> None:
+    os.mkfifo(tmp_path / "placed.csv")
+    with refuses("it is no file; name one"):
+        write_placed(placed, tmp_path / "placed.csv")

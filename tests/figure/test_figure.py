@@ -144,3 +144,15 @@ def test_cells_outside_are_once_in_the_legend_of_statuses(placed: ad.AnnData) ->
     named = [text.get_text() for text in legend.get_texts()]
     assert "outside" not in named and named.count("outside the reference") == 1
     assert "placed" in named
+
+
+def test_a_reference_of_sections_shows_the_one_that_cells_lie_in(
+    phantom: Any, placed: ad.AnnData
+) -> None:
+    reference, cells = phantom.reference.copy(), placed.copy()
+    reference.obs["section"] = np.where(np.arange(reference.n_obs) % 2, "a", "b")
+    cells.uns["dpvae"] = cells.uns["dpvae"] | {"section_key": "section", "frame": "a"}
+    drawn = dpv.draw_figure(cells, reference, side_by_side=True)
+    n_spots = {len(each.get_offsets()) for each in discs(drawn)}
+    assert sum(reference.obs["section"] == "a") in n_spots
+    assert reference.n_obs not in n_spots

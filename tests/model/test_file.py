@@ -273,3 +273,33 @@ def test_a_file_of_version_1_still_places(phantom: Phantom) -> None:
     placed = model.place(phantom.reference)
     np.testing.assert_allclose(placed.obsm["spatial"], expected, atol=1e-2)
     assert model.fine_tune(phantom.reference, phantom.query, epochs=1).is_trained
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, header: header.update(genes=[header["genes"][0]] * len(header["genes"])),
+        lambda tensors, header: header.update(core=len(header["genes"]) + 1),
+        lambda tensors, header: header["other_names"].update(id=["one"]),
+        lambda tensors, header: header.update(weights=[0.0] * len(header["weights"])),
+        lambda tensors, header: header["settings"].update(hidden=64),
+        lambda tensors, header: tensors["panel.deviation"].fill(0),
+        lambda tensors, header: tensors["reference.trained_on.0"].fill(0),
+        lambda tensors, header: tensors["reference.latents.0"].fill(np.nan),
+    ],
+    ids=["genes", "core", "names", "weights", "units", "deviation", "trained on", "latents"],
+)
+def test_a_model_file_whose_parts_contradict_each_other_is_damaged(
+    model: dpv.DPVAE, tmp_path: Path, refuses: Refuses, change: Callable[..., None]
+) -> None:
+    from napari_dpvae.model import checkpoint
+
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors, header = checkpoint.load(path)
+    tensors = {name: tensor.copy() for name, tensor in tensors.items()}
+    header = {k: v for k, v in header.items() if k not in {"format", "version", "checksum"}}
+    change(tensors, header)
+    checkpoint.save(path, tensors, header)
+    with refuses("damaged"):
+        dpv.DPVAE.load(path)

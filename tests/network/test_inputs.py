@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from napari_dpvae.network import inputs
 from napari_dpvae.network.inputs import COMPONENTS, Inputs, inputs_in_turn, principal_axes
 
 
@@ -31,3 +32,15 @@ def test_components_of_the_whole_panel_are_read_where_it_is_more_than_the_core()
     core = [Inputs("genes", 50), Inputs("components", 50)]
     assert inputs_in_turn(50, 50) == core
     assert inputs_in_turn(50, 80) == [*core, Inputs("components", 80)]
+
+
+def test_axes_of_many_spots_and_genes_span_what_those_of_all_do() -> None:
+    """Of large matrices they are found by lot: the same space, in a share of the time."""
+    rng = np.random.default_rng(0)
+    n = inputs.EXACT + 20
+    hidden = rng.normal(size=(n, 5)) * [9, 8, 7, 6, 5]
+    x = hidden @ rng.normal(size=(5, n)) + rng.normal(size=(n, n)) * 0.1
+    axes = principal_axes(x.astype(np.float32), np.ones(n), 5).numpy()
+    exact = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[2][:5]
+    unit = axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.linalg.svd(unit @ exact.T)[1], 1, atol=1e-3)

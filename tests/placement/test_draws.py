@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.tissue import sliced_wasserstein
+from napari_dpvae.geometry.domain import NearSpots
+from napari_dpvae.placement.draws import draw_places
 
 KEY = "dpvae_draws"
 
@@ -80,3 +83,14 @@ def test_a_model_that_is_not_calibrated_draws_nothing(
     stopped._trained = replace(model.trained, scores=np.empty(0))
     with refuses("before the model was calibrated"):  # type: ignore[operator]
         stopped.place(phantom.query, draws=1)
+
+
+def test_draws_that_never_fall_inside_lie_on_the_border() -> None:
+    """About a cell at the edge of one spot, by errors that are far too long."""
+    spots = np.array([[0.0, 0.0], [1.0, 0.0]])
+    domain = NearSpots(spots)
+    points = np.array([[0.0, 0.5], [0.5, 0.0]])
+    drawn = draw_places(points, np.full(2, 100.0), np.ones(9), domain, pd.Index(["a", "b"]), 4, 0)
+    assert drawn.shape == (2, 4, 2)
+    flat = drawn.reshape(-1, 2)
+    np.testing.assert_allclose(domain.keep_inside(flat), flat, atol=1e-9)

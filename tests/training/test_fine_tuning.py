@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
+from napari_dpvae.geometry.neighbours import neighbour_graph
 from napari_dpvae.model.same_reference import is_trained_on
 from napari_dpvae.placement.query import read_by
 
@@ -127,3 +129,17 @@ def test_the_same_reference_in_another_order_and_precision_is_taken(
     tuned = model.fine_tune(other, phantom.query, epochs=1).trained
     for before, after in zip(model.trained.members, tuned.members, strict=True):
         np.testing.assert_array_equal(after.trained_on, before.trained_on[order])
+
+
+def test_own_weights_of_pairs_hold_beside_cells_whose_places_are_known(
+    phantom: Phantom, hasty: TrainingSettings
+) -> None:
+    """The cells are spots more, and have no pairs."""
+    reference, query = phantom.reference.copy(), phantom.query.copy()
+    near = neighbour_graph(reference.obsm["spatial"], np.zeros(reference.n_obs, int), 6)
+    reference.obsp["biology"] = near.maximum(near.T)
+    model = DPVAE(replace(hasty, mask="given", pairs_key="biology")).fit(reference)
+    query.obsm["known"] = phantom.truth.loc[query.obs_names].to_numpy()
+    tuned = model.fine_tune(reference, query, epochs=2, known_key="known")
+    assert len(tuned.trained.coordinates) == reference.n_obs
+    assert np.isfinite(tuned.place(query).obsm["spatial"]).all()

@@ -17,6 +17,7 @@ import zarr
 from scipy import sparse
 
 from napari_dpvae import read_query, read_reference
+from napari_dpvae.data.formats import bounds
 
 
 @pytest.fixture
@@ -284,3 +285,58 @@ def test_a_store_with_a_group_for_an_array_is_refused(
     zarr.consolidate_metadata(tmp_path / "q.zarr")
     with refuses(r"obsm\['X/pca'\] has a / in its name"):
         read_query(tmp_path / "q.zarr")
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_cells_that_a_modality_lacks_have_nothing_in_it(
+    query: ad.AnnData, tmp_path: Path, form: Any
+) -> None:
+    """Genes are known by what they say of themselves; the file has places for all its cells."""
+    query.var["feature_types"] = "Gene Expression"
+    counts = np.arange(1.0, 361).reshape(120, 3)
+    proteins = ad.AnnData(form(counts), obs=query.obs[[]], var=pd.DataFrame(index=list("abc")))
+    part = proteins[:0:-1].copy()
+    path = tmp_path / "q.h5mu"
+    write_mudata(path, {"gex": query, "prot": part})
+    umap = np.arange(240.0).reshape(120, 2)
+    with h5py.File(path, "r+") as file:
+        # Its cells are listed in another order than those of the genes.
+        del file["obs"]
+        ad.io.write_elem(file, "obs", pd.DataFrame(index=query.obs_names[::-1]))
+        file["obsm/X_umap"] = umap[::-1]
+    found = read_query(path)
+    np.testing.assert_array_equal(found.obsm["X_umap"], umap)
+    held = found.obsm["prot"]
+    held = held.toarray() if sparse.issparse(held) else np.asarray(held)
+    np.testing.assert_array_equal(held[1:], counts[1:])
+    assert not np.nan_to_num(held[0]).any()
+
+
+def test_a_loom_without_names_of_cells_numbers_them(
+    query: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    path = tmp_path / "q.loom"
+    with h5py.File(path, "w") as file:
+        file["matrix"] = query.X.toarray().T
+        file["row_attrs/Gene"] = np.array(query.var_names, "S")
+        file["col_attrs/depth"] = np.arange(120.0)
+        file["layers/other"] = np.zeros((3, 3))
+    found = read_query(path)
+    assert found.obs_names[7] == "cell7" and not found.layers
+    with h5py.File(path, "r+") as file:
+        file["col_attrs/CellID"] = np.array([f"c{i}" for i in range(7)], "S")
+    with refuses("does not fit its genes and cells"):
+        read_query(path)
+    with h5py.File(path, "r+") as file:
+        file.move("row_attrs/Gene", "row_attrs/chromosome")
+    with refuses("nothing in it names its genes, such as .*: it has chromosome"):
+        read_query(path)
+
+
+def test_a_folder_of_very_many_files_is_no_store(
+    reference: ad.AnnData, tmp_path: Path, refuses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference.write_zarr(tmp_path / "r.zarr")
+    monkeypatch.setattr(bounds, "MOST_FILES", 20)
+    with refuses("it has more than 20 files"):
+        read_reference(tmp_path / "r.zarr")

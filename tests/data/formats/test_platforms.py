@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from tests.data.formats.test_jobs import as_mtx
 
 from napari_dpvae import read_reference
 
@@ -110,4 +111,24 @@ def test_stereo_seq_needs_an_extra(
 
     monkeypatch.setattr(builtins, "__import__", lacking)
     with refuses(r"spatialdata-io is needed: install it with .*napari-dpvae\[platforms\]"):
+        read_reference(tmp_path)
+
+
+def test_xenium_with_its_matrix_as_text_or_without(
+    spots: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    (tmp_path / "experiment.xenium").write_text('{"pixel_size": 0.2125}')
+    cells = pd.DataFrame(spots.obsm["spatial"], columns=["x_centroid", "y_centroid"])
+    cells.insert(0, "cell_id", spots.obs_names)
+    cells.to_csv(tmp_path / "cells.csv.gz", index=False)
+    with refuses(r"there is no cell_feature_matrix.h5 in it"):
+        read_reference(tmp_path)
+    (tmp_path / "cell_feature_matrix").mkdir()
+    as_mtx(spots, tmp_path / "cell_feature_matrix")
+    assert_same(read_reference(tmp_path), spots)
+    cells.rename(columns={"y_centroid": "y"}).to_csv(tmp_path / "cells.csv.gz", index=False)
+    with refuses("its table of cells lacks y_centroid"):
+        read_reference(tmp_path)
+    (tmp_path / "cells.csv.gz").unlink()
+    with refuses("there is no cells.parquet in it"):
         read_reference(tmp_path)

@@ -13,9 +13,11 @@ import pytest
 import shapely
 from spatialdata import SpatialData
 from spatialdata.models import Image2DModel, Labels2DModel, PointsModel, ShapesModel, TableModel
-from spatialdata.transformations import Affine, Identity, Scale
+from spatialdata.transformations import Affine, Identity, Scale, set_transformation
 
 from napari_dpvae import read_placed, read_query, read_reference
+from napari_dpvae.data.formats import spatialdata_store
+from napari_dpvae.data.formats.spatialdata_store import from_spatialdata
 from napari_dpvae.data.images import best_image, spot_size
 from napari_dpvae.data.spatial_data import write_spatialdata
 
@@ -167,3 +169,62 @@ def test_an_image_with_an_affine_lies_under_its_spots(
     image, size = found
     row, column = np.argwhere(image[..., 0] < 120).mean(axis=0) + 0.5
     np.testing.assert_allclose([column * size, row * size], there, atol=size)
+
+
+def test_of_several_tables_the_one_called_table_or_the_largest_is_read(
+    spots: ad.AnnData, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = table_of(spots)[:10].copy()
+    data = SpatialData.init_from_elements({"spots": circles(spots), "bins": table_of(spots)})
+    data["few"] = part
+    assert from_spatialdata(data, "here").n_obs == spots.n_obs
+    assert "here has several tables: bins is read and few are not" in caplog.text
+    data["table"] = part
+    assert from_spatialdata(data, "here").n_obs == 10
+
+
+def test_regions_that_lie_in_different_systems_are_refused(
+    spots: ad.AnnData, refuses: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = table_of(spots)
+    half = np.where(np.arange(spots.n_obs) % 2, "spots", "others")
+    alone = ad.AnnData(table.X, obs=table.obs.assign(region=pd.Categorical(half)), var=table.var)
+    regions = TableModel.parse(
+        alone, region=["spots", "others"], region_key="region", instance_key="instance"
+    )
+    elements = {"spots": circles(spots), "others": circles(spots), "table": regions}
+    data = SpatialData.init_from_elements(elements)
+    found = from_spatialdata(data, "here")
+    np.testing.assert_allclose(found.obsm["spatial"], spots.obsm["spatial"])
+    set_transformation(data["others"], {"aligned": Identity()}, set_all=True)
+    with refuses("have no coordinate system in common"):
+        from_spatialdata(data, "here")
+
+
+def test_an_image_of_another_system_is_not_shown_and_lone_tables_are_told(
+    spots: ad.AnnData, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = image_of(spots, Scale([5.0, 5.0], axes=("x", "y")))
+    set_transformation(elsewhere, {"aligned": Identity()}, set_all=True)
+    data = {"spots": circles(spots), "table": table_of(spots), "tissue": elsewhere}
+    assert "spatial" not in from_spatialdata(SpatialData.init_from_elements(data), "here").uns
+    alone = SpatialData.init_from_elements({"table": ad.AnnData(spots.X, spots.obs, spots.var)})
+    from_spatialdata(alone, "here")
+    assert "its table 'table' says of no shapes that they are its cells" in caplog.text
+
+
+def test_of_a_pyramid_too_large_the_coarsest_level_is_taken(
+    spots: ad.AnnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scale = Scale([5.0, 5.0], axes=("x", "y"))
+    data = {
+        "spots": circles(spots),
+        "table": table_of(spots),
+        "tissue": image_of(spots, scale, scale_factors=[2, 2]),
+    }
+    whole = SpatialData.init_from_elements(data)
+    for most, width in ((250, 240), (10, 120)):
+        monkeypatch.setattr(spatialdata_store, "LARGEST_SIDE", most)
+        pixels, size = best_image(from_spatialdata(whole, "here").uns["spatial"]["tissue"])
+        assert pixels.shape[1] == width
+        assert size == pytest.approx(5 * 480 / width)

@@ -285,3 +285,24 @@ def test_a_matrix_of_pairs_is_refused(query: ad.AnnData, tmp_path: Path, refuses
     (folder / "matrix.mtx").write_text(text.replace("general", "symmetric", 1))
     with refuses("of another kind than counts"):
         read_query(folder)
+
+
+def test_a_folder_of_several_matrices_asks_for_one(
+    query: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    for name in ("one", "two"):
+        write_h5(query, tmp_path / f"{name}_filtered_feature_bc_matrix.h5")
+    with refuses(r"several matrices \(.*one_.*two_.*\): name one"):
+        read_query(tmp_path)
+
+
+def test_pointers_that_do_not_fit_the_cells_are_refused(
+    query: ad.AnnData, tmp_path: Path, refuses: Any
+) -> None:
+    write_h5(query, tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        pointers = file["matrix/indptr"][()]
+        del file["matrix/indptr"]
+        file["matrix/indptr"] = pointers[:-3]
+    with refuses("not a row pointer for each cell"):
+        read_query(tmp_path / "m.h5")
