@@ -25,6 +25,13 @@ def test_tissue_beyond_the_spots_is_reached(dims: int) -> None:
     assert np.median(errors) < np.median(nearest)
 
 
+def test_expression_without_noise_is_followed_closely() -> None:
+    _, places, axes = tissue(2, n=60)
+    x = ((places - 500) / 100) @ np.random.default_rng(0).normal(size=(2, 40))
+    found = Regression.fit(x.astype(np.float32), places, axes).predict(x)
+    assert np.linalg.norm(found - places, axis=1).max() < 0.01
+
+
 def test_the_error_is_that_of_spots_left_out() -> None:
     x, places, axes = tissue(2, n=600)
     regression = Regression.fit(x[:300] @ axes.T, places[:300], axes)

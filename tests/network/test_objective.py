@@ -86,6 +86,53 @@ def test_networks_that_are_stacked_have_the_mean_of_their_losses(sample: Sample)
     assert both.item() == pytest.approx(np.mean(each))
 
 
+def by_autograd(
+    z: torch.Tensor, s: torch.Tensor, scale: torch.Tensor, pairs: torch.Tensor
+) -> torch.Tensor:
+    """The term of one network as torch's functions give it, for spots that lie apart."""
+    i, j = torch.triu_indices(len(z), len(z), 1)
+    off = (z[i] - z[j]).norm(dim=1) - scale * (s[i] - s[j]).norm(dim=1)
+    return (pairs[i, j] * off.abs()).sum() / pairs[i, j].sum()
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3, 6])
+def test_gradient_is_that_of_torch(latent_dim: int) -> None:
+    source = torch.Generator().manual_seed(latent_dim)
+    z, s, half = (
+        torch.randn(2, 9, size, generator=source, dtype=torch.float64)
+        for size in (latent_dim, 2, 9)
+    )
+    z.requires_grad_()
+    scale = torch.tensor([0.4, 1.7], dtype=torch.float64, requires_grad=True)
+    pairs = (half + half.mT).abs()
+    expected = sum(by_autograd(z[k], s[k], scale[k], pairs[k]) for k in range(2)) / 2
+    found = distance_preserving(z, s, scale, pairs)
+    torch.testing.assert_close(found, expected)
+    # Of what is made of the term, as the objective multiplies it.
+    wanted = torch.autograd.grad(5 * expected, (z, scale))
+    torch.testing.assert_close(torch.autograd.grad(5 * found, (z, scale)), wanted)
+
+
+def test_spots_in_one_place_pull_nowhere_and_the_others_still_do(sample: Sample) -> None:
+    z, s, _ = sample
+    z[1] = z[0]
+    z.requires_grad_()
+    everyone = torch.ones(12, 12, dtype=torch.float64)
+    found = distance_preserving(z, s, torch.tensor(1.0), everyone)
+    i, j = torch.triu_indices(12, 12, 1)[:, 1:]
+    off = (z[i] - z[j]).norm(dim=1) - (s[i] - s[j]).norm(dim=1)
+    wanted = torch.autograd.grad(off.abs().sum() / 66, z)
+    torch.testing.assert_close(torch.autograd.grad(found, z), wanted)
+
+
+@pytest.mark.parametrize("pairs", [None, torch.full((2, 2), 0.1)])
+def test_two_spots_are_a_pair_and_one_is_none(pairs: torch.Tensor | None) -> None:
+    z, s = torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.tensor([[0.0, 1.0], [0.0, 3.0]])
+    assert distance_preserving(z, s, torch.tensor(2.0), pairs).item() == pytest.approx(1)
+    one = None if pairs is None else pairs[:1, :1]
+    assert distance_preserving(z[:1], s[:1], torch.tensor(2.0), one).item() == 0
+
+
 def test_gradient_is_finite_where_latents_coincide(sample: Sample) -> None:
     _, s, pairs = sample
     z = torch.zeros(12, 3, dtype=torch.float64, requires_grad=True)
@@ -131,3 +178,14 @@ def test_genes_that_were_not_measured_do_not_count() -> None:
     measured[:, 3:] = 0.0
     assert reconstruction(x, decoded, measured).item() == 1.0
     assert reconstruction(x, decoded).item() > 1000
+
+
+def test_networks_that_are_stacked_have_the_mean_of_their_reconstructions() -> None:
+    """Each is a mean over what it measured, however much the others did."""
+    x, decoded = torch.zeros(2, 4, 6), torch.ones(2, 4, 6)
+    decoded[1] = 3.0
+    measured = torch.ones(2, 4, 6)
+    measured[1, :, 1:] = 0.0
+    assert reconstruction(x, decoded, measured).item() == pytest.approx((1 + 9) / 2)
+    mean = torch.stack([torch.zeros(4, 2), torch.ones(4, 2)])
+    assert kl_divergence(mean, torch.zeros(2, 4, 2), 5).item() == pytest.approx((0 + 1) / 2 / 5)

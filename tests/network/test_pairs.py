@@ -12,7 +12,7 @@ from napari_dpvae.settings import TrainingSettings
 SECTIONS = np.repeat([0, 1, 2], [20, 15, 5])
 KNN = TrainingSettings(mask="knn", neighbours="3")
 SEVERAL = TrainingSettings(mask="knn", neighbours="2, 3,12")
-MASKS = [TrainingSettings(), KNN, SEVERAL, TrainingSettings(mask="radius", radius=3.0)]
+MASKS = [TrainingSettings(mask="all"), KNN, SEVERAL, TrainingSettings(mask="radius", radius=3.0)]
 
 
 @pytest.fixture
@@ -24,6 +24,13 @@ def test_pairs_are_those_of_the_same_section() -> None:
     batch = np.array([3, 39, 21, 0, 20])
     block = SectionPairs(SECTIONS).block(batch).numpy()
     np.testing.assert_array_equal(block, SECTIONS[batch][:, None] == SECTIONS[batch])
+
+
+def test_of_one_section_all_pairs_count_alike() -> None:
+    batch = np.arange(4)
+    assert SectionPairs(np.zeros(9, int)).block(batch) is None
+    two = SectionPairs(np.array([0, 0, 1, 1])).block(batch)
+    assert two is not None and two[0].tolist() == [1, 1, 0, 0]
 
 
 def test_neighbours_are_the_nearest_of_the_same_section(coordinates: np.ndarray) -> None:
@@ -102,11 +109,12 @@ def test_a_radius_is_in_spot_distances() -> None:
 def test_a_spot_whose_place_is_not_known_has_no_pairs(
     coordinates: np.ndarray, mask: TrainingSettings
 ) -> None:
-    coordinates[[4, 22]] = np.nan
+    unknown = [0, 1, 2, 3, 22]
+    coordinates[unknown] = np.nan
     block = make_pairs(mask, coordinates, SECTIONS).block(np.arange(40)).numpy()
     np.fill_diagonal(block, 0)
-    assert not block[[4, 22]].any()
-    assert not block[:, [4, 22]].any()
+    assert not block[unknown].any()
+    assert not block[:, unknown].any()
     assert block.any()
 
 

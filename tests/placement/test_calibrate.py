@@ -14,6 +14,7 @@ from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import imitate
+from napari_dpvae.placement import calibrate
 from napari_dpvae.placement.calibrate import scores_across_gap
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
@@ -59,6 +60,31 @@ def test_single_cells_lie_in_their_regions_among_spots_of_several(
     task = single_cells("osmFISH", seed=0)
     model = DPVAE(replace(quick, epochs=60)).fit(task.reference)
     assert 0.85 < share_inside(model.place(task.query), task.true) < 0.98
+
+
+def test_each_spot_is_scored_by_the_networks_that_did_not_see_it(
+    phantom: Phantom, model: DPVAE
+) -> None:
+    solver = Solver.of(model.trained, read_by(model.trained, phantom.query))
+    first, second = solver.members
+    everywhere = replace(first, trained_on=np.ones_like(first.trained_on))
+    of_second = scores_across_gap(
+        replace(solver, trained=replace(model.trained, members=(everywhere, second)))
+    )
+    assert len(of_second) == (~second.trained_on).sum()
+    # The same spots, imitated alike, by the same network.
+    np.testing.assert_array_equal(of_second, scores_across_gap(solver)[-len(of_second) :])
+
+
+def test_of_many_spots_some_are_scored_that_stand_for_all(
+    phantom: Phantom, model: DPVAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solver = Solver.of(model.trained, read_by(model.trained, phantom.query))
+    every = scores_across_gap(solver)
+    monkeypatch.setattr(calibrate, "MOST_SPOTS", 150)
+    some = scores_across_gap(solver)
+    assert len(some) == 150 < len(every)
+    assert conformal_factor(some, 0.5) == pytest.approx(conformal_factor(every, 0.5), rel=0.2)
 
 
 def test_imitated_spots_are_as_deep_as_the_query_and_catch_its_genes(
