@@ -119,3 +119,16 @@ def test_a_part_that_is_damaged_is_told_when_it_is_read(
     with refuses("a part of it is damaged|Cannot read"):
         place_file(model, path, path.with_name("placed.h5ad"))
     assert not path.with_name("placed.h5ad").exists()
+
+
+def test_numbers_in_the_order_of_another_machine_are_read_as_in_a_small_file(
+    path: Path, phantom: Any, model: DPVAE, placed: Any
+) -> None:
+    query = phantom.query.copy()
+    query.X = query.X.toarray().astype(">f4")
+    query.write_h5ad(path)
+    for found in (
+        model.place(open_query(path)),
+        place_file(model, path, path.with_name("placed.h5ad")),
+    ):
+        np.testing.assert_allclose(found.obsm["spatial"], placed.obsm["spatial"], atol=1e-3)

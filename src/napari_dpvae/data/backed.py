@@ -216,7 +216,7 @@ def _backed(
         obs = ad.io.read_elem(file["obs"])
         _check_copied(file, path, (len(obs), len(ad.io.read_elem(file["var"]))))
         chosen = chosen_matrix(matrices, layer)
-        if chosen not in matrices:
+        if chosen not in matrices or not matrices[chosen].dtype.isnative:
             return None
         within = file[RAW] if chosen.startswith(RAW) else file
         var = ad.io.read_elem(within["var"])
