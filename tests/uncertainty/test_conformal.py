@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from napari_dpvae.uncertainty.conformal import (
     anchor_spread,
@@ -135,6 +136,26 @@ def test_across_a_gap_cells_that_differ_more_still_belong_and_strangers_do_not()
     assert usual[:1000].mean() > 0.97
     assert usual[1000:].mean() < 0.05
     assert is_usual(own, (0.8, 0.9), gap=False).mean() < 0.05
+
+
+def normal(mean: float, deviation: float, n: int = 1000) -> np.ndarray:
+    """As a normal distribution has them, without chance."""
+    return mean + deviation * ndtri((np.arange(n) + 0.5) / n)
+
+
+def test_across_a_gap_the_least_like_one_in_a_hundred_do_not_belong() -> None:
+    likeness = normal(0.5, 0.1)
+    assert (~is_usual(likeness, (0.8, 0.9), gap=True)).sum() == 10
+    # Those who differ less than spots do are compared by how much spots differ: 0.8 of 0.9.
+    close = np.append(normal(0.5, 0.01), [0.41, 0.39])
+    np.testing.assert_array_equal(is_usual(close, (0.8, 0.9), gap=True)[-3:], [True, True, False])
+
+
+def test_one_kind_that_is_spread_evenly_is_not_cut_in_two() -> None:
+    """Its halves are 3.5 of their standard deviations apart; kinds that are 4.5 are told apart."""
+    assert native_cells(np.linspace(0.5, 0.9, 1001), 0.6).all()
+    kinds = np.concatenate([normal(0.85, 0.02), normal(0.85 - 4.5 * 0.02, 0.02)])
+    assert native_cells(kinds, 0.7).mean() == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_narrow_spread_does_not_count_for_more_than_it_says() -> None:
