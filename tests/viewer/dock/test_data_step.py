@@ -313,3 +313,28 @@ def test_an_empty_dock_offers_the_sample_and_opens_both_files_of_it(
     qtbot.waitUntil(lambda: dock.data.done)
     assert (dock.session.reference.n_obs, dock.session.query.n_obs) == (321, 500)
     assert not dock.data.sample.isVisibleTo(dock.data)
+
+
+def test_one_query_and_a_folder_are_chosen_by_the_menu(
+    dock: DpvaeDock,
+    idle: Idle,
+    phantom: Any,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = tmp_path / "reference.zarr"
+    phantom.reference.write_zarr(store)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(files[1]), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(store))
+    for row, number in ((dock.data.query, 0), (dock.data.reference, 1)):
+        row.menu.aboutToShow.emit()
+        row.menu.actions()[number].trigger()
+        idle(row)
+    assert dock.session.query.n_obs == 120 and dock.session.reference.n_obs == 321
+    # What is not chosen changes nothing.
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: "")
+    for row, number in ((dock.data.query, 0), (dock.data.reference, 1)):
+        row.menu.actions()[number].trigger()
+        assert not row.progress.running

@@ -170,3 +170,26 @@ def test_a_violin_is_widest_where_values_are_most() -> None:
     grid, density = violin(values)
     assert abs(grid[density.argmax()]) < 0.5 and density.max() == pytest.approx(HALF_WIDTH)
     assert (violin(np.ones(5))[1] == HALF_WIDTH).all()
+
+
+def test_what_a_question_to_groups_lacks_is_said(explored: DpvaeDock, qtbot: QtBot) -> None:
+    groups, session = explored.explore.groups, explored.session
+    groups.column.setCurrentText("cell_type")
+    qtbot.mouseClick(groups.distance, LEFT)
+    assert "Choose another group" in groups.status.text()
+    qtbot.mouseClick(groups.dots, LEFT)
+    session.gene = None
+    for button, said in ((groups.violins, "Choose a gene"), (groups.dots, "a list of markers")):
+        qtbot.mouseClick(button, LEFT)
+        assert said in groups.status.text()
+    qtbot.keyClicks(groups.name, "empty")
+    qtbot.keyClick(groups.name, Qt.Key.Key_Return)
+    assert "No placed cell is selected" in groups.status.text()
+    assert groups.name.text() == "empty"
+
+
+def test_a_ligand_is_shown_however_its_name_is_written(explored: DpvaeDock) -> None:
+    ask, session = explored.explore.ask, explored.session
+    for ligand, shown in (("GENE007", "Gene007"), ("WNT5A", "Gene007")):
+        ask.table.chosen.emit(pd.Series({"ligand": ligand, "receptor": "GENE008"}))
+        assert session.gene == shown
