@@ -102,23 +102,33 @@ def test_names_that_are_there_twice_are_numbered_as_in_a_small_file(
         assert f"1 {what} share a name with another and were numbered" in caplog.text
 
 
-def test_a_part_that_is_damaged_is_told_when_it_is_read(
-    path: Path, model: DPVAE, refuses: Any
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("X", r"Cannot read .*q\.h5ad: a part of it is missing or not as its format asks for"),
+        ("layers/other", r"Cannot read .*q\.h5ad: /layers/other/data in it is damaged"),
+    ],
+)
+def test_a_part_that_is_damaged_is_told_of_the_file_it_is_in(
+    path: Path, phantom: Any, model: DPVAE, refuses: Any, part: str, said: str
 ) -> None:
+    query = phantom.query.copy()
+    query.layers["other"] = query.X.copy()
+    query.write_h5ad(path)
     with h5py.File(path, "r+") as file:
-        values = file["X/data"]
+        values = file[f"{part}/data"][()]
+        del file[f"{part}/data"]
         packed = file.create_dataset(
-            "X/packed", data=values[()], chunks=(len(values),), compression="gzip"
+            f"{part}/data", data=values, chunks=values.shape, compression="gzip"
         )
-        at, size = packed.id.get_chunk_info(0).byte_offset, packed.id.get_chunk_info(0).size
-        del file["X/data"]
-        file.move("X/packed", "X/data")
+        chunk = packed.id.get_chunk_info(0)
+        start, size = chunk.byte_offset, chunk.size
     with open(path, "r+b") as raw:
-        raw.seek(at + size // 4)
+        raw.seek(start + size // 4)
         raw.write(bytes(size // 2))
-    with refuses("a part of it is damaged|Cannot read"):
-        place_file(model, path, path.with_name("placed.h5ad"))
-    assert not path.with_name("placed.h5ad").exists()
+    with refuses(said):
+        place_file(model, path, path.with_name("placed.zarr"))
+    assert not path.with_name("placed.zarr").exists()
 
 
 def test_numbers_in_the_order_of_another_machine_are_read_as_in_a_small_file(

@@ -55,6 +55,8 @@ def test_across_a_gap_the_decoder_says_which_anchors_are_like_a_cell(across: Sol
         corrected = member.correct(member.encode(x[own]), expected, across.query.decoder_weight)
         np.testing.assert_allclose(z[own], corrected, atol=1e-3 * np.ptp(corrected))
         assert np.isfinite(z).all()
+    # A cell that is like all anchors alike.
+    assert all(np.isfinite(z).all() for z in across.infer(np.zeros_like(x[:1])))
 
 
 @pytest.mark.parametrize("cells_at_once", [0, 7])

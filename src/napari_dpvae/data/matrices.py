@@ -11,6 +11,7 @@ from scipy import sparse
 from napari_dpvae.data.backed import Stored, is_backed
 from napari_dpvae.data.counts import LAYERS, RAW, X
 from napari_dpvae.data.rows import AT_ONCE
+from napari_dpvae.errors import DataError
 
 PACKED_TOGETHER = 250_000
 """Values that are packed together."""
@@ -73,5 +74,17 @@ def _copy(source: Any, group: Any, name: str) -> Any:
     else:
         made = group.create_array(name, **how)
     for start in range(0, source.shape[0], rows):
-        made[start : start + rows] = source[start : start + rows]
+        made[start : start + rows] = _part(source, slice(start, start + rows))
     return made
+
+
+def _part(source: Any, rows: slice) -> Any:
+    """Some rows; what cannot be read is said of the file it is in, not of the one being written."""
+    try:
+        return source[rows]
+    except Exception as error:
+        # Codecs fail in many ways on a damaged file.
+        path = source.file.filename if isinstance(source, h5py.Dataset) else source.store_path
+        raise DataError(
+            f"Cannot read {path}: {source.name} in it is damaged ({error}): copy it again."
+        ) from error
