@@ -118,3 +118,18 @@ def test_a_save_replaces_the_old_file(saved: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path, refuses: Refuses) -> None:
     with refuses("folder .*nowhere does not exist"):
         checkpoint.save(tmp_path / "nowhere" / "model.safetensors", TENSORS, HEADER)
+
+
+@pytest.mark.parametrize("version", [0, True, "3"])
+def test_a_version_that_there_never_was_is_damage(
+    saved: Path, refuses: Refuses, version: object
+) -> None:
+    content = saved.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    ours = json.loads(header["__metadata__"][checkpoint.FORMAT])
+    header["__metadata__"][checkpoint.FORMAT] = json.dumps(ours | {"version": version})
+    written = json.dumps(header).encode()
+    saved.write_bytes(len(written).to_bytes(8, "little") + written + content[8 + length :])
+    with refuses("not a napari-dpvae model file, or it is damaged"):
+        checkpoint.load(saved)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +108,21 @@ def test_the_command_writes_the_page(
     assert main(["report", given[0], "-o", given[1], *options]) == 0
     assert "report.html" in capsys.readouterr().out
     assert "0.8765" in Path(given[1]).read_text(encoding="utf-8")
+
+
+def test_a_training_that_was_stopped_is_told_and_a_table_of_something_else_refused(
+    placed: ad.AnnData, model: dpv.DPVAE, tmp_path: Path, refuses: Refuses
+) -> None:
+    card = {k: v for k, v in model.card.items() if k != "curve"} | {"stopped_at": "network 1"}
+    stopped = copy.copy(model)
+    stopped._trained = replace(model.trained, card=card)
+    cells = placed.copy()
+    cells.uns["dpvae"] = cells.uns["dpvae"] | {"model": stopped.trained.model_hash()}
+    html = page(tmp_path / "r.html", cells, model=stopped)
+    assert "was stopped early" in html
+    # No curve of older models, either.
+    assert html.count("data:image/png") < page(tmp_path / "whole.html", placed, model=model).count(
+        "data:image/png"
+    )
+    with refuses("no column 'method'"):
+        page(tmp_path / "r.html", placed, evaluation=pd.DataFrame({"procrustes": [0.5]}))

@@ -297,7 +297,7 @@ def test_cells_that_a_modality_lacks_have_nothing_in_it(
     proteins = ad.AnnData(form(counts), obs=query.obs[[]], var=pd.DataFrame(index=list("abc")))
     part = proteins[:0:-1].copy()
     path = tmp_path / "q.h5mu"
-    write_mudata(path, {"gex": query, "prot": part})
+    write_mudata(path, {"first": query, "prot": part})
     umap = np.arange(240.0).reshape(120, 2)
     with h5py.File(path, "r+") as file:
         # Its cells are listed in another order than those of the genes.
@@ -340,3 +340,8 @@ def test_a_folder_of_very_many_files_is_no_store(
     monkeypatch.setattr(bounds, "MOST_FILES", 20)
     with refuses("it has more than 20 files"):
         read_reference(tmp_path / "r.zarr")
+
+
+def test_the_only_modality_is_that_of_the_genes(query: ad.AnnData, tmp_path: Path) -> None:
+    write_mudata(tmp_path / "q.h5mu", {"only": query})
+    assert_same(read_query(tmp_path / "q.h5mu"), query)
