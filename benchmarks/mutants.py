@@ -12,11 +12,11 @@ import ast
 import csv
 import gc
 import importlib
+import math
 import os
-import signal
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.abc import InspectLoader, MetaPathFinder
@@ -100,33 +100,38 @@ def _behaviour(source: str) -> str:
     return ast.dump(tree)
 
 
-def import_libraries(tests: list[str]) -> float:
-    """Import what the tests import but for the project itself; seconds that they take."""
-    start = time.monotonic()
+def import_libraries(tests: list[str]) -> None:
+    """Import what the tests import, but for the project itself."""
     command = [sys.executable, "-c", LISTED, *OPTIONS, *tests]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    seconds = time.monotonic() - start
     for name in listed.splitlines()[-1].split():
         if name.split(".")[0] not in OURS:
             with suppress(Exception):
                 importlib.import_module(name)
     # Forks then share the memory of what is imported.
     gc.freeze()
-    return seconds
 
 
-def is_killed(name: str, source: str, tests: list[str], seconds: float) -> bool:
-    """Whether a test fails with this source of the module, or does not end in time."""
+def is_killed(name: str, source: str, tests: list[str], seconds: int) -> bool:
+    """Whether a test fails with this source of the module, or they take so long on a core."""
     child = os.fork()
     if child == 0:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        # An endless loop ends by this signal.
-        signal.alarm(int(5 * seconds) + 5)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         sys.meta_path.insert(0, _Mutant(name, source))
         os._exit(int(pytest.main([*OPTIONS, *tests])))
     return os.waitpid(child, 0)[1] != 0
+
+
+def seconds_of(name: str, source: str, tests: list[str]) -> int:
+    """What a mutant is given: some times what the tests take without one."""
+    used = [sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])]
+    if is_killed(name, source, tests, 600):
+        raise SystemExit(f"mutants: the tests of {name} fail without any change.")
+    used.append(sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]))
+    return 5 + math.ceil(3 * (used[1] - used[0]))
 
 
 def changed_line(before: str, after: str) -> str:
@@ -143,9 +148,8 @@ def run(module: str) -> tuple[int, int]:
     source = (SOURCE / f"{module}.py").read_text()
     name = f"napari_dpvae.{module.replace('/', '.')}"
     tests = [str(HERE.parent / "tests" / test) for test in TESTS[module]]
-    seconds = import_libraries(tests)
-    if is_killed(name, source, tests, seconds):
-        raise SystemExit(f"mutants: the tests of {module} fail without any change.")
+    import_libraries(tests)
+    seconds = seconds_of(name, source, tests)
     every = list(mutants(source))
     survivors = [
         changed_line(source, mutant)
