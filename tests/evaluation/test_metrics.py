@@ -113,37 +113,12 @@ def many(n: int) -> tuple[np.ndarray, np.ndarray]:
     return true, placed
 
 
-def test_memory_does_not_grow_with_the_square_of_the_cells() -> None:
-    cells = many(2 * metrics.MOST_COMPARED)
-    tracemalloc.start()
-    metrics.measure(*cells)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 8 * len(cells[0]) ** 2
-
-
 @pytest.mark.parametrize("block", [1, 1000, 123_456])
 def test_block_by_block_is_as_all_at_once(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     cells = many(150)
     whole = metrics.measure(*cells)
     monkeypatch.setattr(metrics, "BLOCK", block)
     assert metrics.measure(*cells) == pytest.approx(whole, rel=1e-12)
-
-
-def test_very_many_cells_are_drawn_by_lot_and_tell_nearly_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    cells = many(1500)
-    exact = metrics.measure(*cells)
-    monkeypatch.setattr(metrics, "MOST_COMPARED", 1499)
-    monkeypatch.setattr(metrics, "DRAWN_CELLS", 300)
-    monkeypatch.setattr(metrics, "DRAWN_PAIRS", 100_000)
-    drawn = metrics.measure(*cells)
-    sampled = {"stress1", "distance_spearman", "distance_spearman_per_cell"}
-    assert {name for name in exact if drawn[name] != exact[name]} == sampled
-    for name in sampled:
-        assert drawn[name] == pytest.approx(exact[name], abs=0.01), name
-    assert drawn == metrics.measure(*cells)
 
 
 def test_trustworthiness_is_that_of_scikit_learn() -> None:
@@ -282,3 +257,31 @@ def test_fewer_cells_than_asked_for_are_all_taken(true: np.ndarray) -> None:
     values = np.arange(6.0)[:, None]
     found = metrics.held_out_gene_correlation(values, true[:6], np.arange(60.0)[:, None], true)
     assert np.isnan(found).all()
+
+
+# Those that take longest.
+
+
+def test_very_many_cells_are_drawn_by_lot_and_tell_nearly_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = many(1500)
+    exact = metrics.measure(*cells)
+    monkeypatch.setattr(metrics, "MOST_COMPARED", 1499)
+    monkeypatch.setattr(metrics, "DRAWN_CELLS", 300)
+    monkeypatch.setattr(metrics, "DRAWN_PAIRS", 100_000)
+    drawn = metrics.measure(*cells)
+    sampled = {"stress1", "distance_spearman", "distance_spearman_per_cell"}
+    assert {name for name in exact if drawn[name] != exact[name]} == sampled
+    for name in sampled:
+        assert drawn[name] == pytest.approx(exact[name], abs=0.01), name
+    assert drawn == metrics.measure(*cells)
+
+
+def test_memory_does_not_grow_with_the_square_of_the_cells() -> None:
+    cells = many(2 * metrics.MOST_COMPARED)
+    tracemalloc.start()
+    metrics.measure(*cells)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * len(cells[0]) ** 2
