@@ -227,7 +227,17 @@ def test_more_noise_is_worse_by_every_measure(true: np.ndarray) -> None:
 
 @pytest.mark.parametrize("n", [4, 5, 11])
 def test_very_few_cells_are_measured(true: np.ndarray, noisy: np.ndarray, n: int) -> None:
-    assert np.isfinite(list(metrics.measure(true[:n], noisy[:n]).values())).all()
+    found = metrics.measure(true[:n], noisy[:n])
+    assert np.isfinite(list(found.values())).all()
+    assert found["knn_overlap_chance"] == 1
+
+
+def test_ten_neighbours_are_compared_if_no_number_is_given(
+    true: np.ndarray, noisy: np.ndarray
+) -> None:
+    assert metrics.measure(true, noisy) == metrics.measure(true, noisy, 10)
+    for one in (metrics.knn_overlap, metrics.trustworthiness, metrics.continuity):
+        assert one(true, noisy) == one(true, noisy, 10)
 
 
 def test_too_few_cells_or_shapes_that_differ_are_refused(true: np.ndarray) -> None:

@@ -32,6 +32,33 @@ def test_exact_distances_give_near_places_with_the_default_effort(dims: int) -> 
     assert np.median(errors) < 0.05 * np.median(distances)
 
 
+def by_hand(
+    anchors: np.ndarray, distances: np.ndarray, iterations: int, tolerance: float
+) -> np.ndarray:
+    """One cell as :func:`place_anchored` says that it is solved."""
+    weights = 1 / (distances + distances.mean())
+    point = np.average(anchors, axis=0, weights=weights)
+    for _ in range(iterations):
+        before, lengths = point, np.linalg.norm(point - anchors, axis=1)
+        residuals = np.maximum(np.abs(lengths - distances), 0.01 * distances.mean())
+        on_circles = anchors + (point - anchors) * (distances / lengths)[:, None]
+        point = np.average(on_circles, axis=0, weights=weights / residuals)
+        if np.abs(point - before).max() <= tolerance * np.ptp(anchors, axis=0).max():
+            break
+    return point
+
+
+@pytest.mark.parametrize(
+    "effort", [{"iterations": 0}, {"iterations": 3}, {"tolerance": 0.03}, {"tolerance": 0.003}, {}]
+)
+def test_each_cell_is_solved_as_is_said_and_rests_by_itself(effort: dict[str, float]) -> None:
+    _, anchors, distances = scene(2)
+    noisy = distances * np.random.default_rng(0).lognormal(0, 0.5, distances.shape)
+    asked = {"iterations": 100, "tolerance": 1e-3} | effort
+    expected = [by_hand(*each, **asked) for each in zip(anchors, noisy, strict=True)]
+    np.testing.assert_allclose(place_anchored(anchors, noisy, **effort), expected, atol=0.1)
+
+
 def test_one_gross_outlier_moves_a_cell_little() -> None:
     true, anchors, distances = scene(2)
     wrong = distances.copy()

@@ -56,9 +56,9 @@ def test_without_scores_there_is_no_factor() -> None:
 
 
 def test_spread_is_the_root_mean_square_distance_to_the_anchors() -> None:
-    anchors = np.array([[[3.0, 4.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]])
+    anchors = np.array([[[3.0, 4.0], [0.0, 0.0], [0.0, 0.0]], [[1.0, 1.0]] * 3])
     points = np.array([[0.0, 0.0], [1.0, 1.0]])
-    np.testing.assert_allclose(anchor_spread(points, anchors), [np.sqrt(12.5), 0])
+    np.testing.assert_allclose(anchor_spread(points, anchors), [np.sqrt(25 / 3), 0])
 
 
 def test_status_follows_the_region_and_the_expression() -> None:
@@ -182,8 +182,8 @@ def test_kinds_are_told_apart_whatever_the_order_of_the_cells() -> None:
 
 def test_networks_far_apart_make_a_region_wider_and_usual_ones_leave_it() -> None:
     spread = np.full(3, 5.0)
-    expected = expected_error(spread, 5.0, np.array([0.0, 2.0, 6.0]), usual_apart=2.0)
-    np.testing.assert_allclose(expected, [5, 10, 20])
+    expected = expected_error(spread, 5.5, np.array([0.0, 2.0, 6.0]), usual_apart=2.0)
+    np.testing.assert_allclose(expected, [5.25, 10.5, 21])
     np.testing.assert_allclose(expected_error(spread, 5.0, spread), 10)
 
 
