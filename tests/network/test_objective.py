@@ -172,7 +172,7 @@ def test_reconstruction_is_the_mean_squared_error(sample: Sample) -> None:
 
 
 def test_genes_that_were_not_measured_do_not_count() -> None:
-    x, decoded = torch.zeros(4, 6), torch.ones(4, 6)
+    x, decoded = torch.full((4, 6), 2.0), torch.ones(4, 6)
     decoded[:, 3:] = 100.0
     measured = torch.ones(4, 6)
     measured[:, 3:] = 0.0

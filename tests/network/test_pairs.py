@@ -69,6 +69,11 @@ def test_blocks_are_symmetric_and_within_sections(
     assert not block[SECTIONS[batch][:, None] != SECTIONS[batch]].any()
 
 
+def test_the_mask_of_all_is_every_pair_of_a_section(coordinates: np.ndarray) -> None:
+    block = make_pairs(MASKS[0], coordinates, SECTIONS).block(np.arange(40)).numpy()
+    np.testing.assert_array_equal(block, SECTIONS[:, None] == SECTIONS)
+
+
 @pytest.mark.parametrize("mask", MASKS, ids=lambda mask: mask.mask)
 def test_a_block_is_that_part_of_the_whole_mask(
     coordinates: np.ndarray, mask: TrainingSettings
