@@ -122,10 +122,11 @@ def test_weights_sum_to_one_and_favour_the_smaller_error_whatever_the_unit() -> 
 
 
 def test_no_region_is_wider_than_the_tissue() -> None:
-    coordinates = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0]])
-    points = np.array([[0.0, 0.0], [30.0, 40.0], [15.0, 20.0]])
-    spread = np.array([1.0, 100.0, 100.0])
-    np.testing.assert_allclose(region_radius(spread, 2.0, points, coordinates), [2, 50, 25])
+    origin = np.array([100.0, -70.0])
+    coordinates = origin + np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0]])
+    points = origin + np.array([[0.0, 0.0], [30.0, 40.0], [15.0, 20.0]])
+    spread = np.array([3.0, 100.0, 100.0])
+    np.testing.assert_allclose(region_radius(spread, 2.0, points, coordinates), [6, 50, 25])
     assert np.isnan(region_radius(spread, np.nan, points, coordinates)).all()
 
 
@@ -182,8 +183,10 @@ def test_kinds_are_told_apart_whatever_the_order_of_the_cells() -> None:
 
 def test_networks_far_apart_make_a_region_wider_and_usual_ones_leave_it() -> None:
     spread = np.full(3, 5.0)
-    expected = expected_error(spread, 5.5, np.array([0.0, 2.0, 6.0]), usual_apart=2.0)
-    np.testing.assert_allclose(expected, [5.25, 10.5, 21])
+    expected = expected_error(spread, 5.5, np.array([0.0, 2.0, 7.0]), usual_apart=2.0)
+    np.testing.assert_allclose(expected, [5.25, 10.5, 23.625])
+    np.testing.assert_allclose(expected_error(spread, 5.0, 0.1 * spread, usual_apart=0.5), 10)
+    np.testing.assert_allclose(expected_error(spread, 5.0, 0 * spread, usual_apart=0.0), 10)
     np.testing.assert_allclose(expected_error(spread, 5.0, spread), 10)
 
 
@@ -193,4 +196,4 @@ def test_networks_are_as_far_apart_however_many_there_are(n: int) -> None:
     points = rng.normal(size=(n, 50_000, 2))
     weights = rng.uniform(1, 2, n)
     assert (distance_apart(points, weights) ** 2).mean() == pytest.approx(2, rel=0.03)
-    assert not distance_apart(points[:1], weights[:1]).any()
+    np.testing.assert_array_equal(distance_apart(points[:1], weights[:1]), np.zeros(50_000))
