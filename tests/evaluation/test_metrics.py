@@ -243,8 +243,9 @@ def test_ten_neighbours_are_compared_if_no_number_is_given(
 def test_too_few_cells_or_shapes_that_differ_are_refused(true: np.ndarray) -> None:
     with pytest.raises(ValueError, match="3 cells are too few"):
         metrics.measure(true[:3], true[:3])
-    with pytest.raises(ValueError, match="must agree"):
-        metrics.measure(true, true[:-1])
+    for one, other in ((true, true[:-1]), (true[:-1], true)):
+        with pytest.raises(ValueError, match="must agree"):
+            metrics.measure(one, other)
 
 
 def test_held_out_genes_come_out_where_cells_are_placed_right(true: np.ndarray) -> None:
@@ -267,6 +268,14 @@ def test_fewer_cells_than_asked_for_are_all_taken(true: np.ndarray) -> None:
     values = np.arange(6.0)[:, None]
     found = metrics.held_out_gene_correlation(values, true[:6], np.arange(60.0)[:, None], true)
     assert np.isnan(found).all()
+
+
+def test_the_error_by_chance_is_that_of_a_square() -> None:
+    places = np.random.default_rng(0).uniform(0, 1, (2000, 2))
+    middle, random = metrics.error_by_chance(places)
+    # Mean distance to the middle of a unit square, and between two points in it.
+    assert middle == pytest.approx(0.3826, abs=0.01)
+    assert random == pytest.approx(0.5214, abs=0.01)
 
 
 # Those that take longest.

@@ -53,14 +53,6 @@ def test_measures_stand_beside_chance_and_the_vanilla_vae(
         assert f"{value:.4g}" in html
 
 
-def test_the_error_by_chance_is_that_of_a_square() -> None:
-    places = np.random.default_rng(0).uniform(0, 1, (2000, 2))
-    middle, random = error_by_chance(places)
-    # Mean distance to the middle of a unit square, and between two points in it.
-    assert middle == pytest.approx(0.3826, abs=0.01)
-    assert random == pytest.approx(0.5214, abs=0.01)
-
-
 def test_what_is_wrong_is_told(
     placed: ad.AnnData, phantom: Any, model: dpv.DPVAE, tmp_path: Path
 ) -> None:
