@@ -65,9 +65,10 @@ def test_random_places_are_near_chance(true: np.ndarray) -> None:
 
 
 def test_places_all_alike_are_worst_and_finite_where_they_can_be(true: np.ndarray) -> None:
-    alike = np.full_like(true, 50.0)
+    alike = np.tile([50.0, 20.0], (len(true), 1))
     assert metrics.procrustes_disparity(true, alike) == 1
     assert metrics.stress1(true, alike) == pytest.approx(1)
+    assert metrics.distance_spearman(true, alike) == 0
     assert metrics.measure(true, alike)["aligned_median_error"] > 0
 
 
@@ -169,14 +170,14 @@ def test_errors_are_distances_in_units_and_per_cent() -> None:
 
 
 def test_measures_of_a_known_placement() -> None:
-    """Eleven cells on a line of length 10, each a tenth farther off to the side than the last."""
+    """Eleven cells on a line of length 10, each 0.13 farther off to the side than the last."""
     true = np.column_stack([np.arange(11.0), np.zeros(11)])
-    placed = true + np.column_stack([np.zeros(11), 0.1 * np.arange(11)])
+    placed = true + np.column_stack([np.zeros(11), 0.13 * np.arange(11)])
     found = metrics.measure(true, placed, k=3)
-    assert found["median_error"] == pytest.approx(0.5)
-    assert found["median_error_percent"] == pytest.approx(5)
-    assert found["p90_error"] == pytest.approx(0.9)
-    assert found["p90_error_percent"] == pytest.approx(9)
+    assert found["median_error"] == pytest.approx(0.65)
+    assert found["median_error_percent"] == pytest.approx(6.5)
+    assert found["p90_error"] == pytest.approx(1.17)
+    assert found["p90_error_percent"] == pytest.approx(11.7)
     assert found["knn_overlap_chance"] == 0.3
     assert found["aligned_median_error"] == pytest.approx(0, abs=1e-9)
     moved = placed.copy()
@@ -209,11 +210,11 @@ def test_the_patterns_of_left_out_genes_are_means_of_the_nearest_cells() -> None
 
 
 def test_regions_count_where_they_are_stated() -> None:
-    true = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0], [30.0, 40.0]])
+    true = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 40.0], [30.0, 40.0], [15.0, 20.0]])
     placed = true + [3.0, 4.0]
-    found = metrics.measure_regions(true, placed, np.array([5.0, 4.9, 10.0, np.nan]))
-    assert found == {"coverage": 2 / 3, "median_radius": 5, "median_radius_percent": 10}
-    none = metrics.measure_regions(true, placed, np.full(4, np.nan))
+    found = metrics.measure_regions(true, placed, np.array([5.0, 4.9, 5.2, np.nan, 12.0]))
+    assert found == {"coverage": 3 / 4, "median_radius": 5.1, "median_radius_percent": 10.2}
+    none = metrics.measure_regions(true, placed, np.full(5, np.nan))
     assert none.keys() == found.keys() and np.isnan(list(none.values())).all()
 
 
