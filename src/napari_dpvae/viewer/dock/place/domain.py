@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from napari import Viewer
 from napari.layers import Layer
 from qtpy.QtWidgets import QComboBox
@@ -26,7 +28,7 @@ class DomainBox(QComboBox):
         events = viewer.layers.events
         for event in (events.inserted, events.removed):
             event.connect(self._list)
-        self.destroyed.connect(lambda: events.disconnect(self._list))
+            self.destroyed.connect(partial(event.disconnect, self._list))
         self._list()
 
     @property
