@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from napari import Viewer
 from napari.layers import Layer
 from qtpy.QtWidgets import QComboBox
@@ -26,9 +24,11 @@ class DomainBox(QComboBox):
         )
         elastic(self)
         events = viewer.layers.events
-        for event in (events.inserted, events.removed):
+        watched = (events.inserted, events.removed)
+        for event in watched:
             event.connect(self._list)
-            self.destroyed.connect(partial(event.disconnect, self._list))
+        # One by one: the group of all events knows nothing of what is connected to one.
+        self.destroyed.connect(lambda: [event.disconnect(self._list) for event in watched])
         self._list()
 
     @property
