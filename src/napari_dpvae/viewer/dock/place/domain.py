@@ -23,12 +23,16 @@ class DomainBox(QComboBox):
             "Labels layer, and choose the layer here."
         )
         elastic(self)
+
+        # Not the method itself: to let go of one, napari compares the widget, which is gone by then.
+        def refresh() -> None:
+            self._list()
+
         events = viewer.layers.events
         watched = (events.inserted, events.removed)
         for event in watched:
-            event.connect(self._list)
-        # One by one: the group of all events knows nothing of what is connected to one.
-        self.destroyed.connect(lambda: [event.disconnect(self._list) for event in watched])
+            event.connect(refresh)
+        self.destroyed.connect(lambda: [event.disconnect(refresh) for event in watched])
         self._list()
 
     @property
