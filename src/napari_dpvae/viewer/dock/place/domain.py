@@ -24,7 +24,7 @@ class DomainBox(QComboBox):
         )
         elastic(self)
 
-        # Not the method itself: to let go of one, napari compares the widget, which is gone by then.
+        # Not the method itself: to let go of that, napari compares the widget, which is gone then.
         def refresh() -> None:
             self._list()
 
