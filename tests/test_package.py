@@ -67,6 +67,7 @@ IMPORTED_AS = {
     "scikit-learn": "sklearn",
     "spatialdata-io": "spatialdata_io",
 }
+CONDA = {"matplotlib-base": "matplotlib", "pytorch": "torch", "dask-core": "dask"}
 
 
 def test_what_is_imported_is_declared_and_told_of() -> None:
@@ -83,6 +84,12 @@ def test_what_is_imported_is_declared_and_told_of() -> None:
             found |= {name.split(".")[0] for name in names}
     others = found - sys.stdlib_module_names - {"napari_dpvae"}
     assert others == {IMPORTED_AS.get(name, name) for name in (*named, *optional)}
+    recipe = (ROOT / "packaging" / "conda-forge" / "recipe.yaml").read_text(encoding="utf-8")
+    run = re.findall(r"^    - ([\w-]+) (>=[\d.]+)$", recipe, re.M)
+    assert [(CONDA.get(name, name), bound) for name, bound in run] == [
+        (name, each.removeprefix(name))
+        for name, each in zip(named, declared["dependencies"], strict=True)
+    ]
     told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| ([\w-]+) \| ", told.split("## Dependencies")[1], re.M)
     assert table[1:] == sorted(named)
