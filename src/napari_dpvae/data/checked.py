@@ -16,9 +16,9 @@ def checked_reference(reference: ad.AnnData, section_key: str | None = None) -> 
     Parameters and errors are those of :func:`napari_dpvae.data.checks.check_reference`. Counts that
     are elsewhere than in ``X`` are told of.
     """
+    check_nesting(reference, "The reference")
     reference = genes_alone(reference, "The reference")
     check_reference(reference, section_key)
-    check_nesting(reference.uns, "The reference")
     tell_of_counts(reference, "The reference")
     return reference
 
@@ -29,9 +29,9 @@ def checked_query(query: ad.AnnData, *, values: bool = True) -> ad.AnnData:
     Parameters and errors are those of :func:`napari_dpvae.data.checks.check_query`. Counts that are
     elsewhere than in ``X`` are told of.
     """
+    check_nesting(query, "The query")
     query = genes_alone(query, "The query")
     check_query(query, values=values)
-    check_nesting(query.uns, "The query")
     if values:
         tell_of_counts(query, "The query")
     return query

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import anndata as ad
+
 from napari_dpvae.errors import DataError
 
 DEEPEST = 50
 """Mappings within each other; files are read to somewhat more."""
 
 
-def check_nesting(uns: Mapping[Any, Any], what: str) -> None:
-    """Refuse mappings that hold themselves, or that are nested deeper than files are read.
+def check_nesting(cells: Any, what: str) -> None:
+    """Refuse ``uns`` that holds itself, or is nested deeper than files are read.
 
     Parameters
     ----------
-    uns
-        Of an AnnData.
+    cells
+        Anything; only an AnnData is looked at.
     what
         Whose, for the sentence.
 
@@ -26,7 +28,8 @@ def check_nesting(uns: Mapping[Any, Any], what: str) -> None:
     DataError
         With the entry to remove.
     """
-    _check(uns, "uns", what, (), set())
+    if isinstance(cells, ad.AnnData):
+        _check(cells.uns, "uns", what, (), set())
 
 
 def _check(

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from napari_dpvae.data.nesting import check_nesting
 from napari_dpvae.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -60,8 +59,6 @@ def genes_alone(cells: ad.AnnData, what: object) -> ad.AnnData:
         raise DataError(
             f"{what} has no genes but {', '.join(others)}: give the file with gene expression."
         )
-    # It is copied with all that is in it.
-    check_nesting(cells.uns, str(what))
     found = cells[:, genes].copy()
     for kind in others:
         part = cells[:, ~genes & (kinds == kind)]
