@@ -46,7 +46,7 @@ class Spots:
     frame: np.ndarray
     panel: GenePanel
 
-    @property
+    @cached_property
     def anchors(self) -> np.ndarray:
         """(r, n_genes) x of the anchors: not a copy where all spots are."""
         return self.x if self.frame.all() else self.x[self.frame]

@@ -61,7 +61,14 @@ class TrainingRun(QWidget):
         unfinished = Unfinished(interrupted(), resume=True, apart=True)
 
         def steps() -> Steps:
-            yield from model.fit_epochs(reference, section_key=section_key, unfinished=unfinished)
+            try:
+                yield from model.fit_epochs(
+                    reference, section_key=section_key, unfinished=unfinished
+                )
+            finally:
+                # Made here, where it is stopped, as it reads the reference: not in the window.
+                if model.is_trained and not self._thrown_away:
+                    model.trained  # noqa: B018
             unfinished.remove()
             return model
 
