@@ -291,10 +291,8 @@ class AlignedQuery:
     @cached_property
     def x(self) -> np.ndarray:
         """(n, n_genes) all cells at once, for what compares them with each other."""
-        x, every = (
-            np.empty((self.n_cells, len(self.present)), np.float32),
-            [*self.expression.rows()],
-        )
+        x = np.empty((self.n_cells, len(self.present)), np.float32)
+        every = list(self.expression.rows())
         for rows, cells in zip(every, by_threads(self.read, every), strict=True):
             x[rows] = cells.x
         return x

@@ -18,7 +18,7 @@ from napari_dpvae.errors import DataError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 FIRST_AFTER_BLOCK = 512
-"""Where a file begins after a user block, or at twice, four times that"""
+"""Where a file begins after a user block, or at twice that, four times, and so on."""
 DEEPEST = 64
 MOST_OBJECTS = 1_000_000
 EMPTY_IS_FINE = 64 << 20
