@@ -61,10 +61,11 @@ class PanelExpression:
         n: int = self.x.shape[0]
         return n
 
-    def rows(self) -> Iterator[slice]:
-        """Of all cells, :data:`CHUNK` at a time."""
-        for start in range(0, self.n_cells, CHUNK):
-            yield slice(start, start + CHUNK)
+    def rows(self, parts: int = 1) -> Iterator[slice]:
+        """Of all cells, :data:`CHUNK` at a time, or a part of that."""
+        at_once = -(-CHUNK // parts)
+        for start in range(0, self.n_cells, at_once):
+            yield slice(start, start + at_once)
 
     def measured(self, rows: slice | np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray | None]:
         """(m, p) values as measured, and (m,) depths, float64."""
@@ -292,7 +293,8 @@ class AlignedQuery:
     def x(self) -> np.ndarray:
         """(n, n_genes) all cells at once, for what compares them with each other."""
         x = np.empty((self.n_cells, len(self.present)), np.float32)
-        every = list(self.expression.rows())
+        # All that are read stay in memory, and those under way come on top.
+        every = list(self.expression.rows(parts=4))
         for rows, cells in zip(every, by_threads(self.read, every), strict=True):
             x[rows] = cells.x
         return x

@@ -10,14 +10,12 @@ from scipy import sparse
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.errors import DataError
-from napari_dpvae.expression.normalise import CONSTANT, log_expression
+from napari_dpvae.expression.normalise import CONSTANT, VALUES_AT_ONCE, log_expression
 from napari_dpvae.geometry.neighbours import neighbour_graph
 from napari_dpvae.settings import GeneChoice
 
 NEIGHBOURS = 6
 """Of each spot, over which spatial autocorrelation is measured."""
-VALUES_AT_ONCE = 4_000_000
-"""That are dense at once: bounds memory."""
 
 
 def choose_genes(

@@ -15,7 +15,9 @@ TARGET_SUM = 1e4
 LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
 COLUMNS = 200
-"""Of a sparse matrix that are made dense at once."""
+"""Of a sparse matrix that are made dense at once, at most."""
+VALUES_AT_ONCE = 4_000_000
+"""That are dense at once: bounds memory."""
 CONSTANT = 1e-12
 """Variance, as a share of the mean square, below which a gene is constant but for rounding."""
 
@@ -61,9 +63,29 @@ def log_values(x: Matrix, depth: np.ndarray | None) -> sparse.csr_matrix:
     values = sparse.csr_matrix(x, dtype=np.float32)
     if depth is None:
         return values
-    scale = (TARGET_SUM / np.maximum(depth, 1.0)).astype(np.float32)
-    logged = np.log1p(values.data * np.repeat(scale, np.diff(values.indptr)))
-    return sparse.csr_matrix((logged, values.indices, values.indptr), values.shape)
+    logged = np.repeat(_scale(depth), np.diff(values.indptr))
+    return sparse.csr_matrix((_logged(values, logged), values.indices, values.indptr), values.shape)
+
+
+def log_columns(x: sparse.csc_matrix, depth: np.ndarray | None) -> sparse.csc_matrix:
+    """:func:`log_values` of a matrix whose columns lie together."""
+    values = x.astype(np.float32, copy=False)
+    if depth is None:
+        return values
+    logged = _scale(depth)[values.indices]
+    return sparse.csc_matrix((_logged(values, logged), values.indices, values.indptr), values.shape)
+
+
+def _scale(depth: np.ndarray) -> np.ndarray:
+    """What counts of cells of a depth (n,) are multiplied with, in single precision."""
+    scale: np.ndarray = (TARGET_SUM / np.maximum(depth, 1.0)).astype(np.float32)
+    return scale
+
+
+def _logged(values: sparse.csr_matrix | sparse.csc_matrix, scale: np.ndarray) -> np.ndarray:
+    """``log1p`` of stored values times a scale for each, which is overwritten: bounds memory."""
+    np.multiply(values.data, scale, out=scale)
+    return np.log1p(scale, out=scale)
 
 
 def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -76,9 +98,10 @@ def sparse_statistics(
     values: sparse.csc_matrix, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`statistics` of some columns (k,) of a matrix, a few at a time: bounds memory."""
+    at_once = min(COLUMNS, max(VALUES_AT_ONCE // values.shape[0], 1))
     parts = [
-        statistics(dense(values[:, columns[start : start + COLUMNS]]))
-        for start in range(0, len(columns), COLUMNS)
+        statistics(dense(values[:, columns[start : start + at_once]]))
+        for start in range(0, len(columns), at_once)
     ]
     mean, deviation = zip(*parts, strict=True)
     return np.concatenate(mean), np.concatenate(deviation)

@@ -19,7 +19,7 @@ from napari_dpvae.expression.aligned import (
     row_correlation,
 )
 from napari_dpvae.expression.genes import choose_genes
-from napari_dpvae.expression.normalise import log_values, sparse_statistics
+from napari_dpvae.expression.normalise import log_columns, sparse_statistics
 from napari_dpvae.expression.units import as_counts
 from napari_dpvae.settings import GeneChoice
 
@@ -104,13 +104,14 @@ class GenePanel:
         if sections is None:
             sections = np.zeros(reference.n_obs, int)
         logged, depth, shares = _logged(reference)
-        counts, logged = depth is not None, logged.tocsc()
+        counts = depth is not None
         depth_genes = reference.var_names.to_numpy(str) if counts else np.empty(0, str)
         ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
         columns = reference.var_names.get_indexer(ranked)
         mean, deviation = sparse_statistics(logged, columns)
         core = slice(min(n_genes, len(ranked)))
-        some = dense(logged[:, columns[core]][:: -(-reference.n_obs // MOST_FOR_AXES)])
+        # Rows first: the columns are those that hold most.
+        some = dense(logged[:: -(-reference.n_obs // MOST_FOR_AXES)][:, columns[core]])
         return cls(
             genes=np.asarray(ranked, str),
             n_core=core.stop,
@@ -225,17 +226,16 @@ class GenePanel:
         )
 
 
-def _logged(reference: ad.AnnData) -> tuple[sparse.csr_matrix, np.ndarray | None, np.ndarray]:
+def _logged(reference: ad.AnnData) -> tuple[sparse.csc_matrix, np.ndarray | None, np.ndarray]:
     """Log-normalised expression, and of counts their depths and :func:`_mean_share`.
 
-    The counts themselves may be a copy, which is let go.
+    The counts themselves may be a copy, which is let go as soon as their columns lie together.
     """
     # Looked at and taken once: of a view each access would copy it.
     x, counts = as_counts(reference.X)
-    if not counts:
-        return log_values(x, None), None, np.empty(0)
-    depth = depths(x)
-    return log_values(x, depth), depth, _mean_share(x)
+    depth, shares = (depths(x), _mean_share(x)) if counts else (None, np.empty(0))
+    x = sparse.csc_matrix(x)
+    return log_columns(x, depth), depth, shares
 
 
 def _principal_axes(x: np.ndarray) -> np.ndarray:

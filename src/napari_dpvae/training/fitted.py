@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from napari_dpvae.expression.aligned import CHUNK
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.domain import NearSpots
 from napari_dpvae.model.member import Member
@@ -17,6 +16,9 @@ from napari_dpvae.uncertainty.conformal import (
     distance_apart,
     expected_error,
 )
+
+AT_ONCE = 10_000
+"""Spots that are assessed at once: bounds memory."""
 
 
 class FittedNetwork(NamedTuple):
@@ -93,20 +95,35 @@ def assess(
     """
     held_out, own = np.flatnonzero(~member.trained_on), coordinates[member.trained_on]
     true, latents = coordinates[held_out], member.latents[held_out]
-    placing = member.of_own_anchors()
-    points, spreads = placing.place(latents, own, PlacementSettings().anchors)
+    placing, parts = member.of_own_anchors(), _parts(len(held_out))
+    n_anchors = PlacementSettings().anchors
+    placed = [placing.place(latents[part], own, n_anchors) for part in parts]
+    points, spreads = (np.concatenate(found) for found in zip(*placed, strict=True))
     member = member.beside(np.linalg.norm(points - true, axis=1), spreads)
-    for start in range(0, len(held_out), CHUNK):
-        part = slice(start, start + CHUNK)
+    for part in parts:
         points[part] = member.regressed(points[part], spreads[part], x[held_out[part]])
     points = NearSpots(own).keep_inside(points)
-    decoded, measured = placing.decode(latents), x[held_out, : panel.n_core]
-    residual = ((measured - decoded) ** 2).sum()
-    total = ((measured - measured.mean(axis=0)) ** 2).sum()
-    return FittedNetwork(
-        member,
-        points - true,
-        spreads,
-        panel.likeness(measured, decoded),
-        float(np.clip(1 - residual / max(total, 1e-12), 0, 1)),
-    )
+    likeness, explained = _compared(placing, panel, x, held_out, latents)
+    return FittedNetwork(member, points - true, spreads, likeness, explained)
+
+
+def _parts(n: int) -> list[slice]:
+    """Of n spots: :data:`AT_ONCE` at a time."""
+    return [slice(start, start + AT_ONCE) for start in range(0, n, AT_ONCE)]
+
+
+def _compared(
+    member: Member, panel: GenePanel, x: np.ndarray, rows: np.ndarray, latents: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Likeness (h,) of spots, rows (h,) of x, to what is decoded of them; the share explained."""
+    core, parts = slice(panel.n_core), _parts(len(rows))
+    sums = [x[rows[part], core].sum(axis=0) for part in parts]
+    mean = np.sum(sums, axis=0) / np.float32(len(rows))
+    likeness, residual, total = [], np.float32(0), np.float32(0)
+    for part in parts:
+        measured, decoded = x[rows[part], core], member.decode(latents[part])
+        likeness.append(panel.likeness(measured, decoded))
+        residual += ((measured - decoded) ** 2).sum()
+        total += ((measured - mean) ** 2).sum()
+    explained = np.clip(1 - residual / np.maximum(total, 1e-12), 0, 1)
+    return np.concatenate(likeness), float(explained)

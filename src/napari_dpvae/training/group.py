@@ -168,7 +168,7 @@ class Group:
     def _regression(self, run: Run) -> Regression:
         spots, own = self._spots, np.flatnonzero(self._frame & ~run.held_out)
         some = own[:: -(-len(own) // MOST_SPOTS)]
-        return Regression.fit(spots.components[some], spots.coordinates[some], spots.axes)
+        return Regression.fit(spots.components(some), spots.coordinates[some], spots.axes)
 
     def _network(self, run: Run) -> Network:
         """A new one, or a copy of the one to go on with."""
@@ -188,12 +188,12 @@ class Group:
 
     def _axes_of(self, run: Run) -> Tensor:
         """What it reads genes by: the same for all that read the same of the same spots."""
-        read = slice(run.inputs.n_genes)
         key = run.held_out.tobytes(), run.inputs.n_genes
         if key not in self._axes:
             every = -(-len(run.held_out) // MOST_FOR_AXES)
-            x = self._spots.x[::every][~run.held_out[::every], read]
-            self._axes[key] = principal_axes(x, self._spots.panel.deviation[read])
+            rows = every * np.flatnonzero(~run.held_out[::every])
+            deviation = self._spots.panel.deviation[: run.inputs.n_genes]
+            self._axes[key] = principal_axes(self._spots.x, deviation, rows=rows)
         return self._axes[key]
 
 

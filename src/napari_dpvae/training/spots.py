@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -11,6 +13,7 @@ import numpy as np
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
+from napari_dpvae.expression.aligned import CHUNK
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.grid import DIGITS
 from napari_dpvae.network.inputs import principal_axes
@@ -55,12 +58,13 @@ class Spots:
     def axes(self) -> np.ndarray:
         """(k, n_genes) float32 that a regression reads standardised expression by."""
         every = -(-len(self.frame) // SPOTS_FOR_AXES)
-        return principal_axes(self.x[::every], self.panel.deviation, COMPONENTS).numpy()
+        rows = np.arange(0, len(self.frame), every)
+        return principal_axes(self.x, self.panel.deviation, COMPONENTS, rows).numpy()
 
-    @cached_property
-    def components(self) -> np.ndarray:
-        """(n, k) float32 of all spots by the axes."""
-        return np.asarray(self.x @ self.axes.T)
+    def components(self, rows: np.ndarray) -> np.ndarray:
+        """(m, k) float32 of some spots by the axes, a part of them at a time: bounds memory."""
+        parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+        return np.concatenate([self.x[part] @ self.axes.T for part in parts])
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Material:
         held_out: np.ndarray | None = None,
     ) -> Material:
         """Choose the panel, without spots of a boolean mask if given."""
+        _give_back()
         kept = slice(None) if held_out is None else ~held_out
         panel = GenePanel.choose(
             reference if held_out is None else reference[kept],
@@ -112,7 +117,19 @@ class Material:
 
     def spots(self) -> Spots:
         """All spots by the panel."""
-        return Spots(self.expression(), self.coordinates, self.sections, self.frame, self.panel)
+        _give_back()
+        x = self.expression()
+        _give_back()
+        return Spots(x, self.coordinates, self.sections, self.frame, self.panel)
+
+
+def _give_back() -> None:
+    """Let go of memory that is free, and that the C library keeps for later (glibc).
+
+    Of many arrays of some megabytes it keeps half a gigabyte, beside those that are large.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def scaled(coordinates: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, float]:
