@@ -115,8 +115,6 @@ class _Run:
         self._settings, self._n_genes = settings, networks[0].n_genes
         self._device, self._batches = device, batches
         self._read, self._mix = self._inputs(networks, x)
-        self._rows = [torch.from_numpy(each.rows).to(device) for each in batches]
-        self._s = [each.s.to(device) for each in batches]
         core = slice(self._n_genes)
         self._core = x[:, core].to(device)
         self._measured = None if measured is None else measured[:, core].to(device)
@@ -161,10 +159,10 @@ class _Run:
     def _step(self, chosen: np.ndarray) -> Tensor:
         """One step of the optimiser by spots (M, b) of each network; the losses' means, (3,)."""
         settings, stack = self._settings, self._stack
-        index = torch.from_numpy(chosen).to(self._device)
-        rows = torch.stack([own[i] for own, i in zip(self._rows, index, strict=True)])
-        s = torch.stack([own[i] for own, i in zip(self._s, index, strict=True)])
-        blocks = [each.pairs.block(i) for each, i in zip(self._batches, chosen, strict=True)]
+        own = list(zip(self._batches, chosen, strict=True))
+        rows = torch.from_numpy(np.stack([each.rows[i] for each, i in own])).to(self._device)
+        s = torch.from_numpy(np.stack([each.s.numpy()[i] for each, i in own])).to(self._device)
+        blocks = [each.pairs.block(i) for each, i in own]
         weighted = [block for block in blocks if block is not None]
         pairs = torch.stack(weighted).to(self._device) if weighted else None
         mean, log_variance = stack.encode(self._noisy(rows), self._source)
@@ -174,7 +172,7 @@ class _Run:
         measured = None if self._measured is None else self._measured[rows]
         losses = torch.stack(
             [
-                reconstruction(self._core[rows], decoded, measured),
+                reconstruction(self._core_of(rows), decoded, measured),
                 kl_divergence(mean, log_variance, self._n_genes),
                 distance_preserving(mean, s, stack.scale, pairs),
             ]
@@ -192,10 +190,14 @@ class _Run:
     def _noisy(self, rows: Tensor) -> Tensor:
         """What networks read of spots (M, b), each with noise of its own."""
         if not self._read:
-            clean = self._core[rows]
-            return clean + self._mix * self._randn(clean.shape)
+            clean = self._core_of(rows)
+            return self._randn(clean.shape).mul_(self._mix).add_(clean)
         read = torch.stack([own[i] for own, i in zip(self._read, rows, strict=True)])
-        return read + self._randn(read.shape) @ self._mix.transpose(1, 2)
+        return (self._randn(read.shape) @ self._mix.transpose(1, 2)).add_(read)
+
+    def _core_of(self, rows: Tensor) -> Tensor:
+        """The core's genes of spots (M, b): sooner by one list of rows than by a table."""
+        return self._core.index_select(0, rows.flatten()).view(*rows.shape, -1)
 
     def _randn(self, shape: torch.Size) -> Tensor:
         return torch.randn(shape, generator=self._source, device=self._device)
