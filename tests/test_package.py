@@ -42,7 +42,8 @@ HEAVY = {"torch", "napari", "anndata", "scanpy", "squidpy", "qtpy", "pandas", "n
 @pytest.mark.slow
 def test_the_package_imports_nothing_heavy() -> None:
     assert not loaded_after("import napari_dpvae") & HEAVY
-    loaded = loaded_after("import napari_dpvae; napari_dpvae.DPVAE")
+    assert not loaded_after("import napari_dpvae; napari_dpvae.DPVAE(epochs=5)") & HEAVY
+    loaded = loaded_after("import napari_dpvae.training.fitting, napari_dpvae.placement.place")
     assert "torch" in loaded
     assert not loaded & {"napari", "qtpy", "squidpy", "scanpy", "sklearn", "matplotlib"}
 
@@ -55,7 +56,8 @@ def test_help_and_settings_import_nothing_heavy() -> None:
 @pytest.mark.slow
 def test_placing_without_a_window_never_imports_one() -> None:
     loaded = loaded_after(
-        "import napari_dpvae as d; d.DPVAE, d.evaluate, d.read_query, d.write_placed"
+        "import napari_dpvae as d, napari_dpvae.placement.place; "
+        "d.DPVAE, d.evaluate, d.read_query, d.write_placed"
     )
     assert "torch" in loaded
     assert not loaded & {"napari", "qtpy"}

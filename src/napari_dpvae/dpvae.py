@@ -1,32 +1,26 @@
-"""The dp-VAE as users know it: fit, encode, place, save, load; AnnData in, AnnData out."""
+"""The dp-VAE as users know it: fit, encode, place, save, load; AnnData in, AnnData out.
+
+Each method imports what does its work: torch, anndata and what they bring take seconds.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import anndata as ad
-import numpy as np
-
-from napari_dpvae.data.checked import checked_query, checked_reference
-from napari_dpvae.data.coordinates import known_coordinates
-from napari_dpvae.data.gene_names import match_genes, report_match
-from napari_dpvae.data.layout import Layout
-from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.errors import DataError
-from napari_dpvae.model.file import load_model, save_model
-from napari_dpvae.model.same_reference import anchor_spots
-from napari_dpvae.model.trained import Trained
-from napari_dpvae.placement.engine import Engine
-from napari_dpvae.placement.place import place_steps
-from napari_dpvae.placement.query import read_by
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
-from napari_dpvae.training.fine_tuning import fine_tune
-from napari_dpvae.training.fitting import fit
-from napari_dpvae.training.report import EpochReport, Model, followed
+
+if TYPE_CHECKING:
+    import anndata as ad
+    import numpy as np
+
+    from napari_dpvae.data.unfinished import Unfinished
+    from napari_dpvae.model.trained import Trained
+    from napari_dpvae.training.report import EpochReport, Model
 
 
 class DPVAE:
@@ -111,6 +105,11 @@ class DPVAE:
 
         Stop draining it at any time: after the first epoch the model is usable.
         """
+        from napari_dpvae.data.checked import checked_reference
+        from napari_dpvae.data.layout import Layout
+        from napari_dpvae.training.fitting import fit
+        from napari_dpvae.training.report import followed
+
         reference = checked_reference(reference, section_key)
         layout = Layout.read(reference, section_key, self.settings.frame, self.settings.pairs_key)
         steps = fit(reference, layout, self.settings, unfinished)
@@ -190,6 +189,15 @@ class DPVAE:
         learning_rate: float = 1e-3,
     ) -> Generator[EpochReport, None, DPVAE]:
         """:meth:`fine_tune` as a generator of epochs that returns the new model."""
+        from napari_dpvae.data.checked import checked_query, checked_reference
+        from napari_dpvae.data.coordinates import known_coordinates
+        from napari_dpvae.data.gene_names import match_genes, report_match
+        from napari_dpvae.data.layout import Layout
+        from napari_dpvae.model.same_reference import anchor_spots
+        from napari_dpvae.placement.query import read_by
+        from napari_dpvae.training.fine_tuning import fine_tune
+        from napari_dpvae.training.report import followed
+
         reference = checked_reference(reference, section_key)
         query = checked_query(query)
         layout = Layout.read(reference, section_key, self.settings.frame, self.settings.pairs_key)
@@ -267,6 +275,9 @@ class DPVAE:
         >>> model.encode(query).shape
         (120, 2)
         """
+        from napari_dpvae.data.checked import checked_query
+        from napari_dpvae.placement.query import read_by
+
         trained = self.trained
         read = read_by(trained, checked_query(cells))
         latents = [member.encode(read.aligned.x) for member in trained.members]
@@ -339,6 +350,9 @@ class DPVAE:
 
         Parameters and errors are those of :meth:`place`.
         """
+        from napari_dpvae.placement.engine import Engine
+        from napari_dpvae.placement.place import place_steps
+
         chosen = PlacementSettings.of(settings, changes)
         return place_steps(self.trained, query, chosen, known_key, outlines, Engine(client))
 
@@ -350,6 +364,8 @@ class DPVAE:
         DataError
             When the file cannot be written.
         """
+        from napari_dpvae.model.file import save_model
+
         save_model(self.trained, path)
 
     @classmethod
@@ -367,6 +383,8 @@ class DPVAE:
         >>> dpv.DPVAE.load("model.safetensors").genes == model.genes
         True
         """
+        from napari_dpvae.model.file import load_model
+
         trained = load_model(path)
         model = cls(trained.asked)
         model._trained = trained

@@ -72,7 +72,8 @@ def test_killed_at_ten_moments_it_ends_in_the_same_model(phantom: Phantom, tmp_p
     options = [f"--{name}={value}" for name, value in {**SHORT, "epochs": 60}.items()]
     # Imports once: each process is a fork of one that has them.
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["napari_dpvae.cli.main", "napari_dpvae.dpvae"])
+    rooms = ("cli.main", "data.read", "training.fitting", "model.file")
+    processes.set_forkserver_preload([f"napari_dpvae.{room}" for room in rooms])
 
     def begin(output: str) -> Any:
         command = ["train", "--resume", str(tmp_path / "reference.h5ad"), "-o", output, *options]
