@@ -15,6 +15,8 @@ from torch.nn.functional import mse_loss
 
 FEW_AXES = 3
 """Up to which distances are had sooner axis by axis."""
+PAIRS = 65_536
+"""That are passed over at once: they stay in the processor's cache."""
 
 
 def reconstruction(x: Tensor, decoded: Tensor, measured: Tensor | None = None) -> Tensor:
@@ -70,26 +72,32 @@ def distance_preserving(z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor | Non
 class _DistancePreserving(torch.autograd.Function):
     """:func:`distance_preserving`, and its gradient with it.
 
-    Made of torch's functions, which each pass over all pairs, it would take twice as long. The
-    pairs of one network at a time stay in the processor's cache: those of all would not.
+    Made of torch's functions, which each pass over all pairs, it would take twice as long. Of
+    large batches one network is taken at a time: the pairs of all would not stay in the cache.
     """
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor | None) -> Tensor:
         n, number = z.shape[-2], scale.numel()
+        at_once = max(PAIRS // max(n * n, 1), 1)
         blocks: Sequence[Tensor | None] = [None] * number
         if pairs is None:
             total = torch.full_like(scale, n * max(n - 1, 1))
         else:
             itself = pairs.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
             total = (pairs.sum(dim=(-2, -1)) - itself).to(scale)
-            blocks = pairs.reshape(-1, n, n).unbind()
+            blocks = pairs.reshape(-1, n, n).split(at_once)
         # Of a batch without pairs the sum is 0.
         share = 1 / (torch.where(total > 0, total, 1.0) * max(number, 1))
-        latents, places = (points.reshape(-1, *points.shape[-2:]) for points in (z, s))
-        scales, spare = scale.reshape(-1), z.new_empty(4, n, n)
-        found = [_off(latents[i], places[i], scales[i], blocks[i], spare) for i in range(number)]
-        off, space, pull = (torch.stack(of_each) for of_each in zip(*found, strict=True))
+        latents, places = (
+            points.reshape(-1, *points.shape[-2:]).split(at_once) for points in (z, s)
+        )
+        spare = z.new_empty(4, min(at_once, number), n, n)
+        found = [
+            _off(latents[i], places[i], own, blocks[i], spare[:, : len(own)])
+            for i, own in enumerate(scale.reshape(-1).split(at_once))
+        ]
+        off, space, pull = (torch.cat(of_each) for of_each in zip(*found, strict=True))
         by_z = pull.view(z.shape) * (2 * share[..., None, None])
         ctx.save_for_backward(by_z, space.view(scale.shape) * -share)
         return (off.view(scale.shape) * share).sum()
@@ -103,25 +111,25 @@ class _DistancePreserving(torch.autograd.Function):
 def _off(
     z: Tensor, s: Tensor, scale: Tensor, pairs: Tensor | None, spare: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """How far off one network's distances are in sum.
+    """How far off the distances of each of m networks are in sum, (m,).
 
     With it, by how much that falls with the scale, and half of that by which it grows with each of
-    z. What is in spare (4, n, n) is overwritten.
+    z. What is in spare (4, m, n, n) is overwritten.
     """
     latent, space, off, sign = spare
     _distances(z, latent, off)
     _distances(s, space, off)
-    torch.sign(torch.addcmul(latent, space, -scale, out=off), out=sign)
+    torch.sign(torch.addcmul(latent, space, -scale[:, None, None], out=off), out=sign)
     if pairs is not None:
         sign *= pairs
-    sums = off.mul_(sign).sum(), space.mul_(sign).sum()
+    sums = off.mul_(sign).sum(dim=(-2, -1)), space.mul_(sign).sum(dim=(-2, -1))
     # Along the line between the two of a pair; points in one place have none.
     pull = sign.div_(latent).nan_to_num_(0.0, 0.0, 0.0)
     return *sums, pull.sum(dim=-1, keepdim=True) * z - pull @ z
 
 
 def _distances(points: Tensor, found: Tensor, spare: Tensor) -> None:
-    """Put distances between points (n, d) into found; that and spare are (n, n).
+    """Put distances between points (m, n, d) into found; that and spare are (m, n, n).
 
     By differences: products of matrices would lose the distances of near points.
     """
@@ -130,7 +138,7 @@ def _distances(points: Tensor, found: Tensor, spare: Tensor) -> None:
         return
     found.zero_()
     # Values of an axis lie together: one by one they are taken four times as slowly.
-    for axis in points.T.contiguous():
-        torch.sub(axis[:, None], axis[None, :], out=spare)
+    for axis in points.movedim(-1, 0).contiguous():
+        torch.sub(axis[:, :, None], axis[:, None, :], out=spare)
         found.addcmul_(spare, spare)
     found.sqrt_()
