@@ -32,6 +32,7 @@ MEASURES = (
     "aligned_median_error_percent",
     "coverage",
     "wide_coverage",
+    "distortion",
 )
 """Those that are printed; the report holds all."""
 SELDOM = 8.0
@@ -226,6 +227,7 @@ def evaluate(options: Any) -> None:
     from napari_dpvae.data.read import read_reference
     from napari_dpvae.data.replacing import check_output, replacing
     from napari_dpvae.evaluation.experiments import evaluate
+    from napari_dpvae.evaluation.signal import BY_CHANCE, spatial_signal
 
     if options.output:
         check_output(options.output, (".csv",))
@@ -243,8 +245,11 @@ def evaluate(options: Any) -> None:
         placement=read_settings(options, PlacementSettings),
         fine_tune=options.fine_tune,
     )
+    chance = pd.DataFrame([table.attrs[BY_CHANCE] | {"method": "by chance", "seed": ""}])
+    told = pd.concat([table, chance])[["method", "seed", *MEASURES]]
     with pd.option_context("display.width", 160, "display.max_columns", None):
-        say(table[["method", "seed", *MEASURES]].to_string(index=False, float_format="%.4f"))
+        say(told.to_string(index=False, float_format="%.4f", na_rep=""))
+    say(spatial_signal(table))
     if options.output:
         with replacing(options.output) as scratch:
             table.to_csv(scratch, index=False)

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.checked import checked_reference
-from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
+from napari_dpvae.data.keys import LATENT, RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
+from napari_dpvae.evaluation.distortion import UNKNOWN, Distortions
 from napari_dpvae.evaluation.hold_out import Split, hold_out
 from napari_dpvae.evaluation.metrics import measure, measure_regions
+from napari_dpvae.evaluation.signal import BY_CHANCE
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.steps import drain
 from napari_dpvae.training.report import EpochReport
@@ -55,6 +57,8 @@ class HeldOut(NamedTuple):
     """(n,) of the wide regions."""
     one_frame: bool
     """Whether the two can be compared as they are."""
+    distortions: Distortions = UNKNOWN
+    """Of the latents that they were placed by."""
 
 
 class Evaluation(NamedTuple):
@@ -118,9 +122,17 @@ def evaluate_steps(
         for method, trained in models.items():
             placed = trained.place(case.query, placement)
             radius, wide = placed.obs[[RADIUS, RADIUS_WIDE]].to_numpy(float).T
+            distortions = Distortions.of(
+                (case.true, placed.obsm[LATENT]),
+                (trained.trained.coordinates, trained.trained.anchor_latents),
+            )
             places = placed.obsm[SPATIAL]
-            held_out.append(HeldOut(method, seed, case.true, places, radius, wide, one_frame))
-    return Evaluation(pd.DataFrame(map(_row, held_out)), held_out)
+            held_out.append(
+                HeldOut(method, seed, case.true, places, radius, wide, one_frame, distortions)
+            )
+    table = pd.DataFrame(map(_row, held_out))
+    table.attrs[BY_CHANCE] = _by_chance(held_out[0])
+    return Evaluation(table, held_out)
 
 
 @wraps(evaluate_steps, assigned=())
@@ -165,8 +177,10 @@ def evaluate(
     -------
     pandas.DataFrame
         A row for each method and seed; columns are those of
-        :func:`napari_dpvae.evaluation.metrics.measure` and ``measure_regions``. Across sections
-        that are not registered, those that need one frame (``IN_ONE_FRAME``) are NaN.
+        :func:`napari_dpvae.evaluation.metrics.measure` and ``measure_regions``, and how far the
+        latents distort the tissue (:class:`~napari_dpvae.evaluation.distortion.Distortions`).
+        Across sections that are not registered, those that need one frame (``IN_ONE_FRAME``) are
+        NaN. ``attrs["by_chance"]`` has each measure of cells that all lie at the place of another.
 
     Raises
     ------
@@ -206,5 +220,14 @@ def _row(run: HeldOut) -> dict[str, object]:
         **measure(run.true, run.placed),
         **measure_regions(run.true, run.placed, run.radius),
         **{f"wide_{name}": value for name, value in wide.items()},
+        **run.distortions._asdict(),
     }
     return row if run.one_frame else row | dict.fromkeys(IN_ONE_FRAME, np.nan)
+
+
+def _by_chance(run: HeldOut) -> dict[str, float]:
+    """The measures, if the cells held out all lay at the places of others."""
+    others = np.random.default_rng(run.seed).permutation(len(run.true))
+    measures = measure(run.true, run.true[others])
+    measures["distortion"] = run.distortions.distortion_by_chance
+    return measures if run.one_frame else measures | dict.fromkeys(IN_ONE_FRAME, np.nan)

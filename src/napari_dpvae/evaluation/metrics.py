@@ -39,7 +39,7 @@ def procrustes_disparity(true: np.ndarray, placed: np.ndarray) -> float:
     return float(procrustes(true, placed)[2])
 
 
-def _pair_distances(true: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pair_distances(true: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distances of pairs of cells in truth and as placed: all i < j, or pairs drawn by lot."""
     n = len(true)
     if n <= MOST_COMPARED:
@@ -54,7 +54,7 @@ def _pair_distances(true: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, n
 def error_by_chance(places: np.ndarray) -> tuple[float, float]:
     """Mean error of spots (n, d) all placed in their middle, and each at the place of another."""
     middle = np.linalg.norm(places - places.mean(axis=0), axis=1).mean()
-    return float(middle), float(_pair_distances(places, places)[0].mean())
+    return float(middle), float(pair_distances(places, places)[0].mean())
 
 
 def _blocks(rows: np.ndarray, n: int) -> Iterator[np.ndarray]:
@@ -74,7 +74,7 @@ def stress1(true: np.ndarray, placed: np.ndarray) -> float:
     true, placed
         (n, d) coordinates of the same cells.
     """
-    d, d_hat = _pair_distances(true, placed)
+    d, d_hat = pair_distances(true, placed)
     scale = (d @ d_hat) / max(d_hat @ d_hat, np.finfo(float).tiny)
     return float(np.sqrt(((d - scale * d_hat) ** 2).sum() / (d @ d)))
 
@@ -88,7 +88,7 @@ def distance_spearman(true: np.ndarray, placed: np.ndarray) -> float:
 
     if np.ptp(placed, axis=0).max() == 0:
         return 0.0
-    d, d_hat = _pair_distances(true, placed)
+    d, d_hat = pair_distances(true, placed)
     return float(np.corrcoef(rankdata(d), rankdata(d_hat))[0, 1])
 
 

@@ -120,6 +120,11 @@ class Trained:
         aligned = [to_first.apply(z) for to_first, z in zip(self._to_first, latents, strict=True)]
         return np.average(aligned, axis=0, weights=weights).astype(np.float32)
 
+    @property
+    def anchor_latents(self) -> np.ndarray:
+        """(r, latent_dim) consensus of the anchors' latents."""
+        return self.consensus([member.latents for member in self.members], self.weights)
+
     @cached_property
     def _to_first(self) -> list[Similarity]:
         first = self.members[0].latents

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSpinBox
 
 from napari_dpvae.data.backed import in_memory
 from napari_dpvae.evaluation.experiments import Evaluation, EvaluationReport, evaluate_steps
+from napari_dpvae.evaluation.signal import spatial_signal
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.viewer.dock.evaluate.hold_out import Choice, HoldOutBox
 from napari_dpvae.viewer.dock.evaluate.measures import MeasuresTable
@@ -177,6 +178,7 @@ def _taken(evaluation: Evaluation) -> pd.DataFrame:
 def _summary(evaluation: Evaluation) -> str:
     means = evaluation.table.groupby("method", sort=False)["procrustes"].mean()
     text = "Procrustes: " + " · ".join(f"{name} {value:.3g}" for name, value in means.items())
+    text += f"\n{spatial_signal(evaluation.table)}"
     if not evaluation.one_frame:
         text += "\nTruth and placement have frames of their own: arrows after the best similarity."
     return text

@@ -12,6 +12,8 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
+from napari_dpvae.evaluation.signal import BY_CHANCE
+
 ROWS = {
     "procrustes": ("Procrustes ↓", "Disparity after the best similarity: 0 is the same shape."),
     "stress1": ("stress-1 ↓", "How far pairwise distances are off, after the best scale."),
@@ -29,6 +31,10 @@ ROWS = {
     "aligned_median_error": (
         "aligned error ↓",
         "Median distance after the best similarity, in coordinate units.",
+    ),
+    "distortion": (
+        "distortion ↓",
+        "Nine of ten latent distances are those of the tissue within this factor; 1 keeps all.",
     ),
 }
 """What is shown of the measures, with its name and help; the arrow tells which way is better."""
@@ -57,18 +63,18 @@ class MeasuresTable(QTableWidget):
             for name in ROWS
             if table[name].notna().any() and (one_frame or name not in IN_ONE_FRAME)
         ]
-        methods = list(dict.fromkeys(table["method"]))
+        columns = dict(iter(table.groupby("method", sort=False)))
+        columns["by chance"] = pd.DataFrame([table.attrs[BY_CHANCE]], columns=table.columns)
         self.setRowCount(len(names))
-        self.setColumnCount(len(methods))
-        self.setHorizontalHeaderLabels([method.replace(" ", "\n") for method in methods])
+        self.setColumnCount(len(columns))
+        self.setHorizontalHeaderLabels([method.replace(" ", "\n") for method in columns])
         for row, name in enumerate(names):
             label, help = ROWS[name]
             header = QTableWidgetItem(label)
             header.setToolTip(help)
             self.setVerticalHeaderItem(row, header)
-            for column, method in enumerate(methods):
-                values = table.loc[table["method"] == method, name]
-                item = QTableWidgetItem(_figure(values))
+            for column, runs in enumerate(columns.values()):
+                item = QTableWidgetItem(_figure(runs[name]))
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 item.setToolTip(help)
                 self.setItem(row, column, item)
@@ -81,7 +87,9 @@ class MeasuresTable(QTableWidget):
 
 
 def _figure(values: pd.Series) -> str:
-    """Three digits of the mean, with the spread of several runs."""
+    """Three digits of the mean, with the spread of several runs; nothing where none is known."""
+    if values.isna().all():
+        return ""
     text = _digits(values.mean(), 3)
     return f"{text}\n± {_digits(values.std(), 1)}" if len(values) > 1 else text
 
