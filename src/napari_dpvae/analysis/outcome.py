@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -81,3 +82,19 @@ def _reasons(about: dict[str, object]) -> Iterator[str]:
             "lie. More spots, deeper counts or several sections may help; areas are told better "
             "than points (obs dpvae_radius)."
         )
+
+
+def standardised_how(about: Mapping[str, Any]) -> str:
+    """How a query of another kind than the reference was standardised; empty for one of its kind.
+
+    Parameters
+    ----------
+    about
+        ``uns["dpvae"]`` of placed cells.
+    """
+    if about.get("standardised_by") != "query":
+        return ""
+    how = "their own mean and deviation, which takes it to cover the tissue evenly."
+    if about.get("taken_to_cover") == "any":
+        how = "their own mean and deviation, less what looks like a part of the tissue in them."
+    return f"The query is of another kind than the reference: its genes were standardised by {how}"

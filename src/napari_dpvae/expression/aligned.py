@@ -216,6 +216,11 @@ class AlignedQuery:
         """Whether it is read by its own statistics."""
         return self.statistics == "query"
 
+    @property
+    def depths(self) -> np.ndarray | None:
+        """(n,) of its cells, where it holds counts that were looked at."""
+        return None if self.totals is None else self.totals.depth
+
     def by_platform(
         self, axes: np.ndarray, depth: float, counts: bool, measured: np.ndarray | None
     ) -> AlignedQuery:

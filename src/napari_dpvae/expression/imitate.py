@@ -42,15 +42,42 @@ def imitate(
     Cells
         (n, n_genes), standardised by their own statistics as the query is.
     """
-    profiles = np.clip(spots[:, present] * panel.deviation[present] + panel.mean[present], 0, None)
-    if profiles.max() <= LARGEST_LOGARITHM:
-        profiles = np.expm1(profiles)
-    assert totals.depth is not None, "a query of counts has depths"
-    efficiency = totals.share / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
-    # Sorted, so that the order of the query's cells does not matter.
-    depth = rng.choice(np.sort(totals.depth), len(spots))
-    counts = rng.poisson(profiles * efficiency * depth[:, None])
+    expected, depth = expected_counts(linear_profiles(panel, spots, present), totals, rng)
+    counts = rng.poisson(expected)
     values = log_normalise(counts.astype(float), depth)
     x = np.zeros_like(spots)
     x[:, present] = standardised(values, *statistics(values))
-    return Cells(x, (counts > 0).any(axis=1))
+    return Cells(x, np.asarray((counts > 0).any(axis=1)))
+
+
+def linear_profiles(panel: GenePanel, spots: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """(n, p) expression of spots, in proportion to molecules; parameters are :func:`imitate`'s."""
+    logged = spots[:, present] * panel.deviation[present] + panel.mean[present]
+    profiles: np.ndarray = np.clip(logged, 0, None)
+    return np.expm1(profiles) if profiles.max() <= LARGEST_LOGARITHM else profiles
+
+
+def expected_counts(
+    profiles: np.ndarray, totals: Totals, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Molecules that a query's platform is expected to count of expression.
+
+    Parameters
+    ----------
+    profiles
+        (n, p) from :func:`linear_profiles`.
+    totals
+        Of the query, which holds counts.
+    rng
+        Draws the depths.
+
+    Returns
+    -------
+    expected, depth
+        (n, p), and (n,) each that of a random cell of the query.
+    """
+    assert totals.depth is not None, "a query of counts has depths"
+    efficiency = totals.share / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
+    # Sorted, so that the order of the query's cells does not matter.
+    depth = rng.choice(np.sort(totals.depth), len(profiles))
+    return profiles * efficiency * depth[:, None], depth

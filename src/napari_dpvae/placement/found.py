@@ -174,6 +174,7 @@ def _provenance(
         "genes": len(trained.panel.genes),
         "genes_missing": int((~aligned.present).sum()),
         "standardised_by": aligned.statistics,
+        "taken_to_cover": read.covers,
         "calibrated_as": calibrated_as,
         "decoder_weight": read.decoder_weight,
         "expression": aligned.expression.units.kind,
@@ -190,5 +191,5 @@ def _calibrated_as(trained: Trained, aligned: AlignedQuery) -> str:
 
     Nobody knows how noisy cells are whose counts are gone.
     """
-    counts = aligned.totals is not None and aligned.totals.depth is not None
-    return "query" if aligned.across_gap and counts and len(trained.scores) else "reference"
+    known = aligned.depths is not None and len(trained.scores)
+    return "query" if aligned.across_gap and known else "reference"

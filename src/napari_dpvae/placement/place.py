@@ -100,7 +100,7 @@ def _report_alignment(aligned: AlignedQuery, genes: np.ndarray) -> None:
             f"{aligned.gap.mean_correlation:.2f}, depth ratio {aligned.gap.depth_ratio:.2f})"
         )
     logger.warning(
-        "%s: its genes were standardised by its own mean and deviation, which takes it to cover "
-        "the tissue evenly.",
+        "%s: its genes were standardised by its own mean and deviation, as far as these do not "
+        "look like a part of the tissue.",
         reason,
     )

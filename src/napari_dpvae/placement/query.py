@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 
 from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.expression.composition import as_of_the_whole
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
@@ -34,12 +35,16 @@ class ReadQuery:
     weights
         (members,) of the networks in the mean: equal across a platform gap, as spots do not tell
         which of them reads noisier cells better.
+    covers
+        What of the tissue it was taken to cover: ``whole`` where its means were taken for those of
+        all of it.
     """
 
     aligned: AlignedQuery
     usual_likeness: tuple[float, float]
     decoder_weight: float
     weights: np.ndarray
+    covers: QueryCovers
 
 
 def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") -> ReadQuery:
@@ -53,7 +58,8 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
         Checked.
     covers
         ``whole``: the query covers the tissue as the reference does, and takes its own statistics
-        in place of the reference's.
+        in place of the reference's. ``any``: across a platform gap its means are taken to be those
+        of a part of the tissue as far as they look so.
 
     Raises
     ------
@@ -61,14 +67,19 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
         When too few panel genes are there, with what to do about it.
     """
     aligned = _align(trained, query)
-    if covers == "whole" and aligned.gap is not None and not aligned.gap.wide:
-        aligned = _as_whole(aligned)
     across = aligned.across_gap
+    if across and aligned.depths is None:
+        covers = "whole"
+    elif across and covers == "any":
+        aligned = _as_part(trained, aligned)
+    elif covers == "whole" and aligned.gap is not None and not across:
+        aligned = _as_whole(aligned)
     return ReadQuery(
         aligned,
         usual_likeness=trained.usual_for(aligned.present),
         decoder_weight=float(np.sqrt(trained.explained)) if across else 0.0,
         weights=np.ones(len(trained.members)) if across else trained.weights,
+        covers=covers,
     )
 
 
@@ -99,6 +110,18 @@ def _likeness_at_first(trained: Trained, panel: GenePanel, aligned: AlignedQuery
 
     with one_thread():
         return np.concatenate(list(by_threads(likeness, plain.expression.rows())))
+
+
+def _as_part(trained: Trained, aligned: AlignedQuery) -> AlignedQuery:
+    """With the statistics that a query of the whole tissue would have had.
+
+    By its own means, cells of one layer would be spread over all layers.
+    """
+    assert aligned.totals is not None, "a query across a gap has totals"
+    totals = as_of_the_whole(
+        trained.panel, trained.expression, aligned.present, aligned.totals, trained.settings.seed
+    )
+    return replace(aligned, totals=totals).by_statistics(totals.mean, totals.deviation)
 
 
 def _as_whole(aligned: AlignedQuery) -> AlignedQuery:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae import __version__
-from napari_dpvae.analysis.outcome import outcome
+from napari_dpvae.analysis.outcome import outcome, standardised_how
 from napari_dpvae.data.images import image_sizes
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import error_by_chance
@@ -64,11 +64,8 @@ def _concerns(run: Run) -> Iterator[str]:
         )
     if run.model is not None and "stopped_at" in run.model.trained.card:
         yield "The training of the model was stopped early: train to the end to rely on it."
-    if about.get("standardised_by") == "query":
-        yield (
-            "The query is of another kind than the reference: its genes were standardised by "
-            "their own mean and deviation, which takes it to cover the tissue evenly."
-        )
+    if how := standardised_how(about):
+        yield how
 
 
 def about_inputs(run: Run) -> str:

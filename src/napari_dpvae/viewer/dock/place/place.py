@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anndata as ad
 from qtpy.QtWidgets import QPushButton
 
+from napari_dpvae.analysis.outcome import standardised_how
 from napari_dpvae.data.keys import DPVAE, RADIUS, STATUS
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.status import OUTSIDE, STATUSES
@@ -199,11 +200,8 @@ def _notes(placed: ad.AnnData) -> list[str]:
             f"{how['genes_missing']:,} of the {how['genes']:,} panel genes are not in the query: "
             "they count as the reference's mean."
         )
-    if how.get("standardised_by") == "query":
-        notes.append(
-            "The query is of another kind than the reference: its genes were standardised by their "
-            "own mean and deviation, which takes it to cover the tissue evenly."
-        )
+    if standardised := standardised_how(how):
+        notes.append(standardised)
         if _calibrated(placed) and how.get("calibrated_as") == "reference":
             notes.append("It holds no counts that tell its noise: regions may be too narrow.")
     return notes

@@ -1,0 +1,120 @@
+"""Which part of the tissue a query of another platform covers, told by its mean expression."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_dpvae.expression.aligned import Totals
+from napari_dpvae.expression.imitate import expected_counts, linear_profiles
+from napari_dpvae.expression.normalise import log_normalise
+from napari_dpvae.expression.panel import GenePanel
+
+AXES = 10
+"""Principal axes along which a part of the tissue may differ from all of it."""
+MOST_SPOTS = 2000
+"""More spots than this are thinned evenly."""
+ROUNDS = 10
+"""Of finding the composition and how much platforms differ in turn."""
+
+
+def as_of_the_whole(
+    panel: GenePanel, spots: np.ndarray, present: np.ndarray, totals: Totals, seed: int
+) -> Totals:
+    """What would have been gathered of a query, had it covered all of the tissue.
+
+    A platform gives each gene its own efficiency, whereas a part of the tissue shifts all genes
+    along the axes on which the reference varies. So what the axes explain of how the genes' shares
+    differ from the reference's is the query's composition, and the rest is the platform's.
+
+    Parameters
+    ----------
+    panel
+        With the reference's statistics.
+    spots
+        (n, n_genes) of the reference, standardised.
+    present
+        (n_genes,) bool: genes that the query has.
+    totals
+        Of the query, which holds counts.
+    seed
+        Of the molecules that are drawn to find how means of logarithms follow from the shares.
+
+    Returns
+    -------
+    Totals
+        With other means and shares.
+    """
+    spots = spots[:: -(-len(spots) // MOST_SPOTS)]
+    profiles = linear_profiles(panel, spots, present)
+    folds = _folds(_loadings(spots[:, present], profiles), profiles.mean(axis=0), totals.share)
+    rng = np.random.default_rng(seed)
+    expected, depth = expected_counts(profiles, totals, rng)
+    counts = rng.poisson(expected)
+    # The same molecules less those that are too many: drawn anew, they would differ by more.
+    of_whole = rng.binomial(counts, np.minimum(1 / folds, 1))
+    of_whole += rng.poisson(expected * np.maximum(1 / folds - 1, 0))
+    part, whole = (
+        log_normalise(each.astype(float), depth).mean(axis=0) for each in (counts, of_whole)
+    )
+    return totals._replace(mean=totals.mean + whole - part, share=totals.share / folds)
+
+
+def _folds(loadings: np.ndarray, usual: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(g,) of each gene's share in the part of the tissue, over that in the whole.
+
+    Parameters
+    ----------
+    loadings
+        (g, k) from :func:`_loadings`.
+    usual
+        (g,) mean of the genes in the reference, in proportion to molecules.
+    share
+        (g,) of the genes in the query.
+    """
+    seen = (share > 0) & (usual > 0)
+    if seen.sum() < 2:
+        return np.ones(len(share))
+    folds = np.exp(loadings @ _scores(loadings[seen], np.log(share[seen] / usual[seen])))
+    normalised: np.ndarray = folds * usual.sum() / (usual * folds).sum()
+    return normalised
+
+
+def _loadings(spots: np.ndarray, profiles: np.ndarray) -> np.ndarray:
+    """(g, k) relative change of each gene's expression, by a standard deviation along each axis."""
+    from sklearn.decomposition import PCA
+
+    k = min(AXES, len(spots) - 1, spots.shape[1])
+    if k < 1:
+        return np.zeros((spots.shape[1], 0))
+    scores = PCA(k, svd_solver="randomized", random_state=0, whiten=True).fit_transform(spots)
+    usual = np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
+    loadings: np.ndarray = profiles.T @ scores / len(spots) / usual[:, None]
+    return loadings
+
+
+def _scores(loadings: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """(k,) mean of the query's cells along each axis, in standard deviations of the spots.
+
+    The posterior mean of ``folds = constant + loadings s + noise``. A part of the tissue is about a
+    standard deviation off its middle, so ``s`` is normal with mean 0 and variance 1; the variance
+    of the noise, which is the platform's, is found by expectation and maximisation (Bishop 2006,
+    Pattern Recognition and Machine Learning, 9.3.4).
+
+    Parameters
+    ----------
+    loadings
+        (g, k).
+    folds
+        (g,) logarithm of the genes' shares in the query, over those in the reference.
+    """
+    loadings, folds = loadings - loadings.mean(axis=0), folds - folds.mean()
+    product, noise = loadings.T @ loadings, folds.var()
+    scores = np.zeros(loadings.shape[1])
+    for _ in range(ROUNDS):
+        if not noise > 0:
+            break
+        covariance = np.linalg.inv(product / noise + np.eye(len(scores)))
+        scores = covariance @ (loadings.T @ folds) / noise
+        residual = folds - loadings @ scores
+        noise = (residual @ residual + np.trace(covariance @ product)) / len(folds)
+    return scores
