@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 
 from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
+from napari_dpvae.expression.platform import OWN_STATISTICS
 from napari_dpvae.uncertainty.status import OUTSIDE, UNCERTAIN
 
 MANY = 0.2
@@ -94,7 +95,5 @@ def standardised_how(about: Mapping[str, Any]) -> str:
     """
     if about.get("standardised_by") != "query":
         return ""
-    how = "their own mean and deviation, which takes it to cover the tissue evenly."
-    if about.get("taken_to_cover") == "any":
-        how = "their own mean and deviation, less what looks like a part of the tissue in them."
-    return f"The query is of another kind than the reference: its genes were standardised by {how}"
+    how = OWN_STATISTICS[about.get("taken_to_cover", "whole")]
+    return f"The query is of another kind than the reference: its genes were standardised by {how}."

@@ -6,12 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from napari_dpvae.settings import QueryCovers
+
 LEAST_CORRELATION = 0.9
 """Mean expression of the genes in other sections, and in parts of them, correlated above this."""
 MOST_DEPTH_RATIO = 10 / 3
 """Parts of one section differed in depth by a factor of up to three."""
 FEWEST_CELLS = 30
 """A query of fewer has no statistics worth measuring."""
+OWN_STATISTICS: dict[QueryCovers, str] = {
+    "any": "its own mean and deviation, less what looks like a part of the tissue in them",
+    "whole": "its own mean and deviation, which takes it to cover the tissue evenly",
+}
+"""What standardises the genes of a query across a platform gap, in words."""
 
 
 class PlatformGap(NamedTuple):

@@ -10,12 +10,12 @@ import numpy as np
 
 from napari_dpvae.data.backed import in_memory, is_backed
 from napari_dpvae.data.gene_names import match_genes, report_match
-from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.expression.platform import OWN_STATISTICS
 from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.engine import LOCAL, Engine, solve_steps
 from napari_dpvae.placement.found import Placement, calibrated
-from napari_dpvae.placement.query import read_by
+from napari_dpvae.placement.query import ReadQuery, read_by
 from napari_dpvae.placement.request import checked_request
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.settings import PlacementSettings
@@ -58,7 +58,7 @@ def placement_steps(
     domain = make_domain(settings.domain, trained.coordinates, outlines)
     yield 0.0
     read = read_by(trained, query, settings.query_covers)
-    _report_alignment(read.aligned, trained.panel.genes)
+    _report_alignment(read, trained.panel.genes)
     solved = yield from solve_steps(engine, Solver.of(trained, read), settings, domain, known)
     fixed = np.isfinite(known).all(axis=1)
     return calibrated(query, trained, settings, read, solved, fixed, domain)
@@ -82,7 +82,8 @@ def with_panel_names(
     return ad.AnnData(query.X, obs=query.obs, var=named.var, obsm=dict(query.obsm))
 
 
-def _report_alignment(aligned: AlignedQuery, genes: np.ndarray) -> None:
+def _report_alignment(read: ReadQuery, genes: np.ndarray) -> None:
+    aligned = read.aligned
     missing = genes[~aligned.present]
     if len(missing):
         logger.warning(
@@ -99,8 +100,4 @@ def _report_alignment(aligned: AlignedQuery, genes: np.ndarray) -> None:
             f"The query is of another kind than the reference (correlation of gene means "
             f"{aligned.gap.mean_correlation:.2f}, depth ratio {aligned.gap.depth_ratio:.2f})"
         )
-    logger.warning(
-        "%s: its genes were standardised by its own mean and deviation, as far as these do not "
-        "look like a part of the tissue.",
-        reason,
-    )
+    logger.warning("%s: its genes were standardised by %s.", reason, OWN_STATISTICS[read.covers])
