@@ -8,7 +8,7 @@ import pandas as pd
 
 from napari_dpvae.analysis.cells import Answer, answer_table, belonging
 from napari_dpvae.analysis.contacts import nearest_pairs
-from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.keys import DPVAE, PANEL, SPATIAL
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.normalise import log_expression
 
@@ -29,7 +29,8 @@ def spatial_genes(placed: ad.AnnData, column: str | None = None) -> Answer:
     Returns
     -------
     pandas.DataFrame
-        ``gene``, ``I``, ``p`` (normal) and ``p adjusted`` (Benjamini-Hochberg), highest first.
+        ``gene``, ``I``, ``p`` (normal), ``p adjusted`` (Benjamini-Hochberg) and ``in panel``,
+        highest first. Genes in the panel placed the cells: that they are spatial is circular.
 
     Raises
     ------
@@ -58,6 +59,11 @@ def spatial_genes(placed: ad.AnnData, column: str | None = None) -> Answer:
         raise DataError("No gene is expressed in more than one of the placed cells.")
     found = pd.concat(parts).sort_values("I", ascending=False, kind="stable")
     p = found["pval_norm"].fillna(1.0).to_numpy()
+    panel = placed.uns.get(DPVAE, {}).get(PANEL, ())
     return answer_table(
-        note, gene=found.index, I=found["I"], p=p, **{"p adjusted": false_discovery_control(p)}
+        note,
+        gene=found.index,
+        I=found["I"],
+        p=p,
+        **{"p adjusted": false_discovery_control(p), "in panel": found.index.isin(np.ravel(panel))},
     )

@@ -9,6 +9,7 @@ import anndata as ad
 
 from napari_dpvae.analysis.cells import Answer
 from napari_dpvae.analysis.genes import spatial_genes
+from napari_dpvae.analysis.over_draws import with_interval
 from napari_dpvae.analysis.types import co_occurrence, neighbourhoods, signals
 
 
@@ -20,14 +21,27 @@ class Question(NamedTuple):
     ask: Callable[[ad.AnnData, str | None], Answer]
     of_types: bool
     """Whether it asks about cell types, and needs to know their column."""
+    value: str = ""
+    """Column of its answer that has an interval over draws of the places; none if empty."""
+    rows: tuple[str, ...] = ()
+    """Columns that tell what a row is of."""
+
+    def answer(self, placed: ad.AnnData, column: str | None) -> Answer:
+        """What it asks, and where there are draws of the places how far their doubt changes it."""
+        if not self.value:
+            return self.ask(placed, column)
+        return with_interval(self.ask, self.value, list(self.rows), placed, column)
 
 
 QUESTIONS = (
     Question(
         "Which genes are spatial?",
-        "Moran's I of every gene over the placed cells: 1 where neighbours are alike.",
+        "Moran's I of every gene over the placed cells: 1 where neighbours are alike. Genes in the "
+        "panel placed the cells: that these are spatial says nothing.",
         spatial_genes,
         False,
+        "I",
+        ("gene",),
     ),
     Question(
         "Which types are neighbours?",
@@ -35,6 +49,8 @@ QUESTIONS = (
         "Cells whose place is in doubt count less.",
         neighbourhoods,
         True,
+        "z",
+        ("type", "beside"),
     ),
     Question(
         "Which types occur together?",
@@ -48,5 +64,7 @@ QUESTIONS = (
         "Cells that are near, and whose place is sure, count more.",
         signals,
         True,
+        "mean",
+        ("ligand", "receptor", "from", "to"),
     ),
 )

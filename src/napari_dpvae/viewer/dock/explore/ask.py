@@ -68,7 +68,7 @@ class Ask(QWidget):
         column = self.types.currentText() or None if question.of_types else None
 
         def steps() -> Steps:
-            return (yield from question.ask(placed, column))
+            return (yield from question.answer(placed, column))
 
         self._asked = column or ""
         self._tell("")
