@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from napari_dpvae import DPVAE, TrainingSettings, evaluate, read_reference
 from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.evaluation.distortion import Distortions
 from napari_dpvae.evaluation.experiments import EvaluationReport, evaluate_steps
 from napari_dpvae.evaluation.hold_out import Split, SpotSplit, hold_out, split_spots
 from napari_dpvae.evaluation.metrics import measure, measure_regions
@@ -105,7 +106,8 @@ def test_the_table_has_a_row_for_each_method_and_seed(
     truth = phantom.truth.to_numpy()
     regions = measure_regions(truth, truth, np.ones(len(truth)))
     wide = [f"wide_{name}" for name in regions]
-    assert list(table.columns[2:]) == [*measure(truth, truth), *regions, *wide]
+    distorted = Distortions._fields
+    assert list(table.columns[2:]) == [*measure(truth, truth), *regions, *wide, *distorted]
 
 
 def test_a_model_is_evaluated_by_its_settings_and_left_as_it_was(

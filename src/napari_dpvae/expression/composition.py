@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import fdtrc
 
 from napari_dpvae.expression.aligned import Totals
 from napari_dpvae.expression.imitate import expected_counts, linear_profiles
@@ -13,6 +14,8 @@ AXES = 10
 """Principal axes along which a part of the tissue may differ from all of it."""
 MOST_SPOTS = 2000
 """More spots than this are thinned evenly."""
+BY_CHANCE = 0.01
+"""Genes that follow the axes no better than one platform in a hundred by chance tell of no part."""
 ROUNDS = 10
 """Of finding the composition and how much platforms differ in turn."""
 
@@ -42,11 +45,13 @@ def as_of_the_whole(
     Returns
     -------
     Totals
-        With other means and shares.
+        With other means and shares; itself where it may as well be of the whole tissue.
     """
     spots = spots[:: -(-len(spots) // MOST_SPOTS)]
     profiles = linear_profiles(panel, spots, present)
     folds = _folds(_loadings(spots[:, present], profiles), profiles.mean(axis=0), totals.share)
+    if folds is None:
+        return totals
     rng = np.random.default_rng(seed)
     expected, depth = expected_counts(profiles, totals, rng)
     counts = rng.poisson(expected)
@@ -59,8 +64,8 @@ def as_of_the_whole(
     return totals._replace(mean=totals.mean + whole - part, share=totals.share / folds)
 
 
-def _folds(loadings: np.ndarray, usual: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """(g,) of each gene's share in the part of the tissue, over that in the whole.
+def _folds(loadings: np.ndarray, usual: np.ndarray, share: np.ndarray) -> np.ndarray | None:
+    """(g,) of each gene's share in the part of the tissue, over that in the whole; None for none.
 
     Parameters
     ----------
@@ -72,9 +77,14 @@ def _folds(loadings: np.ndarray, usual: np.ndarray, share: np.ndarray) -> np.nda
         (g,) of the genes in the query.
     """
     seen = (share > 0) & (usual > 0)
-    if seen.sum() < 2:
-        return np.ones(len(share))
-    folds = np.exp(loadings @ _scores(loadings[seen], np.log(share[seen] / usual[seen])))
+    if seen.sum() <= loadings.shape[1] + 1:
+        return None
+    centred = loadings[seen] - loadings[seen].mean(axis=0)
+    measured = np.log(share[seen] / usual[seen])
+    measured -= measured.mean()
+    if not _follow(centred, measured):
+        return None
+    folds = np.exp(loadings @ _scores(centred, measured))
     normalised: np.ndarray = folds * usual.sum() / (usual * folds).sum()
     return normalised
 
@@ -84,18 +94,25 @@ def _loadings(spots: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     from sklearn.decomposition import PCA
 
     k = min(AXES, len(spots) - 1, spots.shape[1])
-    if k < 1:
-        return np.zeros((spots.shape[1], 0))
     scores = PCA(k, svd_solver="randomized", random_state=0, whiten=True).fit_transform(spots)
     usual = np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
     loadings: np.ndarray = profiles.T @ scores / len(spots) / usual[:, None]
     return loadings
 
 
+def _follow(loadings: np.ndarray, folds: np.ndarray) -> bool:
+    """Whether centred folds (g,) follow loadings (g, k) by more than chance: an F-test."""
+    n, k = loadings.shape
+    fitted = loadings @ np.linalg.lstsq(loadings, folds, rcond=None)[0]
+    residual = ((folds - fitted) ** 2).sum() / (n - 1 - k)
+    ratio = (fitted @ fitted / k) / max(residual, np.finfo(float).tiny)
+    return bool(fdtrc(k, n - 1 - k, ratio) < BY_CHANCE)
+
+
 def _scores(loadings: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """(k,) mean of the query's cells along each axis, in standard deviations of the spots.
 
-    The posterior mean of ``folds = constant + loadings s + noise``. A part of the tissue is about a
+    The posterior mean of ``folds = loadings s + noise``. A part of the tissue is about a
     standard deviation off its middle, so ``s`` is normal with mean 0 and variance 1; the variance
     of the noise, which is the platform's, is found by expectation and maximisation (Bishop 2006,
     Pattern Recognition and Machine Learning, 9.3.4).
@@ -103,11 +120,10 @@ def _scores(loadings: np.ndarray, folds: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     loadings
-        (g, k).
+        (g, k), centred.
     folds
-        (g,) logarithm of the genes' shares in the query, over those in the reference.
+        (g,) logarithm of the genes' shares in the query over those in the reference, centred.
     """
-    loadings, folds = loadings - loadings.mean(axis=0), folds - folds.mean()
     product, noise = loadings.T @ loadings, folds.var()
     scores = np.zeros(loadings.shape[1])
     for _ in range(ROUNDS):

@@ -68,10 +68,8 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
     """
     aligned = _align(trained, query)
     across = aligned.across_gap
-    if across and aligned.depths is None:
-        covers = "whole"
-    elif across and covers == "any":
-        aligned = _as_part(trained, aligned)
+    if across and covers == "any":
+        aligned, covers = _as_far_as_it_covers(trained, aligned)
     elif covers == "whole" and aligned.gap is not None and not across:
         aligned = _as_whole(aligned)
     return ReadQuery(
@@ -112,16 +110,23 @@ def _likeness_at_first(trained: Trained, panel: GenePanel, aligned: AlignedQuery
         return np.concatenate(list(by_threads(likeness, plain.expression.rows())))
 
 
-def _as_part(trained: Trained, aligned: AlignedQuery) -> AlignedQuery:
-    """With the statistics that a query of the whole tissue would have had.
+def _as_far_as_it_covers(
+    trained: Trained, aligned: AlignedQuery
+) -> tuple[AlignedQuery, QueryCovers]:
+    """With the statistics that a query of the whole tissue would have had, and what it covers.
 
-    By its own means, cells of one layer would be spread over all layers.
+    By its own means, cells of one layer would be spread over all layers. Without counts, or where
+    nothing looks like a part of the tissue, it is taken to cover the whole.
     """
     assert aligned.totals is not None, "a query across a gap has totals"
+    if aligned.totals.depth is None:
+        return aligned, "whole"
     totals = as_of_the_whole(
         trained.panel, trained.expression, aligned.present, aligned.totals, trained.settings.seed
     )
-    return replace(aligned, totals=totals).by_statistics(totals.mean, totals.deviation)
+    if totals is aligned.totals:
+        return aligned, "whole"
+    return replace(aligned, totals=totals).by_statistics(totals.mean, totals.deviation), "any"
 
 
 def _as_whole(aligned: AlignedQuery) -> AlignedQuery:
