@@ -283,5 +283,7 @@ def _entries(file: Group) -> list[tuple[str, Any]]:
 
 
 def _text_index(table: pd.DataFrame) -> pd.DataFrame:
-    table.index = table.index.astype(str)
+    # An index that is text already stays: it knows by now that its names are unique.
+    if pd.api.types.infer_dtype(table.index, skipna=False) != "string":
+        table.index = table.index.astype(str)
     return table

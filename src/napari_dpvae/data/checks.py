@@ -210,7 +210,7 @@ def _check_coordinates(coordinates: np.ndarray, what: str) -> None:
     extent = float(np.ptp(coordinates, axis=0).max())
     if extent == 0:
         raise DataError(f"{what} has all spots at the same coordinates in {where}.")
-    places = len(np.unique(coordinates, axis=0))
+    places = _places(coordinates)
     if len(coordinates) >= FEWEST_SPOTS > places:
         raise DataError(
             f"{what} has {len(coordinates):,} spots at {places} places in {where}: spots at "
@@ -222,6 +222,13 @@ def _check_coordinates(coordinates: np.ndarray, what: str) -> None:
             f"{what} has coordinates in {where} that reach {largest:.3g} and span {extent:.3g}: "
             "give them in pixels or µm, from near 0."
         )
+
+
+def _places(coordinates: np.ndarray) -> int:
+    """How many places there are, (n, d); where they are not few, as many at least."""
+    # One axis alone tells that there are enough: to sort rows takes a second for a million.
+    along = max(len(np.unique(axis)) for axis in coordinates.T)
+    return along if along >= FEWEST_SPOTS else len(np.unique(coordinates, axis=0))
 
 
 def _check_places(places: np.ndarray, said: str, whose: str) -> None:

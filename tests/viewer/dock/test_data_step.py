@@ -265,7 +265,7 @@ def test_sections_are_offered_and_the_likeliest_is_taken(
 
 
 def test_tables_of_open_layers_are_offered_once(
-    dock: DpvaeDock, viewer: Viewer, phantom: Any
+    dock: DpvaeDock, viewer: Viewer, phantom: Any, idle: Idle
 ) -> None:
     from spatialdata import SpatialData
 
@@ -277,6 +277,7 @@ def test_tables_of_open_layers_are_offered_once(
     actions = [a for a in dock.data.reference.menu.actions() if a.text().startswith("Layer")]
     assert [action.text() for action in actions] == ["Layer: Visium: spots"]
     actions[0].trigger()
+    idle(dock.data.reference)
     assert dock.session.reference is phantom.reference
 
 

@@ -86,11 +86,14 @@ def test_a_query_of_other_genes_is_refused_in_words(
     assert loaded.place.place.isEnabled()
 
 
-def test_the_reference_can_be_an_open_layer(dock: DpvaeDock, viewer: Viewer, phantom: Any) -> None:
+def test_the_reference_can_be_an_open_layer(
+    dock: DpvaeDock, viewer: Viewer, phantom: Any, idle: Callable[[Any], None]
+) -> None:
     viewer.add_points(np.zeros((1, 2)), name="spots", metadata={"adata": phantom.reference})
     dock.data.reference.menu.aboutToShow.emit()
     (action,) = [a for a in dock.data.reference.menu.actions() if "spots" in a.text()]
     action.trigger()
+    idle(dock.data.reference)
     assert dock.session.reference is not None
     assert dock.session.reference.n_vars == 300
 

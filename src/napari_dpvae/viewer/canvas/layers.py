@@ -80,7 +80,7 @@ def reference_layer(
     """The reference's spots, of their true size where it is known, moved with their section."""
     # In a volume the spots stand before the cells: let these shine through, and be larger.
     flat = reference.obsm[SPATIAL].shape[1] == 2
-    features = pd.DataFrame({"spot": reference.obs_names.to_numpy(str)})
+    features = {"spot": reference.obs_names}
     options = {"name": "reference spots", "opacity": 0.75 if flat else 0.5}
     centres = to_napari(reference.obsm[SPATIAL])
     if section_key is not None and shifts:
@@ -94,10 +94,9 @@ def placed_layer(
     """Placed cells; on a slice less wide than a spot, so that both are seen."""
     flat = placed.obsm[SPATIAL].shape[1] == 2
     size = spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.3)
-    features = pd.DataFrame({"cell": placed.obs_names.to_numpy(str)})
-    for key in (STATUS, RADIUS):
-        if key in placed.obs:
-            features[key.removeprefix("dpvae_")] = placed.obs[key].to_numpy()
+    known = [key for key in (STATUS, RADIUS) if key in placed.obs]
+    features = {"cell": placed.obs_names}
+    features |= {key.removeprefix("dpvae_"): placed.obs[key] for key in known}
     drawn = places == "one draw" and DRAWS in placed.obsm
     points = placed.obsm[DRAWS][:, 0] if drawn else placed.obsm[SPATIAL]
     options = {"name": "placed cells, one draw" if drawn else "placed cells"}
@@ -108,7 +107,7 @@ def _cells_layer(
     cells: ad.AnnData,
     centres: np.ndarray,
     size: float,
-    features: pd.DataFrame,
+    features: dict[str, pd.Index | pd.Series],
     options: dict[str, Any],
 ) -> LayerData:
     """Points; or a surface, which napari draws and recolours faster, for very many cells."""
@@ -120,7 +119,7 @@ def _cells_layer(
     ringed = len(centres) <= MOST_RINGED
     style = {
         "size": size,
-        "features": features,
+        "features": pd.DataFrame({name: held.to_numpy() for name, held in features.items()}),
         # A ring is a pixel wide at least: round small discs it would hide their colour.
         "border_width": 0.05 if ringed else 0.0,
         # napari also draws a ring round discs that it keeps from getting smaller.

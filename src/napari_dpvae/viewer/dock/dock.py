@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
+from napari_dpvae.viewer.canvas.warming import warm_up
 from napari_dpvae.viewer.dock.data.data import DataStep
 from napari_dpvae.viewer.dock.evaluate.evaluate import EvaluateStep
 from napari_dpvae.viewer.dock.explore.explore import ExploreStep
@@ -39,6 +40,7 @@ class DpvaeDock(QScrollArea):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.session = session(napari_viewer)
+        self._viewer = napari_viewer
         self.save = SaveStep(self.session)
         self.unsaved = Unsaved(self.session, self.save.cells)
         self.data = DataStep(self.session, napari_viewer, self.unsaved)
@@ -82,6 +84,8 @@ class DpvaeDock(QScrollArea):
         """From now on the window is not closed over unsaved cells without a question."""
         super().showEvent(event)
         self.window().installEventFilter(self.unsaved)
+        self.session.watched = True
+        warm_up(self._viewer, self)
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, on a small screen too."""

@@ -9,7 +9,7 @@ from psygnal import Signal
 
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.backed import is_backed
-from napari_dpvae.data.checked import checked_query, checked_reference
+from napari_dpvae.data.checked import Checked, checked_query, checked_reference
 from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.features import other_features
 from napari_dpvae.data.images import libraries
@@ -42,6 +42,9 @@ class Session:
     def __init__(self) -> None:
         self.unsaved = False
         """Whether placed cells were made or grouped here, and are in no file yet."""
+        self.watched = False
+        """Whether a person sits before it: very many cells are then drawn in a turn of their own,
+        so that the window hears the person in between."""
         self._fits: tuple[DPVAE, ad.AnnData, bool] | None = None
         self.colouring = Colouring(self.data)
         self.look = Look()
@@ -53,7 +56,7 @@ class Session:
         self.selection.grouped.connect(self._on_grouped)
 
     @observed(None)
-    def reference(self, reference: ad.AnnData | None) -> ad.AnnData | None:
+    def reference(self, reference: ad.AnnData | Checked | None) -> ad.AnnData | None:
         """The reference; cells placed over another one are let go when it is set.
 
         Raises
@@ -61,6 +64,8 @@ class Session:
         DataError
             When set to what cannot be one.
         """
+        if isinstance(reference, Checked):
+            return reference.cells
         return None if reference is None else checked_reference(reference)
 
     @observed(None)
@@ -80,7 +85,7 @@ class Session:
         return key
 
     @observed(None)
-    def query(self, query: ad.AnnData | None) -> ad.AnnData | None:
+    def query(self, query: ad.AnnData | Checked | None) -> ad.AnnData | None:
         """The dissociated cells; cells placed before stay until others are placed.
 
         Raises
@@ -88,6 +93,8 @@ class Session:
         DataError
             When set to what cannot be one.
         """
+        if isinstance(query, Checked):
+            return query.cells
         # What was left in its file is looked at when it is placed.
         return None if query is None else checked_query(query, values=not is_backed(query))
 

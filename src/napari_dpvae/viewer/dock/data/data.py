@@ -9,8 +9,8 @@ import numpy as np
 from qtpy.QtWidgets import QPushButton
 
 from napari_dpvae.analysis.prospect import found_again
-from napari_dpvae.data.backed import open_either, open_query
-from napari_dpvae.data.checks import check_reference
+from napari_dpvae.data.backed import is_backed, open_either, open_query
+from napari_dpvae.data.checked import Checked, checked_query, checked_reference
 from napari_dpvae.data.concerns import concerns
 from napari_dpvae.data.gene_names import match_genes
 from napari_dpvae.data.images import image_sizes
@@ -20,7 +20,7 @@ from napari_dpvae.data.read import read_reference
 from napari_dpvae.viewer.dock.data.opened_layers import OpenedLayers
 from napari_dpvae.viewer.dock.data.sections import SectionChoice
 from napari_dpvae.viewer.dock.data.session_row import SessionRow
-from napari_dpvae.viewer.dock.data.source import Source
+from napari_dpvae.viewer.dock.data.source import Door, Source
 from napari_dpvae.viewer.dock.job import Job, Steps, sentence
 from napari_dpvae.viewer.dock.step import Step
 from napari_dpvae.viewer.dock.style import note
@@ -45,9 +45,14 @@ class DataStep(Step):
         super().__init__(1, "Data", session)
         self._unsaved = unsaved
         self.reference = Source(
-            "Reference", read_reference, self._set_reference, viewer, SAMPLE[0], sections=True
+            "Reference",
+            Door(read_reference, checked_reference, self._set_reference),
+            viewer,
+            SAMPLE[0],
+            sections=True,
         )
-        self.query = Source("Query", open_query, self._set_query, viewer, SAMPLE[1])
+        query = Door(open_query, _as_query, self._set_query)
+        self.query = Source("Query", query, viewer, SAMPLE[1])
         self.sections = SectionChoice(session)
         self.concerns = note("warning")
         self.certainty = note("muted")
@@ -85,7 +90,7 @@ class DataStep(Step):
             self.saved.open(paths[0])
             return
         if len(paths) == 1 and self.session.reference is not None:
-            self.query.open(paths[0], accept=self._take_query)
+            self.query.open(paths[0], Door(open_query, _as_query, self._take_query))
             return
         if len(paths) > 2:
             self.reference.open(paths)
@@ -107,7 +112,7 @@ class DataStep(Step):
             return
         path = self._dropped.pop(0)
         row = self.reference if "reference" in self._roles else self.query
-        row.open(path, open_either, self._take_either)
+        row.open(path, Door(open_either, _as_either, self._take_either))
 
     def _take_either(self, cells: ad.AnnData) -> None:
         """A reference has coordinates, which nobody placed."""
@@ -143,15 +148,13 @@ class DataStep(Step):
             self.complain(sentence(error))
 
     def _set_reference(self, reference: ad.AnnData) -> None:
-        # Refused before the question, not after it.
-        check_reference(reference)
         self._unsaved.before(lambda: self._put(reference), self, "Another reference")
 
     def _put(self, reference: ad.AnnData) -> None:
-        self.session.reference = reference
+        self.session.reference = Checked(reference)
 
     def _set_query(self, query: ad.AnnData) -> None:
-        self.session.query = query
+        self.session.query = Checked(query)
 
     def _refresh(self) -> None:
         reference, query = self.session.reference, self.session.query
@@ -209,6 +212,17 @@ def _shared(reference: ad.AnnData, query: ad.AnnData | None) -> int | None:
         return None
     names = ad.AnnData(var=query.var)
     return match_genes(reference.var_names, names, reference_var=reference.var)[1].matched
+
+
+def _as_query(cells: ad.AnnData) -> ad.AnnData:
+    if _kind(cells) == "placed":
+        return cells
+    # What was left in its file is looked at when it is placed.
+    return checked_query(cells, values=not is_backed(cells))
+
+
+def _as_either(cells: ad.AnnData) -> ad.AnnData:
+    return checked_reference(cells) if _kind(cells) == "reference" else _as_query(cells)
 
 
 def _kind(cells: ad.AnnData) -> str:

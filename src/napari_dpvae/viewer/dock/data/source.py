@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anndata as ad
 from qtpy.QtCore import Signal
@@ -28,12 +29,20 @@ from napari_dpvae.viewer.state.memory import remember_folder, remembered_folder
 if TYPE_CHECKING:
     from napari import Viewer
 
-Read = Callable[[Any], ad.AnnData]
-"""Of a path, or of several."""
-Accept = Callable[[ad.AnnData], None]
 FILES = "Cells (*.h5ad *.h5mu *.h5 *.loom *.mtx *.csv *.tsv *.txt *.gz);;All files (*)"
 BETWEEN = "; "
 """Paths in one line."""
+
+
+class Door(NamedTuple):
+    """How cells come in. All but the last is done in the background."""
+
+    read: Callable[[Any], ad.AnnData]
+    """Opens a path, or several."""
+    check: Callable[[ad.AnnData], ad.AnnData]
+    """Refuses what is wrong."""
+    accept: Callable[[ad.AnnData], None]
+    """Takes the data."""
 
 
 class Source(QWidget):
@@ -43,10 +52,8 @@ class Source(QWidget):
     ----------
     name
         ``Reference`` or ``Query``.
-    read
-        Opens and checks a path.
-    accept
-        Takes the data.
+    door
+        How its cells come in.
     viewer
         Whose layers are offered.
     sample
@@ -63,15 +70,14 @@ class Source(QWidget):
     def __init__(
         self,
         name: str,
-        read: Read,
-        accept: Accept,
+        door: Door,
         viewer: Viewer,
         sample: str,
         *,
         sections: bool = False,
     ) -> None:
         super().__init__()
-        self._name, self._read, self._accept = name, read, accept
+        self._name, self._door = name, door
         self._viewer, self._sample, self._sections = viewer, sample, sections
         self.setAcceptDrops(True)
         self.path = QLineEdit()
@@ -99,27 +105,22 @@ class Source(QWidget):
         parts = (line, self.progress, self.summary)
         self.setLayout(column(*parts, margins=(0, 0, 0, 4), spacing=2))
 
-    def open(
-        self,
-        path: str | Sequence[str],
-        read: Read | None = None,
-        accept: Accept | None = None,
-    ) -> None:
+    def open(self, path: str | Sequence[str], door: Door | None = None) -> None:
         """Read a path, in the background.
 
         Parameters
         ----------
         path
             A file or a folder; or several, which are sections.
-        read, accept
+        door
             In place of the row's own, where it is not known yet what the path holds.
         """
         self.path.setText(path if isinstance(path, str) else BETWEEN.join(path))
-        self._load(read or self._read, accept or self._accept)
+        self._load(door or self._door)
 
     def load(self) -> None:
         """Read what the path names, in the background."""
-        self._load(self._read, self._accept)
+        self._load(self._door)
 
     def show_cells(self, cells: ad.AnnData | None, summary: str) -> None:
         """Say what there is now; the path stays while it is that of these cells."""
@@ -129,7 +130,7 @@ class Source(QWidget):
         if not self.progress.running:
             self.path.setText(self._opened[1])
 
-    def _load(self, read: Read, accept: Accept) -> None:
+    def _load(self, door: Door) -> None:
         path = self.path.text().strip()
         if not path or self.progress.running:
             return
@@ -137,13 +138,26 @@ class Source(QWidget):
 
         def steps() -> Steps:
             yield "reading"
-            return read(paths[0] if len(paths) == 1 else paths)
+            return door.check(door.read(paths[0] if len(paths) == 1 else paths))
 
         names = ", ".join(Path(each).name for each in paths)
         job = self.progress.run(steps, f"reading {names}", only_reads=True)
-        job.done.connect(lambda cells: self._on_read(cells, path, accept))
+        job.done.connect(lambda cells: self._on_read(cells, path, door))
         job.failed.connect(self._refuse)
         job.stopped.connect(self._restore_path)
+
+    def _take_layer(self, name: str, cells: ad.AnnData) -> None:
+        """Take what a layer carries."""
+        if self.progress.running:
+            return
+
+        def steps() -> Steps:
+            yield "looking"
+            return self._door.check(cells)
+
+        job = self.progress.run(steps, f"looking at {name}", only_reads=True)
+        job.done.connect(lambda checked: self._take(checked, self._door))
+        job.failed.connect(self._refuse)
 
     def _paths(self, text: str) -> list[str]:
         """One, or the sections."""
@@ -165,17 +179,17 @@ class Source(QWidget):
             return
         self.open(paths)
 
-    def _on_read(self, cells: ad.AnnData, path: str, accept: Accept) -> None:
+    def _on_read(self, cells: ad.AnnData, path: str, door: Door) -> None:
         remember_folder(self._paths(path)[0])
         before, self._opened = self._opened, (cells, path)
-        if not self._take(cells, accept):
+        if not self._take(cells, door):
             self._opened = before
         self._restore_path()
         self.opened.emit()
 
-    def _take(self, cells: ad.AnnData, accept: Accept) -> bool:
+    def _take(self, cells: ad.AnnData, door: Door) -> bool:
         try:
-            accept(cells)
+            door.accept(cells)
         except ValueError as error:
             self._refuse(sentence(error))
             return False
@@ -196,9 +210,7 @@ class Source(QWidget):
         self.menu.addAction("F&older…", self._choose_folder)
         self.menu.addAction("&Sample", lambda: self.open(str(sample_folder() / self._sample)))
         for name, cells in layer_tables(self._viewer.layers):
-            self.menu.addAction(
-                f"Layer: {name}", lambda cells=cells: self._take(cells, self._accept)
-            )
+            self.menu.addAction(f"Layer: {name}", partial(self._take_layer, name, cells))
 
     def _choose_file(self) -> None:
         title = f"Open the {self._name.lower()}"

@@ -127,7 +127,7 @@ class ExploreStep(Step):
 
     def _refresh(self) -> None:
         session, colouring = self.session, self.session.colouring
-        self.setEnabled(bool(session.genes))
+        self.setEnabled(bool(session.data()))
         self.gene.refresh()
         with signals_blocked(self.column), signals_blocked(self.colormap):
             self.column.setCurrentText(colouring.column or NONE)
@@ -151,7 +151,7 @@ class ExploreStep(Step):
         """Where the gene was not measured, in words."""
         session = self.session
         if session.gene is None:
-            return "" if session.genes else "needs placed cells or a reference"
+            return "" if session.data() else "needs placed cells or a reference"
         if session.placed is not None and not has_feature(session.placed, session.gene):
             return "not measured in the placed cells"
         if session.reference is not None and not has_feature(session.reference, session.gene):
