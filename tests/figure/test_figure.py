@@ -51,6 +51,26 @@ def test_spots_and_cells_share_a_scale_in_real_units(phantom: Any, placed: ad.An
     assert any(text.endswith("units") for text in texts)
 
 
+def test_blended_genes_have_a_legend_and_their_own_limits(
+    phantom: Any, placed: ad.AnnData, refuses: Refuses
+) -> None:
+    genes = ["Gene001", "Gene002"]
+
+    def faces(**limits: Any) -> np.ndarray:
+        figure = dpv.draw_figure(placed, phantom.reference, genes=genes, **limits)
+        assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == genes
+        return np.asarray(discs(figure)[0].get_facecolor())
+
+    usual = faces()
+    darker = faces(limits={"Gene002": Limits(1e3, 1e4, percentiles=False)})
+    np.testing.assert_allclose(darker[:, [0, 2]], usual[:, [0, 2]])
+    assert usual[:, 1].max() > 0.9 and darker[:, 1].max() == 0
+    with refuses("'NoGene'"):
+        dpv.draw_figure(placed, genes=["Gene001", "NoGene"])
+    with refuses("two or three different genes"):
+        dpv.draw_figure(placed, genes=["Gene001"])
+
+
 def test_categories_have_a_legend_and_can_be_left_out(phantom: Any, placed: ad.AnnData) -> None:
     hidden = str(placed.obs["cell_type"].iloc[0])
     figure = dpv.draw_figure(

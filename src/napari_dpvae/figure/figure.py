@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 
 from napari_dpvae.analysis.cells import in_frame
 from napari_dpvae.analysis.virtual import VIRTUAL, virtual_expression
+from napari_dpvae.colours.blend import blendable, blended, gene_colours
 from napari_dpvae.colours.categories import category_codes, category_colours, is_numeric
 from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
 from napari_dpvae.data.checks import check_located
@@ -39,8 +40,9 @@ def draw_figure(
     reference: ad.AnnData | None = None,
     *,
     gene: str | None = None,
+    genes: Sequence[str] = (),
     column: str | None = None,
-    limits: Limits = USUAL,
+    limits: Limits | Mapping[str, Limits] = USUAL,
     colormap: str = "viridis",
     statuses: Collection[str] = STATUSES,
     hidden: Collection[str] = (),
@@ -56,8 +58,10 @@ def draw_figure(
         Either, or both. Of a reference of several sections, that which the cells were placed in.
     gene, column
         What colours them: a gene, or a column of ``obs`` with numbers or categories.
+    genes
+        Two or three in place of one: each has a colour, and these add up.
     limits, colormap
-        Of the colour scale of numbers.
+        Of the colour scale of numbers; of several genes the limits of each, by name, or of all.
     statuses
         Placed cells of these kinds are drawn.
     hidden
@@ -91,14 +95,19 @@ def draw_figure(
     if reference is not None and placed is not None:
         reference = _section_of(reference, placed)
     data = [cells for cells in (reference, placed) if cells is not None]
-    _check(data, gene, column, statuses)
+    genes = blendable(genes)
+    _check(data, genes or (gene,), column, statuses)
     # Placed cells to the left, as in the window.
     together = [data] if not side_by_side else [[cells] for cells in reversed(data)]
     width, height = np.ptp(view_box(data[0]), axis=0)
     size = (INCHES * len(together) + 1, INCHES * height / width + 1)
     figure = Figure(figsize=size, layout="compressed")
     panels = figure.subplots(1, len(together), squeeze=False)[0]
-    parts, scales, legend = _coloured(placed, reference, gene, column, limits, colormap)
+    if genes:
+        parts, scales, legend = _blended(placed, reference, genes, limits)
+    else:
+        of_one = limits if isinstance(limits, Limits) else limits.get(str(gene or column), USUAL)
+        parts, scales, legend = _coloured(placed, reference, gene, column, of_one, colormap)
     for axes, shown in zip(panels, together, strict=True):
         draw_image(axes, data[0])
         for cells, colours in zip(data, parts, strict=True):
@@ -108,7 +117,7 @@ def draw_figure(
         finish(axes, data[0], microns_per_unit)
         if side_by_side:
             axes.set_title("placed cells" if shown[0] is placed else "reference", fontsize=10)
-    figure.suptitle(title if title is not None else gene or column or "")
+    figure.suptitle(title if title is not None else " · ".join(genes) or gene or column or "")
     for unit, ends in scales.items():
         bar = ScalarMappable(Normalize(*ends), colormap)
         figure.colorbar(bar, ax=list(panels), label=unit, shrink=0.8, aspect=30)
@@ -119,7 +128,10 @@ def draw_figure(
 
 
 def _check(
-    data: list[ad.AnnData], gene: str | None, column: str | None, statuses: Collection[str]
+    data: list[ad.AnnData],
+    genes: Sequence[str | None],
+    column: str | None,
+    statuses: Collection[str],
 ) -> None:
     """Refuse what cannot be drawn."""
     if not data:
@@ -127,9 +139,10 @@ def _check(
     if any(cells.obsm[SPATIAL].shape[1] != 2 for cells in data):
         raise DataError("A figure is drawn of a slice only: take a screenshot of a volume.")
     nowhere = ""
-    if gene is not None and not any(has_feature(cells, gene) for cells in data):
-        nowhere = f"gene '{gene}'"
-    elif column is not None and not any(column in cells.obs for cells in data):
+    for gene in genes:
+        if gene is not None and not any(has_feature(cells, gene) for cells in data):
+            nowhere = f"gene '{gene}'"
+    if not nowhere and column is not None and not any(column in cells.obs for cells in data):
         nowhere = f"obs column '{column}'"
     if nowhere:
         raise DataError(
@@ -226,6 +239,31 @@ def _coloured(
         for cells, own in zip(data, values, strict=True)
     ]
     return colours, scales, {}
+
+
+def _blended(
+    placed: ad.AnnData | None,
+    reference: ad.AnnData | None,
+    genes: Sequence[str],
+    limits: Limits | Mapping[str, Limits],
+) -> tuple[list[np.ndarray], dict[str, tuple[float, float]], dict[str, np.ndarray]]:
+    """As :func:`_coloured`, by several genes; the legend names the colour of each."""
+    data = [cells for cells in (reference, placed) if cells is not None]
+    values: list[list[np.ndarray | None]] = [[] for _ in data]
+    ends: list[list[tuple[float, float]]] = [[] for _ in data]
+    for gene in genes:
+        of_gene = limits if isinstance(limits, Limits) else limits.get(gene, USUAL)
+        found = [_numbers(cells, placed, gene, None) for cells in data]
+        for k, own in enumerate(found):
+            alike = [each[1] for each in found if own and each and each[0] == own[0]]
+            values[k].append(own[1] if own else None)
+            ends[k].append(colour_limits(*alike, limits=of_gene) if own else (0.0, 1.0))
+    parts = []
+    for cells, of_cells, of_limits in zip(data, values, ends, strict=True):
+        colours = blended(of_cells, of_limits)
+        known = np.zeros((cells.n_obs, 1)) if colours is None else np.isfinite(colours)
+        parts.append(np.where(known, GREY if colours is None else colours, GREY))
+    return parts, {}, {gene: rgba for gene, (_, rgba) in gene_colours(genes).items()}
 
 
 def _shades(values: np.ndarray, ends: tuple[float, float], colormap: str) -> np.ndarray:

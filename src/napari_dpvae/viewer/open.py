@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 import anndata as ad
 import napari
 from napari import Viewer
 
+from napari_dpvae.colours.blend import blendable
 from napari_dpvae.data.checks import check_located, check_reference
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.errors import DataError
@@ -55,6 +57,7 @@ def view(
     reference: ad.AnnData | None = None,
     *,
     gene: str | None = None,
+    genes: Sequence[str] = (),
     viewer: Viewer | None = None,
 ) -> Viewer:
     """Open a viewer with the tissue, the reference's spots and the placed cells.
@@ -67,6 +70,8 @@ def view(
         Spots by genes with ``obsm["spatial"]``.
     gene
         Colours spots and cells; the first that both have if not given.
+    genes
+        Two or three, blended, in place of one.
     viewer
         A new one if not given.
 
@@ -85,8 +90,10 @@ def view(
     if reference is not None:
         check_reference(reference)
     held = [cells for cells in (reference, placed) if cells is not None]
-    if gene is not None and not any(has_feature(cells, gene) for cells in held):
-        raise DataError(f"Neither the reference nor the placed cells have the gene '{gene}'.")
+    genes = blendable(genes)
+    for name in genes or (gene,):
+        if name is not None and not any(has_feature(cells, name) for cells in held):
+            raise DataError(f"Neither the reference nor the placed cells have the gene '{name}'.")
     # Refused before there is a window.
     viewer = viewer or napari.Viewer(title="dp-VAE")
     state = session(viewer)
@@ -95,4 +102,6 @@ def view(
     if placed is not None:
         state.placed = placed
     state.gene = gene or next(iter(state.genes), None)
+    if genes:
+        state.colouring.genes = genes
     return viewer

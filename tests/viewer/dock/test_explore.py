@@ -111,6 +111,47 @@ def test_a_column_of_categories_has_a_legend_that_hides_and_recolours(
     assert not step.limits.isHidden()
 
 
+def test_genes_are_blended_by_their_expression_until_their_boxes_are_emptied(
+    explored: DpvaeDock, viewer: Viewer, qtbot: QtBot
+) -> None:
+    session, row = explored.session, explored.explore.blend
+    cells = viewer.layers["placed cells"]
+    alone = cells.face_color.copy()
+    for box, gene in zip(row.boxes, ("Gene001", "Gene002"), strict=True):
+        qtbot.keyClicks(box, gene)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    genes = session.colouring.genes
+    assert genes == (session.gene, "Gene001", "Gene002")
+    assert "Gene002 (blue)" in row.legend.text() and not row.legend.isHidden()
+    assert viewer.canvas.overlays.text.text == f"{genes[0]} red · Gene001 green · Gene002 blue"
+    inside = (session.placed.obs["dpvae_status"] != "outside").to_numpy()
+    for channel, gene in enumerate(genes):
+        value = session.placed[:, gene].X.toarray().ravel() / session.placed.X.sum(axis=1).A1
+        order = np.argsort(value[inside], kind="stable")
+        assert (
+            np.diff(viewer.layers["placed cells"].face_color[inside][order, channel]) >= -1e-6
+        ).all()
+    for box in row.boxes:
+        box.clear()
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert session.colouring.genes == () and row.legend.isHidden()
+    np.testing.assert_array_equal(cells.face_color, alone)
+
+
+def test_blended_colours_follow_the_expression_and_a_gene_alone_ends_them(
+    explored: DpvaeDock, viewer: Viewer
+) -> None:
+    session = explored.session
+    session.colouring.genes = ["Gene001", "Gene002"]
+    before = viewer.layers["placed cells"].face_color.copy()
+    shuffled = session.placed.copy()
+    shuffled.X = shuffled.X[np.random.default_rng(0).permutation(shuffled.n_obs)]
+    session.placed = shuffled
+    assert not np.allclose(viewer.layers["placed cells"].face_color, before)
+    session.colouring.column = "cell_type"
+    assert session.colouring.genes == ()
+
+
 def test_limits_as_percentiles_or_values(explored: DpvaeDock) -> None:
     row, colouring = explored.explore.limits, explored.session.colouring
     row.high.setValue(50.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,24 @@ def test_categories_and_what_is_hidden_come_back(full: Session, tmp_path: Path) 
     full.colouring.hidden = ("deep",)
     back = again(full, tmp_path / "desk.dpvae")
     assert back.colouring.column == "cell_type" and back.colouring.hidden == {"deep"}
+
+
+def test_blended_genes_come_back_and_files_of_before_have_none(
+    full: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "desk.dpvae"
+    full.colouring.genes = full.model.genes[:3]
+    assert again(full, path).colouring.genes == tuple(full.model.genes[:3])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    shown = json.loads(parts["shown.json"])
+    del shown["genes"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in (parts | {"shown.json": json.dumps(shown)}).items():
+            archive.writestr(name, part)
+    back = Session()
+    SavedSession(path).put_into(back)
+    assert back.colouring.genes == () and back.gene == full.gene
 
 
 def test_what_is_no_session_is_refused(full: Session, tmp_path: Path, refuses: Refuses) -> None:

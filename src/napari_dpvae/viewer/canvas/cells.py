@@ -112,9 +112,10 @@ class Cells:
         for column in dict.fromkeys((kind, colouring.column)):
             if column in obs and column not in (STATUS, RADIUS):
                 lines.append(f"{escape(str(column))}: {escape(str(obs[column].iloc[cell]))}")
-        own = self.numbers(colouring.gene, None)
-        if own is not None:
-            lines.append(f"{escape(str(colouring.gene))}: {own.values[cell]:.3g}")
+        for gene in colouring.genes or (colouring.gene,):
+            own = self.numbers(gene, None)
+            if own is not None:
+                lines.append(f"{escape(str(gene))}: {own.values[cell]:.3g}")
         if STATUS in obs:
             lines.append(str(obs[STATUS].iloc[cell]))
         if RADIUS in obs:

@@ -62,6 +62,10 @@ class Discs(Marks[Points]):
         """Colour by codes (n,) into colours (k, 4); -1 is grey."""
         self._paint(codes.copy(), np.vstack([colours, FAINT]))
 
+    def paint_colours(self, colours: np.ndarray) -> None:
+        """Give each cell its colour (n, 4); NaN is grey."""
+        self._paint(*self._each(colours))
+
     def _paint(
         self,
         index: np.ndarray,

@@ -77,6 +77,10 @@ class Facets(Marks[Surface]):
         if self.opacity is not None:
             self._fade(codes.copy(), np.vstack([colours, FAINT]))
 
+    def paint_colours(self, colours: np.ndarray) -> None:
+        """Give each cell its colour (n, 4); NaN is grey."""
+        self._fade(*self._each(colours))
+
     def _paint(self, values: np.ndarray, limits: tuple[float, float], colormap: Colormap) -> None:
         values = np.where(self.strangers, np.nan, values).astype(np.float32)
         if self.layer.vertex_colors is not None:

@@ -59,6 +59,10 @@ class Marks(ABC, Generic[LayerT]):
         """Colour by codes (n,) into colours (k, 4); -1 is grey."""
 
     @abstractmethod
+    def paint_colours(self, colours: np.ndarray) -> None:
+        """Give each cell its colour (n, 4); NaN is grey."""
+
+    @abstractmethod
     def resize(self, share: np.ndarray) -> None:
         """Draw each cell (n,) at a share of the usual size."""
 
@@ -71,6 +75,12 @@ class Marks(ABC, Generic[LayerT]):
     @abstractmethod
     def _show(self) -> None:
         """Bring the layer in line with ``shown``."""
+
+    def _each(self, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Index (n,) and table (n + 1, 4) of a colour for each cell."""
+        known = ~np.isnan(colours).any(axis=1)
+        index = np.where(known, np.arange(len(colours)), len(colours))
+        return index, np.vstack([np.nan_to_num(colours), FAINT]).astype(np.float32)
 
     def _rgba(self, index: np.ndarray, table: np.ndarray) -> np.ndarray:
         """(n, 4) colours by index (n,) into a table (k, 4) whose last entry is for no value."""

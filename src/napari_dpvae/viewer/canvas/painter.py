@@ -10,6 +10,7 @@ import anndata as ad
 import numpy as np
 
 from napari_dpvae.analysis.virtual import VIRTUAL
+from napari_dpvae.colours.blend import blended, in_words
 from napari_dpvae.colours.categories import category_colours, is_numeric
 from napari_dpvae.colours.scale import colour_limits
 from napari_dpvae.viewer.canvas.cells import Cells, Numbers
@@ -54,7 +55,9 @@ class Painter:
         """Colour by the session's gene or column."""
         colouring = self._session.colouring
         holders = self._session.with_column(colouring.column)
-        if holders and not is_numeric(holders[0].obs[colouring.column]):
+        if colouring.genes:
+            self._paint_blend(colouring.genes)
+        elif holders and not is_numeric(holders[0].obs[colouring.column]):
             self._paint_categories(str(colouring.column), holders)
         else:
             self._paint_numbers()
@@ -68,27 +71,52 @@ class Painter:
             cells.marks.paint_classes(codes, np.array(list(colours.values())))
         self._units = [None for _ in self._drawn()]
 
+    def _paint_blend(self, genes: tuple[str, ...]) -> None:
+        """Each gene has one scale for all that are in the same unit."""
+        drawn = self._drawn()
+        found = {gene: [self._numbers(cells, gene) for cells in drawn] for gene in genes}
+        for k, cells in enumerate(drawn):
+            values, limits = [], []
+            for gene, of_gene in found.items():
+                own = of_gene[k]
+                values.append(None if own is None else own.values)
+                limits.append((0.0, 1.0) if own is None else self._ends(gene, of_gene, own.unit))
+            colours = blended(values, limits)
+            if colours is None:
+                cells.paint_plain()
+            else:
+                cells.marks.paint_colours(colours)
+        self._units = [None for _ in drawn]
+
     def _paint_numbers(self) -> None:
         """One scale for all that are in the same unit."""
         colouring = self._session.colouring
-        found = [self._numbers(cells) for cells in self._drawn()]
+        found = [self._numbers(cells, colouring.gene) for cells in self._drawn()]
         for cells, own in zip(self._drawn(), found, strict=True):
             if own is None:
                 cells.paint_plain()
                 continue
-            alike = [other.values for other in found if other and other.unit == own.unit]
-            limits = colour_limits(*alike, limits=colouring.limits)
-            colouring.drawn = limits
+            limits = self._ends(colouring.shown, found, own.unit)
             cells.marks.paint_numbers(own.values, limits, colouring.colormap)
         self._units = [None if own is None else own.unit for own in found]
 
-    def _numbers(self, cells: Cells) -> Numbers | None:
-        """The values that colour cells: measured, or virtual where the reference has none."""
+    def _ends(
+        self, shown: str | None, found: list[Numbers | None], unit: str
+    ) -> tuple[float, float]:
+        """The ends of the scale of all that are in one unit."""
         colouring = self._session.colouring
-        own = cells.numbers(colouring.gene, colouring.column)
-        if own is not None or colouring.gene is None or cells.adata is not self._session.reference:
+        alike = [own.values for own in found if own and own.unit == unit]
+        limits = colour_limits(*alike, limits=colouring.limits_of(shown))
+        if shown == colouring.shown:
+            colouring.drawn = limits
+        return limits
+
+    def _numbers(self, cells: Cells, gene: str | None) -> Numbers | None:
+        """The values that colour cells: measured, or virtual where the reference has none."""
+        own = cells.numbers(gene, self._session.colouring.column)
+        if own is not None or gene is None or cells.adata is not self._session.reference:
             return own
-        values = self._virtual.values(colouring.gene)
+        values = self._virtual.values(gene)
         return None if values is None else Numbers(values, VIRTUAL)
 
     def _filter(self) -> None:
@@ -120,7 +148,8 @@ class Painter:
         viewer = self._viewer()
         if viewer is None:
             return
-        shown = self._session.colouring.shown
+        colouring = self._session.colouring
+        shown = in_words(colouring.genes) if colouring.genes else colouring.shown
         if len(units) > 1:
             units = [f"{side}: {unit}" for side, unit in zip(("left", "right"), units, strict=True)]
         units = [unit for unit in units if unit != shown]

@@ -35,9 +35,10 @@ def present_figure(session: Session, microns_per_unit: float | None = None) -> F
     return draw_figure(
         session.placed,
         _frame(session),
-        gene=colouring.gene,
+        gene=None if colouring.genes else colouring.gene,
+        genes=colouring.genes,
         column=colouring.column,
-        limits=colouring.limits,
+        limits={name: colouring.limits_of(name) for name in colouring.genes} or colouring.limits,
         colormap=colouring.colormap,
         statuses=look.statuses,
         hidden=colouring.hidden,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import anndata as ad
 from psygnal import Signal
 
+from napari_dpvae.colours.blend import blendable
 from napari_dpvae.colours.scale import USUAL, Limits
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.errors import DataError
@@ -32,13 +33,16 @@ class Colouring:
         self._data = data
         self._limits: dict[str | None, Limits] = {}
         self._hidden: dict[str, frozenset[str]] = {}
+        self._gene: str | None = None
+        self._column: str | None = None
+        self._genes: tuple[str, ...] = ()
         self.recent: list[str] = []
         self.drawn = (0.0, 1.0)
         """Ends of the colour scale in the values' unit, as told by what draws."""
 
     @observed(None)
     def gene(self, gene: str | None) -> str | None:
-        """The gene that colours spots and cells; setting it lets go of the column.
+        """The gene that colours spots and cells; setting it lets go of the column and of others.
 
         Raises
         ------
@@ -46,13 +50,29 @@ class Colouring:
             When set to a gene that was measured nowhere.
         """
         if gene is not None:
-            if not self._measured(gene):
-                raise DataError(
-                    f"Neither the reference nor the placed cells have the gene {brief(gene)}."
-                )
+            self._check_measured(gene)
             self.recent = [gene, *(other for other in self.recent if other != gene)][:MOST_RECENT]
-        self._column: str | None = None
+        self._column, self._genes = None, ()
         return gene
+
+    @observed(())
+    def genes(self, genes: Iterable[str]) -> tuple[str, ...]:
+        """Two or three genes that are blended, each scaled by its own limits; none: the gene alone.
+
+        Setting them makes the first the gene, and lets go of the column.
+
+        Raises
+        ------
+        DataError
+            When set to one gene, to more than three, or to one that was measured nowhere.
+        """
+        wanted = blendable(genes)
+        if not wanted:
+            return ()
+        for gene in wanted:
+            self._check_measured(gene)
+        self._gene, self._column = wanted[0], None
+        return wanted
 
     @observed(None)
     def column(self, column: str | None) -> str | None:
@@ -67,7 +87,7 @@ class Colouring:
             raise DataError(
                 f"Neither the reference nor the placed cells have the obs column {brief(column)}."
             )
-        self._gene: str | None = None
+        self._gene, self._genes = None, ()
         return column
 
     @property
@@ -100,10 +120,18 @@ class Colouring:
 
     def let_go(self) -> None:
         """Colour by nothing where the data on show have no such gene or column any more."""
+        if not all(map(self._measured, self.genes)):
+            self.genes = ()
         if self.gene is not None and not self._measured(self.gene):
             self.gene = None
         elif self.column is not None and not self._described(self.column):
             self.column = None
+
+    def _check_measured(self, gene: str) -> None:
+        if not self._measured(gene):
+            raise DataError(
+                f"Neither the reference nor the placed cells have the gene {brief(gene)}."
+            )
 
     def _measured(self, gene: str) -> bool:
         return isinstance(gene, str) and any(has_feature(cells, gene) for cells in self._data())
@@ -114,7 +142,7 @@ class Colouring:
     @property
     def limits(self) -> Limits:
         """The ends of the colour scale; kept for each gene and column."""
-        return self._limits.get(self.shown, USUAL)
+        return self.limits_of(self.shown)
 
     @limits.setter
     def limits(self, limits: Limits | tuple[float, float]) -> None:
@@ -126,6 +154,10 @@ class Colouring:
             raise DataError(f"The limits {low:g} to {high:g} must rise.")
         self._limits[self.shown] = Limits(low, high, getattr(limits, "percentiles", False))
         self.changed.emit()
+
+    def limits_of(self, shown: str | None) -> Limits:
+        """Those that are kept for a gene or a column."""
+        return self._limits.get(shown, USUAL)
 
     @property
     def hidden(self) -> frozenset[str]:

@@ -84,6 +84,8 @@ class SavedSession:
         try:
             with zipfile.ZipFile(found) as archive:
                 self._shown: dict[str, Any] = json.loads(_member(archive, SHOWN))
+                # Of before genes could be blended.
+                self._shown.setdefault("genes", [])
                 lacking = _shown(Session()).keys() - self._shown.keys()
                 if lacking:
                     raise KeyError(f"it does not say {min(lacking)}")
@@ -123,6 +125,7 @@ class SavedSession:
         colouring.markers = self._shown["markers"]
         if self._shown["gene"] is not None:
             colouring.gene = self._shown["gene"]
+            colouring.genes = self._shown["genes"]
         elif self._shown["column"] is not None:
             colouring.column = self._shown["column"]
             colouring.hidden = self._shown["hidden"]
@@ -138,6 +141,7 @@ def _shown(session: Session) -> dict[str, Any]:
         **{name: getattr(look, name) for name in LOOK},
         "statuses": sorted(look.statuses),
         "gene": colouring.gene,
+        "genes": list(colouring.genes),
         "column": colouring.column,
         "colormap": colouring.colormap,
         "markers": list(colouring.markers),

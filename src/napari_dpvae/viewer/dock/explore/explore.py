@@ -13,6 +13,7 @@ from napari_dpvae.analysis.gene_sets import gene_set_score, score_name
 from napari_dpvae.colours.categories import is_numeric
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.viewer.dock.explore.ask import Ask
+from napari_dpvae.viewer.dock.explore.blend_row import BlendRow
 from napari_dpvae.viewer.dock.explore.cell_list import CellList
 from napari_dpvae.viewer.dock.explore.gene_row import GeneRow
 from napari_dpvae.viewer.dock.explore.groups import Groups
@@ -41,6 +42,8 @@ class ExploreStep(Step):
         self.gene.told.connect(self.tell)
         self.gene.refused.connect(self.complain)
         self.gene.scored.connect(self.score)
+        self.blend = BlendRow(session.colouring)
+        self.blend.refused.connect(self.complain)
         self.column = elastic(QComboBox())
         self.column.setToolTip("Colour by what is known of each cell, in place of a gene.")
         self.column.currentTextChanged.connect(self._choose_column)
@@ -67,7 +70,9 @@ class ExploreStep(Step):
         self._list()
 
     def _lay_out(self) -> None:
-        rows = form(gene=self.gene, or_column=self.column, colormap=self.colormap)
+        rows = form(
+            gene=self.gene, with_others=self.blend, or_column=self.column, colormap=self.colormap
+        )
         rows.addRow(self.limits.kind, self.limits)
         label = rows.labelForField(self.colormap)
         self._scale_rows = (label, self.colormap, self.limits.kind, self.limits)
@@ -118,7 +123,9 @@ class ExploreStep(Step):
         self.session.colormap = colormap
 
     def _list(self) -> None:
-        self.gene.box.set_names(self.session.genes)
+        genes = self.session.genes
+        self.gene.box.set_names(genes)
+        self.blend.set_names(genes)
         with signals_blocked(self.column):
             self.column.clear()
             self.column.addItems([NONE, *self.session.columns])
@@ -129,6 +136,7 @@ class ExploreStep(Step):
         session, colouring = self.session, self.session.colouring
         self.setEnabled(bool(session.data()))
         self.gene.refresh()
+        self.blend.refresh()
         with signals_blocked(self.column), signals_blocked(self.colormap):
             self.column.setCurrentText(colouring.column or NONE)
             self.colormap.setCurrentText(colouring.colormap)
@@ -139,7 +147,7 @@ class ExploreStep(Step):
         )
         self.legend.refresh(colouring.column if categorical else None)
         for widget in self._scale_rows:
-            widget.setVisible(not categorical)
+            widget.setVisible(not categorical and not colouring.genes)
         self.set_done(colouring.shown is not None)
         self.tell(self._lacking())
 
