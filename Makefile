@@ -31,7 +31,7 @@ demo: setup
 	fi
 
 tour: setup
-	$(SCREEN) $(BIN)/python -m benchmarks.tour
+	xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/python -m benchmarks.tour
 
 test: lint types tests
 

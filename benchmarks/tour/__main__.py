@@ -9,10 +9,15 @@ from tempfile import TemporaryDirectory
 
 from qtpy.QtCore import QSettings
 
-from benchmarks.tour import cortex, embryo, section
+from benchmarks.tour import cortex, embryo, failures, section
 from benchmarks.tour.stage import Stage
 
-SCENES = {"section": section.play, "embryo": embryo.play, "cortex": cortex.play}
+SCENES = {
+    "section": section.play,
+    "embryo": embryo.play,
+    "cortex": cortex.play,
+    "failures": failures.play,
+}
 OUT = Path("out/tour")
 
 
