@@ -18,18 +18,19 @@ def play(stage: Stage) -> None:
     stage.wait(dock.data.reference)
     shoot(stage, "refused-file")
     reference = phantom.reference
-    flat = reference.copy()
-    flat.X[:] = 1
-    dock.session.reference, dock.session.query = flat, phantom.query
+    dock.session.reference, dock.session.query = reference, phantom.query
     for name, value in HASTY.items():
         dock.model.form[name].value = value
     stage.show_only(dock.data, dock.model)
+    # The reference says nothing of pairs.
+    mask, dock.model.form["mask"].value = dock.model.form["mask"].value, "given"
     dock.model.train.click()
     stage.wait(dock.model)
     shoot(stage, "failed-training")
+    dock.model.form["mask"].value = mask
     strangers = phantom.query.copy()
     strangers.var_names = [f"Other{i}" for i in range(strangers.n_vars)]
-    dock.session.reference, dock.session.query = reference, strangers
+    dock.session.query = strangers
     dock.model.train.click()
     stage.wait(dock.model)
     stage.show_only(dock.model, dock.place)
