@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
+from napari.layers import Points
 from numpy.typing import ArrayLike
 
 from napari_dpvae.data.images import best_image, libraries, spot_size
@@ -72,6 +74,12 @@ def image_layers(reference: ad.AnnData, shifts: Shifts | None = None) -> list[La
             options["translate"] = tuple(shifts[library][::-1])
         layers.append((image, options, "image"))
     return layers
+
+
+@cache
+def read_units() -> None:
+    """Let napari read its table of physical units: 0.2 s that the first layer would wait for."""
+    Points(np.empty((0, 2)))
 
 
 def reference_layer(

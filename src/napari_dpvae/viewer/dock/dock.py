@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
-from napari_dpvae.viewer.canvas.warming import warm_up
+from napari_dpvae.viewer.canvas.layers import read_units
 from napari_dpvae.viewer.dock.data.data import DataStep
 from napari_dpvae.viewer.dock.evaluate.evaluate import EvaluateStep
 from napari_dpvae.viewer.dock.explore.explore import ExploreStep
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 WIDTH = 350
+IDLE_MS = 200
+"""After it is shown."""
 
 
 class DpvaeDock(QScrollArea):
@@ -40,7 +42,6 @@ class DpvaeDock(QScrollArea):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.session = session(napari_viewer)
-        self._viewer = napari_viewer
         self.save = SaveStep(self.session)
         self.unsaved = Unsaved(self.session, self.save.cells)
         self.data = DataStep(self.session, napari_viewer, self.unsaved)
@@ -85,7 +86,8 @@ class DpvaeDock(QScrollArea):
         super().showEvent(event)
         self.window().installEventFilter(self.unsaved)
         self.session.watched = True
-        warm_up(self._viewer, self)
+        # Once the window is there, and idle.
+        QTimer.singleShot(IDLE_MS, read_units)
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, on a small screen too."""
