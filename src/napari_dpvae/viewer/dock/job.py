@@ -11,8 +11,6 @@ from typing import Any
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_dpvae.viewer.dock import garbage
-
 logger = logging.getLogger(__name__)
 
 Steps = Generator[Any, None, Any]
@@ -59,7 +57,6 @@ class Job(QObject):
             _worker_class=_Worker,
         )
         self._worker.yielded.connect(self._on_yielded)
-        self._worker.finished.connect(garbage.take_back)
         self._worker.finished.connect(self._on_finished)
         worker = self._worker
         parent.destroyed.connect(lambda: worker.quit())
@@ -70,7 +67,6 @@ class Job(QObject):
     def start(self) -> None:
         """Begin."""
         self.running = True
-        garbage.set_aside()
         self._worker.start()
 
     def stop(self) -> None:
