@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 
 from napari_dpvae import DPVAE
+from napari_dpvae.analysis import types
 from napari_dpvae.analysis.cells import Answer
 from napari_dpvae.analysis.genes import spatial_genes
 from napari_dpvae.analysis.questions import QUESTIONS
@@ -16,6 +17,13 @@ SPATIAL, NEIGHBOURS, TOGETHER, SIGNALS = QUESTIONS
 N, DRAWS = 300, 20
 NULL = 40
 """Genes that are alike everywhere."""
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shuffled is asked once for each draw."""
+    monkeypatch.setattr(types, "PERMUTATIONS", 100)
+    monkeypatch.setattr(types, "SHUFFLES", 10)
 
 
 def answer(steps: Answer) -> pd.DataFrame:
