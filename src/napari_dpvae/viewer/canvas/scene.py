@@ -5,15 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 from weakref import ref
 
 import anndata as ad
 import numpy as np
-from napari.layers import Points, Surface
+from napari.layers import Points
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QTimer
 
 from napari_dpvae.data.keys import DRAWS, SPATIAL
 from napari_dpvae.viewer.canvas.arrangement import SideBySide
@@ -39,9 +37,6 @@ if TYPE_CHECKING:
 
 VOLUME_ANGLES = (-15.0, 20.0, 80.0)
 """How a volume is seen first: x to the right, a little from above, so that its depth shows."""
-
-TURN_MS = 20
-"""Without a delay Qt would do it in the same turn of its event loop."""
 
 
 @contextmanager
@@ -221,14 +216,7 @@ class Scene:
         cells.read_expression(self._painter.paint)
         if cells.reading:
             self._painter.paint()
-        mark = cells.marks.layer
-        # napari draws at once what it shows the controls of, and again when all is done.
-        mark.visible = False
         viewer.layers.extend(cells.layers)
         self._arrange()
-        viewer.layers.selection.active = mark
-        if self._session.watched and isinstance(mark, Surface):
-            QTimer.singleShot(TURN_MS, partial(setattr, mark, "visible", True))
-        else:
-            mark.visible = True
+        viewer.layers.selection.active = cells.marks.layer
         cells.marks.layer.events.visible.connect(self._painter.place_bars)

@@ -85,7 +85,6 @@ class DpvaeDock(QScrollArea):
         """From now on the window is not closed over unsaved cells without a question."""
         super().showEvent(event)
         self.window().installEventFilter(self.unsaved)
-        self.session.watched = True
         # Once the window is there, and idle.
         QTimer.singleShot(IDLE_MS, read_units)
 

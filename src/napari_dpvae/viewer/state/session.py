@@ -42,9 +42,6 @@ class Session:
     def __init__(self) -> None:
         self.unsaved = False
         """Whether placed cells were made or grouped here, and are in no file yet."""
-        self.watched = False
-        """Whether a person sits before it: very many cells are then drawn in a turn of their own,
-        so that the window hears the person in between."""
         self._fits: tuple[DPVAE, ad.AnnData, bool] | None = None
         self.colouring = Colouring(self.data)
         self.look = Look()

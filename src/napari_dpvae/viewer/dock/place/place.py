@@ -106,8 +106,6 @@ class PlaceStep(Step):
         job.failed.connect(self._on_failed)
         job.stopped.connect(self._refresh)
         self._under_way = (self.session.reference, model, query)
-        # The reference shows it meanwhile; to colour cells twice would take time when they come.
-        self._show_gene()
         self._refresh()
 
     def _show_known(self) -> None:
@@ -130,13 +128,10 @@ class PlaceStep(Step):
     def _on_placed(self, placed: ad.AnnData) -> None:
         self.session.placed = placed
         self.session.unsaved = True
-        self._show_gene()
-
-    def _show_gene(self) -> None:
-        """The panel is sorted: its first gene is the most spatial one."""
-        session, model = self.session, self.session.model
-        if session.gene is None and model is not None and model.genes[0] in session.genes:
-            session.gene = model.genes[0]
+        model = self.session.model
+        if self.session.gene is None and model is not None:
+            # The panel is sorted: its first gene is the most spatial one.
+            self.session.gene = model.genes[0]
 
     @property
     def _ready(self) -> bool:
