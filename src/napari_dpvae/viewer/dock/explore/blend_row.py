@@ -59,8 +59,8 @@ class BlendRow(QWidget):
         self.legend.setVisible(bool(genes))
         parts = gene_colours(genes).items() if genes else ()
         self.legend.setText(
-            " &nbsp; ".join(
-                f'<span style="color:{to_hex(tuple(rgba))}">●</span> {escape(gene)} ({name})'
+            " · ".join(
+                f'<span style="color:{to_hex(tuple(rgba))}">●</span>&nbsp;{escape(gene)} ({name})'
                 for gene, (name, rgba) in parts
             )
         )
