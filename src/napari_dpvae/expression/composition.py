@@ -31,14 +31,8 @@ def as_of_the_whole(
 
     Parameters
     ----------
-    panel
-        With the reference's statistics.
-    spots
-        (n, n_genes) of the reference, standardised.
-    present
-        (n_genes,) bool: genes that the query has.
-    totals
-        Of the query, which holds counts.
+    panel, spots, present, totals
+        As for :func:`~napari_dpvae.expression.imitate.imitate`.
     seed
         Of the molecules that are drawn to find how means of logarithms follow from the shares.
 
