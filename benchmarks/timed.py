@@ -60,6 +60,9 @@ def main() -> None:
 
 def fit(reference: Path, model: Path | None = None, *, quick: bool) -> Figures:
     """Train on a section with the default settings, and maybe save the model."""
+    # To import it takes seconds, and is not what is measured.
+    import torch  # noqa: F401
+
     import napari_dpvae as dpv
 
     spots = dpv.read_reference(reference)
