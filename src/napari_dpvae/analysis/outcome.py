@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
 from napari_dpvae.expression.platform import OWN_STATISTICS
+from napari_dpvae.settings import QueryCovers
 from napari_dpvae.uncertainty.status import OUTSIDE, UNCERTAIN
 
 MANY = 0.2
@@ -95,5 +96,8 @@ def standardised_how(about: Mapping[str, Any]) -> str:
     """
     if about.get("standardised_by") != "query":
         return ""
-    how = OWN_STATISTICS[about.get("taken_to_cover", "whole")]
-    return f"The query is of another kind than the reference: its genes were standardised by {how}."
+    covers: QueryCovers = "any" if str(about.get("taken_to_cover")) == "any" else "whole"
+    return (
+        "The query is of another kind than the reference: its genes were standardised by "
+        f"{OWN_STATISTICS[covers]}."
+    )

@@ -222,7 +222,12 @@ def _row(run: HeldOut) -> dict[str, object]:
         **{f"wide_{name}": value for name, value in wide.items()},
         **run.distortions._asdict(),
     }
-    return row if run.one_frame else row | dict.fromkeys(IN_ONE_FRAME, np.nan)
+    return _comparable(row, run)
+
+
+def _comparable(measures: dict[str, Any], run: HeldOut) -> dict[str, Any]:
+    """Measures without those that need one frame, where there are two."""
+    return measures if run.one_frame else measures | dict.fromkeys(IN_ONE_FRAME, np.nan)
 
 
 def _by_chance(run: HeldOut) -> dict[str, float]:
@@ -230,4 +235,4 @@ def _by_chance(run: HeldOut) -> dict[str, float]:
     others = np.random.default_rng(run.seed).permutation(len(run.true))
     measures = measure(run.true, run.true[others])
     measures["distortion"] = run.distortions.distortion_by_chance
-    return measures if run.one_frame else measures | dict.fromkeys(IN_ONE_FRAME, np.nan)
+    return _comparable(measures, run)
