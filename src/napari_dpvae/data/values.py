@@ -52,6 +52,8 @@ ROUNDED = 1e4
 """Larger multiples are not looked at."""
 NEAR = 0.02
 """How near a multiple must be to a whole number."""
+FIRST = 12
+"""Values of a row that are compared before all of them are."""
 
 INVERSES: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
     "log1p": np.expm1,
@@ -220,8 +222,12 @@ def _is_multiple(ratios: np.ndarray) -> bool:
     if np.mean(ratios < ROUNDED) < MOSTLY:
         return False
     smallest = np.arange(1, FEW_VALUES if len(np.unique(ratios)) < FEW_VALUES else LARGEST_SMALLEST)
-    for count in smallest:
-        multiples = count * ratios[count * ratios < ROUNDED]
-        if np.abs(multiples - np.round(multiples)).max(initial=0) < NEAR:
-            return True
-    return False
+    # Some values rule most counts out.
+    smallest = smallest[_make_whole(smallest, ratios[:FIRST])]
+    return bool(_make_whole(smallest, ratios).any())
+
+
+def _make_whole(counts: np.ndarray, ratios: np.ndarray) -> np.ndarray:
+    """Which counts make whole numbers of all ratios, but for those that become large."""
+    multiples = np.minimum(counts[:, None] * ratios, ROUNDED)
+    return np.abs(multiples - np.round(multiples)).max(axis=1, initial=0) < NEAR
