@@ -9,9 +9,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Protocol, TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 MOST_THREADS = 8
 """Each holds a chunk of cells: bounds memory."""
@@ -75,10 +76,18 @@ def by_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
         yield from map(work, items)
         return
     with (
-        threadpool_limits(1, user_api="blas"),
+        _linear_algebra().limit(limits=1, user_api="blas"),
         ThreadPoolExecutor(threads, "napari-dpvae") as pool,
     ):
         yield from in_order(lambda item: pool.submit(work, item), items, threads + 1)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """What numpy and scipy compute with: to find it among all libraries takes a while."""
+    import scipy.linalg  # noqa: F401
+
+    return ThreadpoolController()
 
 
 def n_cores() -> int:
