@@ -1,10 +1,14 @@
 """What the tests share: real data where there is some, a phantom, and a model trained on it."""
 
+import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -19,14 +23,30 @@ DATA = Path(os.environ.get("DPVAE_DATA", Path(__file__).parents[1] / ".." / "sha
 
 Dataset = Callable[[str], Path]
 Refuses = Callable[[str], AbstractContextManager[None]]
+Elsewhere = Callable[..., BaseProcess]
 Said = Callable[[Path, float], tuple[bytes, bool]]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For workers of xdist: a file's tests share its fixtures; windows must not fight for focus."""
-    for item in items:
-        windows = "viewer" in item.path.parts
-        item.add_marker(pytest.mark.xdist_group("viewer" if windows else item.path.name))
+FORKED = ("placement/test_engine", "training/test_resume", "model/test_file", "network/test_optim")
+"""What uses :func:`elsewhere`: together, its one process is started once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Workers of xdist: a file's tests share its fixtures; windows must not fight for focus.
+
+    Not by its marks of groups, which xdist 3.8 does not see with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            if file.startswith("tests/viewer/"):
+                return "viewer"
+            return "forked" if file.startswith(tuple(f"tests/{name}" for name in FORKED)) else file
+
+    return ByGroup(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,6 +61,37 @@ def said_by_own_child() -> Iterator[Said]:
         patch.setattr(hdf5_child, "said_by_child", walker.said_by_child)
         yield real
     walker.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_core() -> Iterator[None]:
+    """Work on few cells is done sooner by one thread than by several.
+
+    Tests of threads, and of files that are read by them, have more.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_dpvae.steps.n_cores", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="session")
+def elsewhere() -> Elsewhere:
+    """Starts a function in a process of its own, which imports nothing anew.
+
+    It is a fork of one that has imported what is heavy: that takes seconds, once.
+    """
+    if sys.platform != "linux":
+        pytest.skip("what has loaded so many libraries can be forked on Linux alone")
+    processes = multiprocessing.get_context("forkserver")
+    rooms = ("cli.main", "data.read", "training.fitting", "placement.stream", "model.file")
+    processes.set_forkserver_preload([f"napari_dpvae.{room}" for room in rooms])
+
+    def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
+        work = processes.Process(target=function, args=arguments)
+        work.start()
+        return work
+
+    return start
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +157,13 @@ def volume() -> ad.AnnData:
     reference.obs_names = [f"spot{i}" for i in range(200)]
     reference.obsm["spatial"] = 300 * points
     return reference
+
+
+@pytest.fixture
+def few_dots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of a report and printed figures are coarse: to draw them finely takes seconds."""
+    monkeypatch.setattr("napari_dpvae.report.html.DOTS_PER_INCH", 20)
+    monkeypatch.setattr("napari_dpvae.figure.figure.DOTS_PER_INCH", 20)
 
 
 @pytest.fixture

@@ -249,9 +249,11 @@ def test_cells_placed_in_one_of_several_sections_are_drawn_over_its_image(
     assert list(found.uns["spatial"]) == [LIBRARY]
 
 
-def test_a_volume_is_placed_in_three_dimensions(volume: ad.AnnData, tmp_path: Path) -> None:
+def test_a_volume_is_placed_in_three_dimensions(
+    volume: ad.AnnData, quick: dpv.TrainingSettings, tmp_path: Path
+) -> None:
     held_out = np.arange(volume.n_obs) % 5 == 0
-    model = dpv.DPVAE(epochs=40, regularisation="light").fit(volume[~held_out].copy())
+    model = dpv.DPVAE(quick, epochs=40).fit(volume[~held_out].copy())
     found = model.place(volume[held_out].copy())
     assert found.obsm["spatial"].shape == (40, 3)
     assert "spatial" not in found.uns
@@ -262,11 +264,12 @@ def test_a_volume_is_placed_in_three_dimensions(volume: ad.AnnData, tmp_path: Pa
     np.testing.assert_array_equal(places(again, volume[held_out].copy()), found.obsm["spatial"])
 
 
-@pytest.mark.slow
-def test_a_real_dissociated_query_is_placed_in_its_atlas(dataset: Dataset) -> None:
+def test_a_real_dissociated_query_is_placed_in_its_atlas(
+    dataset: Dataset, quick: dpv.TrainingSettings
+) -> None:
     atlas = dpv.read_reference(dataset("drosophila_embryo_BDTNP3D"))
     cells = dpv.read_query(dataset("drosophila_embryo_scRNA_Karaiskos"))[:200].copy()
-    model = dpv.DPVAE(epochs=5, regularisation="light").fit(atlas)
+    model = dpv.DPVAE(quick, epochs=5).fit(atlas)
     found = model.place(cells)
     assert found.obsm["spatial"].shape == (200, 3)
     axis, expression = atlas.obsm["spatial"][:, 0], atlas.to_df()

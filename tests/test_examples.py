@@ -36,7 +36,7 @@ WINDOWS = {"session", "view"}
 NO_CALLS = {"__version__", "DataError", "EpochReport", "read_phantom"}
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("few_dots")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_gives_what_it_says(
     name: str,

@@ -28,39 +28,46 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def loaded_after(statement: str) -> set[str]:
-    code = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
+IMPORTS = (
+    "import napari_dpvae",
+    "napari_dpvae.DPVAE(epochs=5)",
+    "import napari_dpvae.cli; napari_dpvae.TrainingSettings",
+    "import napari_dpvae.training.fitting, napari_dpvae.placement.place",
+    "d = napari_dpvae; d.DPVAE, d.evaluate, d.read_query, d.write_placed",
+)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> list[set[str]]:
+    """Modules that one process has after each of these, one after the other."""
+    told = "; print(json.dumps(sorted(sys.modules)))"
+    code = "\n".join(["import sys, json", *(line + told for line in IMPORTS)])
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return [set(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 HEAVY = {"torch", "napari", "anndata", "scanpy", "squidpy", "qtpy", "pandas", "numpy", "scipy"}
 
 
-@pytest.mark.slow
-def test_the_package_imports_nothing_heavy() -> None:
-    assert not loaded_after("import napari_dpvae") & HEAVY
-    assert not loaded_after("import napari_dpvae; napari_dpvae.DPVAE(epochs=5)") & HEAVY
-    loaded = loaded_after("import napari_dpvae.training.fitting, napari_dpvae.placement.place")
-    assert "torch" in loaded
-    assert not loaded & {"napari", "qtpy", "squidpy", "scanpy", "sklearn", "matplotlib"}
+def test_the_package_imports_nothing_heavy(loaded: list[set[str]]) -> None:
+    assert "napari_dpvae" in loaded[0]
+    assert not loaded[0] & HEAVY
+    assert not loaded[1] & HEAVY
+    assert "torch" in loaded[3]
+    unused = {"napari", "qtpy", "squidpy", "scanpy", "sklearn", "matplotlib"}
+    assert not loaded[3] & unused
 
 
-@pytest.mark.slow
-def test_help_and_settings_import_nothing_heavy() -> None:
-    assert not loaded_after("import napari_dpvae.cli; napari_dpvae.TrainingSettings") & HEAVY
+def test_help_and_settings_import_nothing_heavy(loaded: list[set[str]]) -> None:
+    assert "napari_dpvae.cli" in loaded[2]
+    assert not loaded[2] & HEAVY
 
 
-@pytest.mark.slow
-def test_placing_without_a_window_never_imports_one() -> None:
-    loaded = loaded_after(
-        "import napari_dpvae as d, napari_dpvae.placement.place; "
-        "d.DPVAE, d.evaluate, d.read_query, d.write_placed"
-    )
-    assert "torch" in loaded
-    assert not loaded & {"napari", "qtpy"}
+def test_placing_without_a_window_never_imports_one(loaded: list[set[str]]) -> None:
+    assert "napari_dpvae.evaluation.experiments" in loaded[4]
+    assert not loaded[4] & {"napari", "qtpy"}
 
 
 IMPORTED_AS = {
@@ -132,7 +139,6 @@ def wheel(built: zipfile.ZipFile) -> set[str]:
     return set(built.namelist())
 
 
-@pytest.mark.slow
 def test_the_wheel_holds_every_module_and_what_they_need(wheel: set[str]) -> None:
     ours = {f"napari_dpvae/{name_of(path)}" for path in MODULES}
     sample = {"phantom_reference.h5ad", "phantom_query.h5ad", "phantom_truth.csv"}
@@ -145,7 +151,6 @@ def test_the_wheel_holds_every_module_and_what_they_need(wheel: set[str]) -> Non
     assert ours | {f"napari_dpvae/{name}" for name in extra} <= wheel
 
 
-@pytest.mark.slow
 def test_the_links_of_the_readme_lead_somewhere_from_outside_the_repository(
     built: zipfile.ZipFile, wheel: set[str]
 ) -> None:
@@ -157,7 +162,6 @@ def test_the_links_of_the_readme_lead_somewhere_from_outside_the_repository(
     assert pictures and all("raw.githubusercontent.com" in link for link in pictures)
 
 
-@pytest.mark.slow
 def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
     assert {name.split("/")[0].split("-")[0] for name in wheel} == {"napari_dpvae"}
     assert not {name for name in wheel if "/tests/" in name or name.endswith(".pyc")}

@@ -23,7 +23,6 @@ def task(phantom) -> Task:
     return Task(phantom.reference, query, phantom.truth.loc[query.obs_names, ["x", "y"]].to_numpy())
 
 
-@pytest.mark.slow
 def test_a_peer_is_run_and_measured(task):
     (row,) = run(RIDGE, task, seed=0, limit=60)
     assert row["method"] == "PCA + ridge" and not row["reason"]
@@ -31,7 +30,6 @@ def test_a_peer_is_run_and_measured(task):
     assert row["peak_mb"] > 0 and row["seconds"] > 0
 
 
-@pytest.mark.slow
 def test_a_peer_that_takes_too_long_is_recorded(task):
     (row,) = run(RIDGE, task, seed=0, limit=0.01)
     assert row["reason"].startswith("not done in") and "procrustes" not in row

@@ -15,10 +15,13 @@ from napari_dpvae.cli import commands, main
 from napari_dpvae.data.phantom import Phantom
 
 HASTY = ["--epochs", "2", "--regularisation", "light", "--genes", "40", "--hidden", "16"]
+HASTY += ["--wide-genes", "0", "--members", "2", "--checks", "0", "--blocks", "0"]
 
 
 @pytest.fixture(scope="module")
-def files(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(
+    phantom: Phantom, hasty: TrainingSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A folder with reference.h5ad, query.h5ad, section.h5ad and model.safetensors."""
     folder = tmp_path_factory.mktemp("files")
     phantom.reference.write_h5ad(folder / "reference.h5ad")
@@ -26,8 +29,7 @@ def files(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     section = phantom.query.copy()
     section.obsm["spatial"] = phantom.truth.to_numpy()
     section.write_h5ad(folder / "section.h5ad")
-    settings = TrainingSettings(epochs=2, regularisation="light", genes=40, hidden=16, blocks=0)
-    DPVAE(settings).fit(phantom.reference).save(folder / "model.safetensors")
+    DPVAE(hasty).fit(phantom.reference).save(folder / "model.safetensors")
     return folder
 
 
@@ -220,7 +222,6 @@ def test_an_interruption_has_its_own_exit_code(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     done = subprocess.run(
         [

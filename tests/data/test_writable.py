@@ -82,10 +82,23 @@ def nullable_names(cells: ad.AnnData) -> None:
 
 CHANGES = [mixed, lists, slash, index_name, index_column, odd_uns, tuples, raw, twice]
 CHANGES.append(nullable_names)
+IN_EACH_FORMAT = [
+    # A store takes ten times as long as a file.
+    pytest.param(
+        change, suffix, marks=[pytest.mark.slow] * (suffix == ".zarr" and change is not slash)
+    )
+    for change in CHANGES
+    for suffix in (".h5ad", ".zarr", ".csv", ".geojson")
+]
 
 
-@pytest.mark.parametrize("suffix", [".h5ad", ".zarr", ".csv", ".geojson"])
-@pytest.mark.parametrize("change", CHANGES)
+def everything(cells: ad.AnnData) -> None:
+    """What of it can be together; names with a slash are written by themselves."""
+    for change in (mixed, lists, odd_uns, tuples, index_name, raw, twice, nullable_names):
+        change(cells)
+
+
+@pytest.mark.parametrize(("change", "suffix"), [*IN_EACH_FORMAT, (everything, ".zarr")])
 @pytest.mark.filterwarnings("ignore")
 def test_odd_cells_are_written(
     placed: ad.AnnData, tmp_path: Path, suffix: str, change: Any
@@ -100,12 +113,12 @@ def test_odd_cells_are_written(
         again = read_placed(path)
         np.testing.assert_allclose(again.obsm["spatial"], placed.obsm["spatial"])
         assert again.obs_names.tolist() == placed.obs_names.tolist()
-        if change is mixed:
+        if change in (mixed, everything):
             assert again.obs["mixed"].astype(str).tolist()[:2] == ["1", "a"]
         if change is slash:
             assert {"X_pca", "per_kind"} <= set(again.obsm) and again.raw.var["a_b"].eq(1).all()
             assert again.uns["by_gene"]["table"]["a_b"].tolist() == [1]
-        if change is odd_uns:
+        if change in (odd_uns, everything):
             assert again.uns["run"]["kept"] == 5
     assert list(tmp_path.iterdir()) == [path]
 

@@ -85,9 +85,10 @@ def test_dpvae_beats_the_vanilla_vae_on_another_section(
     assert table.loc["dp-VAE", "distance_spearman"] > table.loc["vanilla VAE", "distance_spearman"]
 
 
-@pytest.mark.slow
-def test_dpvae_beats_the_vanilla_vae_on_a_real_neighbouring_section(dataset: Dataset) -> None:
-    settings = TrainingSettings(epochs=60, regularisation="strong", genes=300)
+def test_dpvae_beats_the_vanilla_vae_on_a_real_neighbouring_section(
+    dataset: Dataset, quick: TrainingSettings
+) -> None:
+    settings = replace(quick, epochs=60, regularisation="strong", genes=300)
     first, second = (read_reference(dataset(f"breast_her2st_{name}")) for name in ("C2", "C3"))
     table = evaluate(settings, first, second).set_index("method")
     assert table.loc["dp-VAE", "procrustes"] < table.loc["vanilla VAE", "procrustes"] - 0.1

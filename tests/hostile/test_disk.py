@@ -24,9 +24,13 @@ from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.figure.figure import draw_figure, write_figure
 from napari_dpvae.report.report import write_report
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit"),
+    pytest.mark.usefixtures("few_dots"),
+]
 
 OUTPUTS = (".h5ad", ".zarr", ".csv", ".geojson", ".safetensors", ".html", ".pdf")
+LONG = (".zarr", ".html", ".pdf")
 ROOM = (0, 300)
 """Bytes that a file may have."""
 
@@ -48,7 +52,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def write() -> Callable[[Path], None]:
     """Writes what the suffix says."""
 
@@ -69,8 +73,14 @@ def write() -> Callable[[Path], None]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("suffix", OUTPUTS)
-@pytest.mark.parametrize("room", ROOM)
+@pytest.mark.parametrize(
+    ("room", "suffix"),
+    [
+        pytest.param(room, suffix, marks=[pytest.mark.slow] * (room == 0 and suffix in LONG))
+        for room in ROOM
+        for suffix in OUTPUTS
+    ],
+)
 def test_what_was_there_stays(
     write: Callable[[Path], None], refuses: Any, tmp_path: Path, suffix: str, room: int
 ) -> None:
@@ -128,7 +138,9 @@ def test_hdf5_hears_nothing_of_what_interrupts_it(
         file["x"] = np.arange(3)
 
 
-@pytest.mark.parametrize("suffix", [".h5ad", ".zarr", ".safetensors"])
+@pytest.mark.parametrize(
+    "suffix", [".h5ad", pytest.param(".zarr", marks=pytest.mark.slow), ".safetensors"]
+)
 @pytest.mark.filterwarnings("ignore")
 def test_two_write_one_file(write: Callable[[Path], None], tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"

@@ -169,13 +169,21 @@ ONLY_COPIED = {"uns of a kind unknown", "uns of a named type"}
 """What a file that is placed in parts never reads: it is copied as it is."""
 
 
+@pytest.fixture(scope="module")
+def whole(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A query's file."""
+    path = tmp_path_factory.mktemp("whole") / "query.h5ad"
+    phantom.query.write_h5ad(path)
+    return path.read_bytes()
+
+
 @pytest.mark.filterwarnings("ignore:ind.* array has non-integer dtype")
 @pytest.mark.parametrize("kind", FILES)
 def test_a_damaged_or_forged_file(
-    phantom: Phantom, model: dpv.DPVAE, refuses: Any, tmp_path: Path, kind: str
+    whole: bytes, model: dpv.DPVAE, refuses: Any, tmp_path: Path, kind: str
 ) -> None:
     query = tmp_path / "query.h5ad"
-    phantom.query.write_h5ad(query)
+    query.write_bytes(whole)
     with h5py.File(query, "r+") as file:
         FILES[kind](file)
     said = "query|the model's|panel"
@@ -189,11 +197,9 @@ def test_a_damaged_or_forged_file(
 
 @pytest.mark.parametrize("share", [0, 1e-4, 0.01, 0.3, 0.9, 0.999])
 def test_a_file_that_ends_too_early(
-    phantom: Phantom, model: dpv.DPVAE, refuses: Any, tmp_path: Path, share: float
+    whole: bytes, model: dpv.DPVAE, refuses: Any, tmp_path: Path, share: float
 ) -> None:
     query = tmp_path / "query.h5ad"
-    phantom.query.write_h5ad(query)
-    whole = query.read_bytes()
     query.write_bytes(whole[: int(share * len(whole))])
     for use in (
         dpv.read_query,

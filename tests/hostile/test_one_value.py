@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
+import anndata as ad
 import numpy as np
 import pytest
 
@@ -24,13 +26,30 @@ FORMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
+Before = Callable[[str], tuple[ad.AnnData, ad.AnnData, str]]
+
+
+@pytest.fixture(scope="module")
+def whole(phantom: Phantom, model: dpv.DPVAE) -> Before:
+    """A query in some form, its cells placed, and the kind that it was taken for."""
+
+    @cache
+    def made(form: str) -> tuple[ad.AnnData, ad.AnnData, str]:
+        counts = phantom.query.X.toarray().astype(float)
+        query = phantom.query.copy()
+        query.X = FORMS[form](counts, counts.sum(axis=1, keepdims=True))
+        return query, model.place(query), units_of(query.X).kind
+
+    return made
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("value", [-1, 0.5, 1e-30, 25, 50, 1e3, 1e6, 1e8, 1e30])
-def test_one_value(phantom: Phantom, model: dpv.DPVAE, form: str, value: float) -> None:
-    counts = phantom.query.X.toarray().astype(float)
-    query = phantom.query.copy()
-    query.X = FORMS[form](counts, counts.sum(axis=1, keepdims=True))
-    before, kind = model.place(query), units_of(query.X).kind
+def test_one_value(
+    phantom: Phantom, model: dpv.DPVAE, whole: Before, form: str, value: float
+) -> None:
+    query, before, kind = whole(form)
+    query = query.copy()
     gene = query.var_names.get_loc(model.genes[3])
     query.X[CELL, gene] = value
     try:

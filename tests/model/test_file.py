@@ -1,8 +1,6 @@
 """Model files: what is kept, and what is refused."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from tests.conftest import Elsewhere
 
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import LIBRARY, Phantom
@@ -20,26 +19,24 @@ DATA = Path(__file__).parent / "data"
 Refuses = Callable[[str], AbstractContextManager[None]]
 
 
-OTHER_PROCESS = """
-import sys
-import numpy as np
-import napari_dpvae as dpv
-model, query, out = sys.argv[1:]
-placed = dpv.DPVAE.load(model).place(dpv.read_query(query))
-np.savez(out, points=placed.obsm["spatial"], radius=placed.obs["dpvae_radius"])
-"""
+def place(folder: Path) -> None:
+    placed = dpv.DPVAE.load(folder / "model.safetensors").place(
+        dpv.read_query(folder / "query.h5ad")
+    )
+    radius = placed.obs["dpvae_radius"]
+    np.savez(folder / "out.npz", points=placed.obsm["spatial"], radius=radius)
 
 
-@pytest.mark.slow
 def test_a_saved_model_places_bitwise_alike_in_another_process(
-    phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData, tmp_path: Path
+    phantom: Phantom,
+    model: dpv.DPVAE,
+    placed: ad.AnnData,
+    tmp_path: Path,
+    elsewhere: Elsewhere,
 ) -> None:
     model.save(tmp_path / "model.safetensors")
     phantom.query.write_h5ad(tmp_path / "query.h5ad")
-    files = ["model.safetensors", "query.h5ad", "out.npz"]
-    subprocess.run(
-        [sys.executable, "-c", OTHER_PROCESS, *files], cwd=tmp_path, check=True, timeout=120
-    )
+    elsewhere(place, tmp_path).join(120)
     found = np.load(tmp_path / "out.npz")
     np.testing.assert_array_equal(found["points"], placed.obsm["spatial"])
     np.testing.assert_array_equal(found["radius"], placed.obs["dpvae_radius"])

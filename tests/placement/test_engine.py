@@ -2,21 +2,23 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import dask
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import Elsewhere
 
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.errors import DataError
+from napari_dpvae.expression import aligned
+from napari_dpvae.placement import engine
 from napari_dpvae.placement.engine import cluster
 
 CHUNK = 12
@@ -96,37 +98,29 @@ def test_what_another_placing_left_is_not_gone_on_with(
     assert_same_bits(found, dpv.place_file(model, files["query"], files["again"]))
 
 
-KILLED = """
-import os, signal, sys
-import napari_dpvae.expression.aligned as aligned
-from napari_dpvae.data.unfinished import Unfinished
-import napari_dpvae as dpv
+def place_and_die(after: int, model: Path, query: Path, placed: Path) -> None:
+    """Go on with a placing; be killed once so many chunks more are kept."""
+    keep, left = Unfinished.keep, [after]
 
-aligned.CHUNK = {chunk}
-keep, left = Unfinished.keep, [{after}]
+    def dying(self: Unfinished, *kept: Any) -> None:
+        keep(self, *kept)
+        left[0] -= 1
+        if left[0] <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-def dying(self, number, arrays):
-    keep(self, number, arrays)
-    left[0] -= 1
-    if left[0] <= 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Unfinished.keep = dying
-model, query, placed = sys.argv[1:]
-dpv.place_file(dpv.DPVAE.load(model), query, placed, resume=True)
-"""
+    aligned.CHUNK = CHUNK
+    Unfinished.keep = dying
+    dpv.place_file(dpv.DPVAE.load(model), query, placed, resume=True)
 
 
-@pytest.mark.slow
 def test_killed_again_and_again_it_ends_in_the_same_cells(
-    model: dpv.DPVAE, files: dict[str, Path]
+    model: dpv.DPVAE, files: dict[str, Path], elsewhere: Elsewhere
 ) -> None:
     expected = dpv.place_file(model, files["query"], files["again"])
-    arguments = [str(files[name]) for name in ("model", "query", "placed")]
     for after in (1, 3, 2):
-        code = KILLED.format(chunk=CHUNK, after=after)
-        killed = subprocess.run([sys.executable, "-c", code, *arguments], timeout=120)
-        assert killed.returncode == -signal.SIGKILL
+        work = elsewhere(place_and_die, after, files["model"], files["query"], files["placed"])
+        work.join(120)
+        assert work.exitcode == -signal.SIGKILL
         assert not files["placed"].exists()
     assert len(list(Unfinished(files["placed"]).folder.glob("0*.safetensors"))) == 6
     found = dpv.place_file(model, files["query"], files["placed"], resume=True)
@@ -136,11 +130,13 @@ def test_killed_again_and_again_it_ends_in_the_same_cells(
     )
 
 
-@pytest.fixture
-def two_workers() -> Iterator[Any]:
-    """A cluster on this machine: two processes, and its client."""
+@pytest.fixture(scope="module")
+def two_workers(elsewhere: Elsewhere) -> Iterator[Any]:
+    """A cluster on this machine: two processes, and its client; they import nothing anew."""
     distributed = pytest.importorskip("distributed")
+    elsewhere(int).join(120)
     with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=None
         ) as there,
@@ -149,7 +145,6 @@ def two_workers() -> Iterator[Any]:
         yield client
 
 
-@pytest.mark.slow
 def test_two_workers_of_a_cluster_change_nothing(
     phantom: Phantom, model: dpv.DPVAE, two_workers: Any, files: dict[str, Path]
 ) -> None:
@@ -160,7 +155,6 @@ def test_two_workers_of_a_cluster_change_nothing(
     assert_same_bits(found, dpv.place_file(model, files["query"], files["again"]))
 
 
-@pytest.mark.slow
 def test_chunks_of_a_lost_worker_are_solved_by_others(
     phantom: Phantom, model: dpv.DPVAE, two_workers: Any
 ) -> None:
@@ -180,7 +174,8 @@ def test_chunks_of_a_lost_worker_are_solved_by_others(
     assert killed
 
 
-def test_a_cluster_that_does_not_answer_is_said() -> None:
+def test_a_cluster_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
+    monkeypatch.setattr(engine, "PATIENCE", "100ms")
     with pytest.raises(DataError, match="No Dask scheduler answers"), cluster("tcp://127.0.0.1:9"):
         pass

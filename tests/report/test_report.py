@@ -18,6 +18,7 @@ import napari_dpvae as dpv
 from napari_dpvae.cli import main
 from napari_dpvae.evaluation.metrics import error_by_chance
 
+pytestmark = pytest.mark.usefixtures("few_dots")
 MEASURES = {
     "method": ["dp-VAE", "vanilla VAE"],
     "procrustes": [0.1234, 0.8765],

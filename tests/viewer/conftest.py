@@ -21,6 +21,11 @@ from napari_dpvae.viewer.dock.job import _Worker
 from napari_dpvae.viewer.open import _SESSIONS
 
 WAIT_MS = 60_000
+QUICK = {
+    "epochs": 20, "regularisation": "light", "genes": 100, "wide_genes": 0, "members": 2,
+    "checks": 0, "blocks": 0,
+}  # fmt: skip
+"""Settings that train in a second."""
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +58,8 @@ def window() -> Iterator[Viewer]:
         # As make_napari_viewer does: no thread for the status bar.
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *a: None)
         viewer = Viewer(show=False, show_welcome_screen=False)
+        # It looks at each event of each widget, for a menu bar that comes and goes.
+        QApplication.instance().removeEventFilter(viewer.window._qt_window)
         # napari collects garbage at each layer that goes: without torch and scanpy that is quick.
         gc.collect()
         gc.freeze()
@@ -93,8 +100,8 @@ def dock(viewer: Viewer) -> DpvaeDock:
     """The dock as napari's menu opens it, with settings that train in a second."""
     _, widget = viewer.window.add_plugin_dock_widget("napari-dpvae", "Place dissociated cells")
     assert isinstance(widget, DpvaeDock)
-    widget.model.form["epochs"].value = 20
-    widget.model.form["regularisation"].value = "light"
+    for name, value in QUICK.items():
+        widget.model.form[name].value = value
     return widget
 
 

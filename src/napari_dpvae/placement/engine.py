@@ -21,6 +21,9 @@ from napari_dpvae.placement.solve import Solved, Solver
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.steps import by_threads, in_order
 
+PATIENCE = "10s"
+"""For a scheduler to answer."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -150,7 +153,7 @@ def cluster(address: str | None) -> Iterator[Any]:
             'A cluster needs Dask: install it by pip install "napari-dpvae[dask]".'
         ) from error
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise DataError(
             f"No Dask scheduler answers at {address}: start one by dask scheduler, and give the "

@@ -73,8 +73,10 @@ def test_two_files_dropped_in_any_order_find_their_places(
     assert dock.session.reference.n_obs == 321 and dock.session.query.n_obs == 120
 
 
-@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
-@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("order", "suffix"),
+    [(1, ".h5ad"), (-1, ".h5ad"), (1, ".zarr"), pytest.param(-1, ".zarr", marks=pytest.mark.slow)],
+)
 def test_placed_cells_that_are_dropped_are_shown_as_such(
     dock: DpvaeDock,
     idle: Idle,
@@ -176,7 +178,7 @@ def sections(phantom: Any, tmp_path: Path) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("on_row", [True, False])
+@pytest.mark.parametrize("on_row", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_several_files_are_one_reference_of_several_sections(
     dock: DpvaeDock, idle: Idle, sections: list[Path], on_row: bool
 ) -> None:

@@ -33,6 +33,10 @@ def test_the_whole_job_by_buttons(
     assert "300 genes shared" in dock.data.status.text()
     assert not dock.place.place.isEnabled()
 
+    # As many networks, checks and blocks as usual.
+    dock.model.form.restore()
+    dock.model.form["epochs"].value = 20
+    dock.model.form["regularisation"].value = "light"
     qtbot.mouseClick(dock.model.train, LEFT)
     assert not dock.model.train.isEnabled()
     idle(dock.model)

@@ -25,7 +25,7 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def explored(dock: DpvaeDock, phantom: Any, model: dpv.DPVAE, placed: Any) -> DpvaeDock:
     """The dock with placed cells on show."""
-    dock.session.reference, dock.session.model = phantom.reference, model
+    dock.session.reference, dock.session.model = phantom.reference.copy(), model
     dock.session.placed = placed.copy()
     dock.session.gene = model.genes[0]
     return dock

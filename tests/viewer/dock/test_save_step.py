@@ -33,6 +33,7 @@ def ready(loaded: DpvaeDock, model: dpv.DPVAE, placed: Any) -> DpvaeDock:
     return loaded
 
 
+@pytest.mark.usefixtures("few_dots")
 def test_each_button_writes_its_kind_and_nothing_beside(
     ready: DpvaeDock, qtbot: QtBot, idle: Idle, chosen: Path
 ) -> None:
@@ -70,7 +71,13 @@ def test_a_name_is_proposed_in_the_folder_last_saved_to(
     assert begun == ["placed_cells.h5ad", str(tmp_path / "placed_cells.h5ad")]
 
 
-@pytest.mark.parametrize("name, there", [("cells", "result.h5ad"), ("spatial", "result.zarr")])
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("cells", "result.h5ad"),
+        pytest.param("spatial", "result.zarr", marks=pytest.mark.slow),
+    ],
+)
 def test_a_file_that_is_there_is_replaced_only_when_one_says_so(
     ready: DpvaeDock,
     idle: Idle,

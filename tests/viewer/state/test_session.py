@@ -233,7 +233,7 @@ def test_side_by_side_shows_the_histology_twice_with_one_camera(
     assert layer_names(viewer) == ["histology phantom", "reference spots", "placed cells"]
 
 
-@pytest.mark.parametrize("size", [(1000, 700), (1500, 950)])
+@pytest.mark.parametrize("size", [(1000, 700), pytest.param((1500, 950), marks=pytest.mark.slow)])
 def test_side_by_side_is_seen_whole_from_the_first_press_on(
     make_napari_viewer: Callable[..., Viewer],
     phantom: Any,
@@ -315,13 +315,16 @@ def test_groups_are_taken_back_one_by_one(placed: Any) -> None:
     assert not session.selection.can_undo
 
 
+@pytest.mark.parametrize("turns", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_genes_come_and_go_between_slices_and_volumes(
-    make_napari_viewer: Any, phantom: Any, placed: Any
+    make_napari_viewer: Any, phantom: Any, placed: Any, turns: int
 ) -> None:
     """As drawn on a screen: this once ended the whole program in a signal."""
     viewer = make_napari_viewer(show=True)
+    # A small picture is drawn in less time.
+    viewer.window.resize(500, 400)
     state = dpv.session(viewer)
-    for dims in (2, 3, 2, 3):
+    for dims in turns * (2, 3):
         reference, cells = phantom.reference.copy(), placed.copy()
         for data in (reference, cells):
             shape = ((0, 0), (0, dims - 2))
