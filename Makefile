@@ -1,8 +1,8 @@
 # make demo   install everything, train and place the phantom, show it in napari
 # make test   install everything, then lint, types and tests
-# make quick  the tests without the slow ones
+# make nightly  the same with the slow tests
 # make lowest those with the lowest versions that are allowed, in .lowest-venv; needs uv
-# make coverage   the tests, and which lines and branches of the code they do not run
+# make coverage   all tests, and which lines and branches of the code they do not run
 # make mutants    which changes of the code the tests do not notice, in half an hour or so
 # make fuzz   damaged files at every reader, for FUZZ_SECONDS
 # make docs   the pages of the documentation, their notebooks run
@@ -13,7 +13,7 @@ SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 # Two workers of one thread each; tests/conftest.py says which tests go together.
 PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo tour test lint types tests quick lowest coverage mutants fuzz docs setup clean
+.PHONY: demo tour test nightly lint types tests lowest coverage mutants fuzz docs setup clean
 
 setup: .venv/.complete
 
@@ -35,6 +35,9 @@ tour: setup
 
 test: lint types tests
 
+nightly: lint types
+	$(PYTEST)
+
 lint: setup
 	$(BIN)/ruff check src tests benchmarks docs hatch_build.py
 	$(BIN)/ruff format --check src tests benchmarks docs hatch_build.py
@@ -46,9 +49,6 @@ types: setup
 	@scripts/step.sh "types: mypy, a minute or two the first time" $(BIN)/mypy
 
 tests: setup
-	$(PYTEST)
-
-quick: setup
 	$(PYTEST) -m "not slow"
 
 # What uv installs there can be told by LOWEST, such as an --override with a build of torch at hand.
