@@ -138,9 +138,7 @@ def test_hdf5_hears_nothing_of_what_interrupts_it(
         file["x"] = np.arange(3)
 
 
-@pytest.mark.parametrize(
-    "suffix", [".h5ad", pytest.param(".zarr", marks=pytest.mark.slow), ".safetensors"]
-)
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr", ".safetensors"])
 @pytest.mark.filterwarnings("ignore")
 def test_two_write_one_file(write: Callable[[Path], None], tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
