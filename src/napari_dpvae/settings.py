@@ -19,7 +19,7 @@ PairMask = Literal["all", "knn", "radius", "given"]
 Regularisation = Literal["auto", "strong", "medium", "light"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Mode = Literal["anchored", "free", "impute"]
-QueryCovers = Literal["any", "whole"]
+QueryCovers = Literal["any", "part", "whole"]
 DomainChoice = Literal["spots", "concave", "convex", "anywhere"]
 
 
@@ -268,7 +268,8 @@ class PlacementSettings(_Checked):
     query_covers: QueryCovers = _setting(
         "any",
         "What the query covers. whole: all of the tissue, as another section does; its genes are "
-        "then centred by its own means, which helps. any: perhaps a part of it.",
+        "then centred by its own means, which helps. part: a part of it. any: whichever it looks "
+        "like.",
     )
     probability: float = _setting(
         0.9,

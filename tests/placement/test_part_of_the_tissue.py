@@ -50,7 +50,7 @@ def test_a_part_is_not_spread_over_all_of_the_tissue(
 ) -> None:
     cells, true = many.query[left], many.truth.to_numpy()[left]
     any_, whole = (model.place(cells, query_covers=covers) for covers in ("any", "whole"))
-    assert any_.uns["dpvae"]["taken_to_cover"] == "any"
+    assert any_.uns["dpvae"]["taken_to_cover"] == "part"
     assert any_.uns["dpvae"]["standardised_by"] == whole.uns["dpvae"]["standardised_by"] == "query"
     assert mean_error(any_, true) < 0.7 * mean_error(whole, true)
     inside = localisation_errors(true, any_.obsm["spatial"]) <= any_.obs["dpvae_radius"]
@@ -63,6 +63,11 @@ def test_all_of_the_tissue_is_placed_as_if_that_were_known(many: Phantom, model:
     assert any_.uns["dpvae"]["taken_to_cover"] == "whole"
     np.testing.assert_array_equal(any_.obsm["spatial"], whole.obsm["spatial"])
     assert mean_error(any_, true) < 0.1 * diagonal(true)
+
+
+def test_what_is_known_to_be_a_part_is_taken_for_one(many: Phantom, model: DPVAE) -> None:
+    part = model.place(many.query, query_covers="part")
+    assert part.uns["dpvae"]["taken_to_cover"] == "part"
 
 
 def test_statistics_of_a_part_are_brought_to_those_of_the_whole(

@@ -1,11 +1,14 @@
-"""A query that covers the whole tissue may be standardised by its own statistics."""
+"""A query that covers the whole tissue is centred by its own means, a part of it is not."""
+
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_dpvae import DPVAE
+from napari_dpvae import DPVAE, place_file
+from napari_dpvae.analysis.outcome import standardised_how
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
 
@@ -26,24 +29,69 @@ def error(placed: ad.AnnData, spots: ad.AnnData) -> float:
 
 
 def test_own_statistics_mend_the_shift_of_a_section(model: DPVAE, section: ad.AnnData) -> None:
-    plain, whole = (model.place(section, query_covers=covers) for covers in ("any", "whole"))
-    assert plain.uns["dpvae"]["standardised_by"] == "reference"
-    assert error(whole, section) < 0.95 * error(plain, section)
+    part, whole = (model.place(section, query_covers=covers) for covers in ("part", "whole"))
+    assert part.uns["dpvae"]["standardised_by"] == "reference"
+    assert error(whole, section) < 0.95 * error(part, section)
 
 
-def test_a_part_of_the_tissue_is_spread_out_if_taken_for_the_whole(
+def test_a_section_that_covers_the_tissue_is_told_by_its_cells(
+    model: DPVAE, section: ad.AnnData
+) -> None:
+    part, any_ = (model.place(section, query_covers=covers) for covers in ("part", "any"))
+    about = any_.uns["dpvae"]
+    assert about["taken_to_cover"] == "whole"
+    assert about["own_means"] > 0.8
+    assert f"{about['own_means']:.0%}" in standardised_how(about)
+    assert error(any_, section) < 0.95 * error(part, section)
+
+
+def test_a_large_section_in_a_file_is_told_by_some_of_its_cells(
+    model: DPVAE, section: ad.AnnData, tmp_path: Path
+) -> None:
+    large = ad.concat([section] * 14, index_unique="-")
+    large.write_h5ad(tmp_path / "large.h5ad")
+    placed = place_file(model, tmp_path / "large.h5ad", tmp_path / "placed.h5ad")
+    assert placed.uns["dpvae"]["own_means"] > 0.8
+    few = model.place(section)
+    np.testing.assert_allclose(placed.obsm["spatial"][:321], few.obsm["spatial"], atol=20)
+
+
+def test_strangers_in_a_section_have_no_say_in_its_means(model: DPVAE, section: ad.AnnData) -> None:
+    rng = np.random.default_rng(0)
+    strange = section[: section.n_obs // 5].copy()
+    strange.X = strange.X[:, rng.permutation(section.n_vars)]
+    mixed = ad.concat([section, strange], index_unique="-")
+    alone, beside = model.place(section), model.place(mixed)
+    assert beside.uns["dpvae"]["standardised_by"] == "reference"
+    assert error(beside[: section.n_obs], section) < 1.1 * error(alone, section)
+
+
+def test_random_cells_of_the_reference_are_placed_as_by_themselves(
     phantom: Phantom, model: DPVAE
 ) -> None:
-    x = phantom.reference.obsm["spatial"][:, 0]
-    left = phantom.reference[x < np.median(x)].copy()
-    plain, whole = (model.place(left, query_covers=covers) for covers in ("any", "whole"))
-    assert 1.2 * error(plain, left) < error(whole, left)
+    some = phantom.reference[::2].copy()
+    part, any_ = (model.place(some, query_covers=covers) for covers in ("part", "any"))
+    assert any_.uns["dpvae"]["own_means"] == 0
+    np.testing.assert_array_equal(part.obsm["spatial"], any_.obsm["spatial"])
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_part_of_the_tissue_is_not_spread_out(
+    phantom: Phantom, model: DPVAE, section: ad.AnnData, axis: int
+) -> None:
+    at = phantom.reference.obsm["spatial"][:, axis]
+    half = section[at < np.median(at)].copy()
+    part, any_, whole = (model.place(half, query_covers=c) for c in ("part", "any", "whole"))
+    assert any_.uns["dpvae"]["own_means"] == 0
+    np.testing.assert_array_equal(part.obsm["spatial"], any_.obsm["spatial"])
+    assert 1.2 * error(any_, half) < error(whole, half)
 
 
 def test_few_cells_have_no_statistics_of_their_own(model: DPVAE, section: ad.AnnData) -> None:
     few = section[:20].copy()
-    plain, whole = (model.place(few, query_covers=covers) for covers in ("any", "whole"))
-    np.testing.assert_array_equal(plain.obsm["spatial"], whole.obsm["spatial"])
+    part, any_, whole = (model.place(few, query_covers=c) for c in ("part", "any", "whole"))
+    for other in (any_, whole):
+        np.testing.assert_array_equal(part.obsm["spatial"], other.obsm["spatial"])
 
 
 def test_a_tuned_model_keeps_the_statistics_for_a_part_of_its_query(
@@ -51,6 +99,7 @@ def test_a_tuned_model_keeps_the_statistics_for_a_part_of_its_query(
 ) -> None:
     tuned = model.fine_tune(phantom.reference, section, epochs=5)
     placed = tuned.place(section)
-    assert error(placed, section) < 0.9 * error(model.place(section), section)
+    plain = model.place(section, query_covers="part")
+    assert error(placed, section) < 0.9 * error(plain, section)
     part = tuned.place(section[:40].copy())
     np.testing.assert_allclose(part.obsm["spatial"], placed.obsm["spatial"][:40], rtol=1e-4)

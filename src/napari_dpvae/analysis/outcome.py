@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
 from napari_dpvae.expression.platform import OWN_STATISTICS
-from napari_dpvae.settings import QueryCovers
 from napari_dpvae.uncertainty.status import OUTSIDE, UNCERTAIN
 
 MANY = 0.2
@@ -87,17 +86,24 @@ def _reasons(about: dict[str, object]) -> Iterator[str]:
 
 
 def standardised_how(about: Mapping[str, Any]) -> str:
-    """How a query of another kind than the reference was standardised; empty for one of its kind.
+    """How a query was standardised, where not by the reference alone; else empty.
 
     Parameters
     ----------
     about
         ``uns["dpvae"]`` of placed cells.
     """
-    if about.get("standardised_by") != "query":
+    if about.get("standardised_by") == "query":
+        # Files of before call a part "any".
+        part = str(about.get("taken_to_cover")) in ("any", "part")
+        return (
+            "The query is of another kind than the reference: its genes were standardised by "
+            f"{OWN_STATISTICS['part' if part else 'whole']}."
+        )
+    share = float(about.get("own_means", 0))
+    if not share:
         return ""
-    covers: QueryCovers = "any" if str(about.get("taken_to_cover")) == "any" else "whole"
     return (
-        "The query is of another kind than the reference: its genes were standardised by "
-        f"{OWN_STATISTICS[covers]}."
+        f"The query covers the tissue as another section does: {share:.0%} of how its genes' means "
+        "differ from the reference's was taken for the section's, and for no cell's place."
     )

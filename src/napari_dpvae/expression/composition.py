@@ -21,7 +21,13 @@ ROUNDS = 10
 
 
 def as_of_the_whole(
-    panel: GenePanel, spots: np.ndarray, present: np.ndarray, totals: Totals, seed: int
+    panel: GenePanel,
+    spots: np.ndarray,
+    present: np.ndarray,
+    totals: Totals,
+    seed: int,
+    *,
+    surely_a_part: bool = False,
 ) -> Totals:
     """What would have been gathered of a query, had it covered all of the tissue.
 
@@ -35,6 +41,8 @@ def as_of_the_whole(
         As for :func:`~napari_dpvae.expression.imitate.imitate`.
     seed
         Of the molecules that are drawn to find how means of logarithms follow from the shares.
+    surely_a_part
+        Whether it is known to be of a part of the tissue, and need not be told by its genes.
 
     Returns
     -------
@@ -43,7 +51,8 @@ def as_of_the_whole(
     """
     spots = spots[:: -(-len(spots) // MOST_SPOTS)]
     profiles = linear_profiles(panel, spots, present)
-    folds = _folds(_loadings(spots[:, present], profiles), profiles.mean(axis=0), totals.share)
+    loadings, usual = _loadings(spots[:, present], profiles), profiles.mean(axis=0)
+    folds = _folds(loadings, usual, totals.share, surely_a_part)
     if folds is None:
         return totals
     rng = np.random.default_rng(seed)
@@ -58,7 +67,9 @@ def as_of_the_whole(
     return totals._replace(mean=totals.mean + whole - part, share=totals.share / folds)
 
 
-def _folds(loadings: np.ndarray, usual: np.ndarray, share: np.ndarray) -> np.ndarray | None:
+def _folds(
+    loadings: np.ndarray, usual: np.ndarray, share: np.ndarray, surely: bool
+) -> np.ndarray | None:
     """(g,) of each gene's share in the part of the tissue, over that in the whole; None for none.
 
     Parameters
@@ -69,6 +80,8 @@ def _folds(loadings: np.ndarray, usual: np.ndarray, share: np.ndarray) -> np.nda
         (g,) mean of the genes in the reference, in proportion to molecules.
     share
         (g,) of the genes in the query.
+    surely
+        Whether they follow the axes however little it seems.
     """
     seen = (share > 0) & (usual > 0)
     if seen.sum() <= loadings.shape[1] + 1:
@@ -76,7 +89,7 @@ def _folds(loadings: np.ndarray, usual: np.ndarray, share: np.ndarray) -> np.nda
     centred = loadings[seen] - loadings[seen].mean(axis=0)
     measured = np.log(share[seen] / usual[seen])
     measured -= measured.mean()
-    if not _follow(centred, measured):
+    if not (surely or _follow(centred, measured)):
         return None
     folds = np.exp(loadings @ _scores(centred, measured))
     normalised: np.ndarray = folds * usual.sum() / (usual * folds).sum()

@@ -15,7 +15,7 @@ MOST_DEPTH_RATIO = 10 / 3
 FEWEST_CELLS = 30
 """A query of fewer has no statistics worth measuring."""
 OWN_STATISTICS: dict[QueryCovers, str] = {
-    "any": "its own mean and deviation, less what looks like a part of the tissue in them",
+    "part": "its own mean and deviation, less what looks like a part of the tissue in them",
     "whole": "its own mean and deviation, which takes it to cover the tissue evenly",
 }
 """What standardises the genes of a query across a platform gap, in words."""

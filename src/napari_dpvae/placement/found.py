@@ -177,6 +177,7 @@ def _provenance(
         "genes_missing": int((~aligned.present).sum()),
         "standardised_by": aligned.statistics,
         "taken_to_cover": read.covers,
+        "own_means": read.own_means,
         "calibrated_as": calibrated_as,
         "decoder_weight": read.decoder_weight,
         "expression": aligned.expression.units.kind,

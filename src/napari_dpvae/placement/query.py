@@ -12,6 +12,7 @@ from napari_dpvae.expression.composition import as_of_the_whole
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
+from napari_dpvae.placement.section_effect import without_section_effect
 from napari_dpvae.settings import QueryCovers
 from napari_dpvae.steps import by_threads
 from napari_dpvae.uncertainty.status import native_cells
@@ -37,7 +38,9 @@ class ReadQuery:
         which of them reads noisier cells better.
     covers
         What of the tissue it was taken to cover: ``whole`` where its means were taken for those of
-        all of it.
+        all of it, ``any`` where nothing was made of them.
+    own_means
+        Share of the query's own means, in place of the reference's, in what centres its genes.
     """
 
     aligned: AlignedQuery
@@ -45,6 +48,7 @@ class ReadQuery:
     decoder_weight: float
     weights: np.ndarray
     covers: QueryCovers
+    own_means: float
 
 
 def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") -> ReadQuery:
@@ -58,8 +62,8 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
         Checked.
     covers
         ``whole``: the query covers the tissue as the reference does, and takes its own statistics
-        in place of the reference's. ``any``: across a platform gap its means are taken to be those
-        of a part of the tissue as far as they look so.
+        in place of the reference's. ``part``: across a platform gap its means are taken to be those
+        of a part of the tissue. ``any``: whichever it looks like.
 
     Raises
     ------
@@ -68,16 +72,18 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
     """
     aligned = _align(trained, query)
     across = aligned.across_gap
-    if across and covers == "any":
-        aligned, covers = _as_far_as_it_covers(trained, aligned)
-    elif covers == "whole" and aligned.gap is not None and not across:
-        aligned = _as_whole(aligned)
+    own_means = float(across)
+    if across and covers != "whole":
+        aligned, covers = _as_far_as_it_covers(trained, aligned, covers)
+    elif aligned.gap is not None and not across:
+        aligned, covers, own_means = _as_another_section(trained, aligned, covers)
     return ReadQuery(
         aligned,
         usual_likeness=trained.usual_for(aligned.present),
         decoder_weight=float(np.sqrt(trained.explained)) if across else 0.0,
         weights=np.ones(len(trained.members)) if across else trained.weights,
         covers=covers,
+        own_means=own_means,
     )
 
 
@@ -111,7 +117,7 @@ def _likeness_at_first(trained: Trained, panel: GenePanel, aligned: AlignedQuery
 
 
 def _as_far_as_it_covers(
-    trained: Trained, aligned: AlignedQuery
+    trained: Trained, aligned: AlignedQuery, covers: QueryCovers
 ) -> tuple[AlignedQuery, QueryCovers]:
     """With the statistics that a query of the whole tissue would have had, and what it covers.
 
@@ -122,11 +128,31 @@ def _as_far_as_it_covers(
     if aligned.totals.depth is None:
         return aligned, "whole"
     totals = as_of_the_whole(
-        trained.panel, trained.expression, aligned.present, aligned.totals, trained.settings.seed
+        trained.panel,
+        trained.expression,
+        aligned.present,
+        aligned.totals,
+        trained.settings.seed,
+        surely_a_part=covers == "part",
     )
     if totals is aligned.totals:
         return aligned, "whole"
-    return replace(aligned, totals=totals).by_statistics(totals.mean, totals.deviation), "any"
+    return replace(aligned, totals=totals).by_statistics(totals.mean, totals.deviation), "part"
+
+
+def _as_another_section(
+    trained: Trained, aligned: AlignedQuery, covers: QueryCovers
+) -> tuple[AlignedQuery, QueryCovers, float]:
+    """A query of the reference's platform: what it covers, and the share of its own means in it.
+
+    A model that was fine-tuned has the means of its section already.
+    """
+    if covers == "whole":
+        return _as_whole(aligned), "whole", 1.0
+    if covers == "part" or trained.tuned_to is not None:
+        return aligned, covers, 0.0
+    aligned, share = without_section_effect(trained, aligned)
+    return aligned, "whole" if share else "any", share
 
 
 def _as_whole(aligned: AlignedQuery) -> AlignedQuery:

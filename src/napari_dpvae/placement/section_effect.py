@@ -1,0 +1,127 @@
+"""What sets a query that covers the tissue apart from the reference, wherever its cells lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.linalg import eigh
+
+from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.model.trained import Trained
+from napari_dpvae.settings import PlacementSettings
+from napari_dpvae.steps import by_threads
+from napari_dpvae.uncertainty.status import native_cells
+
+RUNS, RUN = 64, 64
+"""Of many cells so many runs, each of so many cells, are looked at."""
+EXTENT = 0.55, 0.7
+"""Variance of a query's places along one axis, as a share of that of held-out spots: a fifth of a
+tissue, one layer, one type and most halves have less than the one, whole sections about the other
+or more."""
+ASIDE = 0.25, 0.4
+"""Share of a shift that is not along the axes on which the reference varies, of parts and of
+sections."""
+CHANCE = 1.5
+"""Means of n random cells are off by a mean square of 1 / n: so many times that tell of nothing."""
+FEWEST_CELLS = 100
+"""Fewer neither have means of their own, nor show how far apart they lie."""
+
+
+def without_section_effect(trained: Trained, aligned: AlignedQuery) -> tuple[AlignedQuery, float]:
+    """A query centred by its own means, as far as it looks as if it covered the tissue.
+
+    Sections differ in the means of their genes, also along the axes of the tissue. A part of one
+    differs so, too, and must not be spread over all of it; but then its cells lie together, even
+    if all of the difference is taken away, or the difference is along these axes alone.
+
+    Parameters
+    ----------
+    trained
+        The model.
+    aligned
+        Standardised by the reference.
+
+    Returns
+    -------
+    aligned, share
+        With other means; and how much of the difference was taken, 0 to 1.
+    """
+    x = _belonging(trained, aligned)
+    if len(x) < FEWEST_CELLS:
+        return aligned, 0.0
+    shift = x.mean(axis=0) - trained.expression.mean(axis=0)
+    by_chance = 1 / len(x) + 1 / len(trained.expression)
+    square = float((shift[aligned.present] ** 2).mean())
+    share = max(0.0, 1 - CHANCE * by_chance / max(square, np.finfo(float).tiny))
+    shift[~aligned.present] = 0
+    if share:
+        share *= min(
+            _between(_aside(trained, shift), *ASIDE),
+            _between(_extent(trained, x - shift), *EXTENT),
+        )
+    if not share:
+        return aligned, 0.0
+    moved = share * shift * aligned.deviation
+    return replace(
+        aligned, mean=aligned.mean + moved, expected_mean=aligned.expected_mean + moved
+    ), share
+
+
+def _some(aligned: AlignedQuery) -> np.ndarray:
+    """(m, n_genes) some of its cells, standardised: all, or runs from all over the query."""
+    if aligned.n_cells <= RUNS * RUN:
+        return aligned.x
+    starts = np.linspace(0, aligned.n_cells - RUN, RUNS).astype(int).tolist()
+    runs = by_threads(aligned.read, [slice(start, start + RUN) for start in starts])
+    return np.concatenate([cells.x for cells in runs])
+
+
+def _belonging(trained: Trained, aligned: AlignedQuery) -> np.ndarray:
+    """(m, n_genes) some of its cells, without those that are clearly of another tissue."""
+    x, first = _some(aligned), trained.members[0]
+    likeness = aligned.likeness(x, first.decode(first.encode(x)))
+    return x[native_cells(likeness, trained.usual_for(aligned.present)[0])]
+
+
+def _between(value: float, low: float, high: float) -> float:
+    """How far on the way from low to high it is, 0 to 1."""
+    return float(np.clip((value - low) / (high - low), 0, 1))
+
+
+def _aside(trained: Trained, shift: np.ndarray) -> float:
+    """Share of the square of a shift (n_genes,) that is not along the core's principal axes."""
+    axes = trained.panel.axes
+    core = shift[: axes.shape[1]]
+    along = axes @ core
+    return 1 - float(along @ along) / max(float(core @ core), np.finfo(float).tiny)
+
+
+def _extent(trained: Trained, x: np.ndarray) -> float:
+    """Variance of the places of cells over that of held-out spots, along the axis of the least.
+
+    Both as single networks place them; 0 where no spots were held out.
+    """
+    held_out, n_anchors = _places_of_held_out(trained), PlacementSettings().anchors
+    if len(held_out) <= held_out.shape[1]:
+        return 0.0
+    each = [
+        member.place(member.encode(x), trained.coordinates, n_anchors, x)[0]
+        for member in trained.members
+    ]
+    spread = np.mean([np.cov(places.T) for places in each], axis=0)
+    return float(eigh(spread, np.cov(held_out.T), eigvals_only=True)[0])
+
+
+def _places_of_held_out(trained: Trained) -> np.ndarray:
+    """(h, 2 or 3) of spots, each by a network that did not see it."""
+    coordinates, n_anchors = trained.coordinates, PlacementSettings().anchors
+    every = -(-len(coordinates) // (RUNS * RUN))
+    places = [np.empty((0, coordinates.shape[1]))]
+    for member in trained.members:
+        rows = np.flatnonzero(~member.trained_on)[::every]
+        if len(rows):
+            own, anchors = member.of_own_anchors(), coordinates[member.trained_on]
+            x = trained.expression[rows]
+            places.append(own.place(member.latents[rows], anchors, n_anchors, x)[0])
+    return np.concatenate(places)
