@@ -25,7 +25,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 if "DPVAE_DATA" not in os.environ:
-    exclude_patterns.append("notebooks/embryo.md")
+    exclude_patterns += ["notebooks/embryo.md", "notebooks/spots_and_cells.md"]
 
 html_theme = "sphinx_book_theme"
 html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True, "navbar_persistent": []}
