@@ -103,3 +103,15 @@ def test_a_tuned_model_keeps_the_statistics_for_a_part_of_its_query(
     assert error(placed, section) < 0.9 * error(plain, section)
     part = tuned.place(section[:40].copy())
     np.testing.assert_allclose(part.obsm["spatial"], placed.obsm["spatial"][:40], rtol=1e-4)
+
+
+def test_a_tissue_in_a_line_has_an_extent_along_it_alone(phantom: Phantom) -> None:
+    line = phantom.reference.copy()
+    line.obsm["spatial"][:, 1] = 0
+    model = DPVAE(epochs=5, regularisation="light", wide_genes=0, members=2, checks=0, blocks=0)
+    rng = np.random.default_rng(0)
+    other = line.copy()
+    other.X = sparse.csr_matrix(rng.binomial(other.X.toarray().astype(int), 0.7).astype(np.float32))
+    placed = model.fit(line).place(other)
+    assert np.isfinite(placed.obsm["spatial"]).all()
+    np.testing.assert_array_equal(placed.obsm["spatial"][:, 1], 0)

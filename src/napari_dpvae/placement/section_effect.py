@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import eigh
 
 from napari_dpvae.expression.aligned import AlignedQuery
 from napari_dpvae.model.trained import Trained
@@ -24,6 +23,8 @@ ASIDE = 0.25, 0.4
 sections."""
 CHANCE = 1.5
 """Means of n random cells are off by a mean square of 1 / n: so many times that tell of nothing."""
+FLAT = 1e-9
+"""Variance along an axis, as a share of the largest, below which a tissue has no extent there."""
 FEWEST_CELLS = 100
 """Fewer neither have means of their own, nor show how far apart they lie."""
 
@@ -109,8 +110,17 @@ def _extent(trained: Trained, x: np.ndarray) -> float:
         member.place(member.encode(x), trained.coordinates, n_anchors, x)[0]
         for member in trained.members
     ]
-    spread = np.mean([np.cov(places.T) for places in each], axis=0)
-    return float(eigh(spread, np.cov(held_out.T), eigvals_only=True)[0])
+    return _least_ratio(np.mean([np.cov(places.T) for places in each], axis=0), np.cov(held_out.T))
+
+
+def _least_ratio(covariance: np.ndarray, usual: np.ndarray) -> float:
+    """Least ratio of variances of (d, d) covariances, along axes on which there usually is any."""
+    variances, axes = np.linalg.eigh(usual)
+    seen = variances > FLAT * variances[-1]
+    if not seen.any():
+        return 0.0
+    whitened = axes[:, seen] / np.sqrt(variances[seen])
+    return float(np.linalg.eigvalsh(whitened.T @ covariance @ whitened)[0])
 
 
 def _places_of_held_out(trained: Trained) -> np.ndarray:
