@@ -163,10 +163,12 @@ class Cells(NamedTuple):
     """(m, n_genes) float32, standardised; 0 (the reference's mean) where the query lacks a gene."""
     expressed: np.ndarray
     """(m,) bool: whether the cell expresses any gene of the panel."""
+    values: sparse.csr_matrix
+    """(m, p) log-normalised, of the panel's genes that the query has."""
 
     def take(self, chosen: np.ndarray) -> Cells:
         """Those of a boolean mask."""
-        return Cells(self.x[chosen], self.expressed[chosen])
+        return Cells(*(each[chosen] for each in self))
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,7 @@ class AlignedQuery:
         at = np.repeat(np.arange(len(x)) * n_genes, stored)
         at += np.flatnonzero(self.present)[column]
         x.ravel()[at] = np.clip(scaled, -LIMIT, LIMIT)
-        return Cells(x, stored > 0)
+        return Cells(x, stored > 0, values)
 
     def without_cells(self) -> AlignedQuery:
         """What standardises cells, without the query's own."""

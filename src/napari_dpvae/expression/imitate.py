@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from napari_dpvae.expression.aligned import Cells, Totals
 from napari_dpvae.expression.normalise import log_normalise, standardised, statistics
@@ -47,7 +48,7 @@ def imitate(
     values = log_normalise(counts.astype(float), depth)
     x = np.zeros_like(spots)
     x[:, present] = standardised(values, *statistics(values))
-    return Cells(x, np.asarray((counts > 0).any(axis=1)))
+    return Cells(x, np.asarray((counts > 0).any(axis=1)), sparse.csr_matrix(values))
 
 
 def linear_profiles(panel: GenePanel, spots: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -77,7 +78,20 @@ def expected_counts(
         (n, p), and (n,) each that of a random cell of the query.
     """
     assert totals.depth is not None, "a query of counts has depths"
-    efficiency = totals.share / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
     # Sorted, so that the order of the query's cells does not matter.
     depth = rng.choice(np.sort(totals.depth), len(profiles))
-    return profiles * efficiency * depth[:, None], depth
+    return profiles * efficiency(profiles, totals) * depth[:, None], depth
+
+
+def expected_shares(
+    panel: GenePanel, spots: np.ndarray, present: np.ndarray, totals: Totals
+) -> np.ndarray:
+    """(n, p) molecules expected at spots, up to a factor; parameters are :func:`imitate`'s."""
+    profiles = linear_profiles(panel, spots, present)
+    return profiles * efficiency(profiles, totals)
+
+
+def efficiency(profiles: np.ndarray, totals: Totals) -> np.ndarray:
+    """(p,) by which a query's platform counts each gene of profiles (n, p)."""
+    share: np.ndarray = totals.share / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
+    return share

@@ -81,9 +81,8 @@ class Placement:
 
 def calibrated(
     query: ad.AnnData,
-    trained: Trained,
+    solver: Solver,
     settings: PlacementSettings,
-    read: ReadQuery,
     solved: Solved,
     fixed: np.ndarray,
     domain: Domain,
@@ -94,17 +93,18 @@ def calibrated(
     ----------
     query
         By the names of the model's genes.
-    trained, settings, domain
+    solver, settings, domain
         How it was placed.
-    read, solved
-        The query as the model reads it, and what was solved of it.
+    solved
+        What was found of it.
     fixed
         (n,) bool: cells whose place was known.
     """
+    trained, read = solver.trained, solver.query
     calibrated_as = _calibrated_as(trained, read.aligned)
     scores = trained.scores
     if calibrated_as == "query":
-        scores = scores_across_gap(Solver.of(trained, read))
+        scores = scores_across_gap(solver)
     expected = _expected(trained, read, solved, fixed)
     radius, wide = _radii(trained, settings, solved, expected, scores)
     draws = None
@@ -134,7 +134,7 @@ def calibrated(
         latents=solved.latents,
         var=query.var.copy(),
         spatial=trained.spatial,
-        about=_provenance(trained, settings, read, calibrated_as),
+        about=_provenance(solver, settings, calibrated_as),
         draws=draws,
     )
 
@@ -164,10 +164,9 @@ def _radii(
     )
 
 
-def _provenance(
-    trained: Trained, settings: PlacementSettings, read: ReadQuery, calibrated_as: str
-) -> dict[str, Any]:
+def _provenance(solver: Solver, settings: PlacementSettings, calibrated_as: str) -> dict[str, Any]:
     """How the cells were placed: enough to do it again."""
+    trained, read, profiles = solver.trained, solver.query, solver.profiles
     aligned = read.aligned
     return {
         "training": asdict(trained.settings),
@@ -180,6 +179,7 @@ def _provenance(
         "own_means": read.own_means,
         "calibrated_as": calibrated_as,
         "decoder_weight": read.decoder_weight,
+        "profile_share": profiles.share if profiles else 0.0,
         "expression": aligned.expression.units.kind,
         "platform_gap": aligned.gap._asdict() if aligned.gap else {},
         "section_key": trained.section_key or "",

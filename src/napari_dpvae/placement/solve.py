@@ -14,6 +14,7 @@ from napari_dpvae.geometry.domain import Domain
 from napari_dpvae.geometry.free import place_free
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.profiles import Profiles
 from napari_dpvae.placement.query import ReadQuery
 from napari_dpvae.uncertainty.conformal import distance_apart
 
@@ -59,6 +60,8 @@ class Solver:
         (members,) in the mean.
     coordinates, expression
         Of the anchors, (r, 2 or 3) and (r, n_genes), standardised.
+    profiles
+        That have a say beside the networks; None for none.
     """
 
     trained: Trained
@@ -67,6 +70,7 @@ class Solver:
     weights: np.ndarray
     coordinates: np.ndarray
     expression: np.ndarray = field(repr=False)
+    profiles: Profiles | None = None
 
     @classmethod
     def of(cls, trained: Trained, query: ReadQuery) -> Solver:
@@ -83,25 +87,26 @@ class Solver:
     def with_anchors(self, cells: Cells, coordinates: np.ndarray) -> Solver:
         """With more anchors: cells whose coordinates (k, 2 or 3) are known."""
         latents = self.infer(cells.x)
-        return Solver(
-            self.trained,
-            self.query,
-            tuple(member.with_anchors(z) for member, z in zip(self.members, latents, strict=True)),
-            self.weights,
-            np.concatenate([self.coordinates, coordinates]),
-            np.concatenate([self.expression, cells.x]),
+        return replace(
+            self,
+            members=tuple(
+                member.with_anchors(z) for member, z in zip(self.members, latents, strict=True)
+            ),
+            coordinates=np.concatenate([self.coordinates, coordinates]),
+            expression=np.concatenate([self.expression, cells.x]),
+            profiles=self.profiles and self.profiles.with_cells(cells, coordinates),
         )
 
     def of_one(self, member: Member) -> Solver:
         """One network with the anchors that it was trained on, as if there were no others."""
         own = member.trained_on
-        return Solver(
-            self.trained,
-            self.query,
-            (member.of_own_anchors(),),
-            np.ones(1),
-            self.coordinates[own],
-            self.expression[own],
+        return replace(
+            self,
+            members=(member.of_own_anchors(),),
+            weights=np.ones(1),
+            coordinates=self.coordinates[own],
+            expression=self.expression[own],
+            profiles=self.profiles and self.profiles.among(own),
         )
 
     def without_cells(self) -> Solver:
@@ -130,8 +135,11 @@ class Solver:
             ),
             strict=True,
         )
+        together = self._mean(points)
+        if self.profiles is not None:
+            together = self.profiles.beside(together, cells)
         return Solved(
-            domain.keep_inside(self._mean(points)),
+            domain.keep_inside(together),
             self._mean(spreads),
             distance_apart(np.stack(points), self.weights),
             self.consensus(latents),

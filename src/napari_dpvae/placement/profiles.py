@@ -1,0 +1,112 @@
+"""Beside the networks, across a platform gap: where such molecules are expected as a cell has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from napari_dpvae.expression.aligned import Cells
+from napari_dpvae.expression.imitate import expected_shares
+from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.query import ReadQuery
+
+MOST_SPOTS = 1500
+"""That cells are compared with: more are thinned evenly."""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What a query's platform is expected to count at the reference's spots.
+
+    A network never saw cells as noisy as these. Counts themselves say how far they can be trusted:
+    the Bhattacharyya coefficient ``b`` of two profiles (the sum of the square roots of the products
+    of shares, Bhattacharyya 1943) takes each gene by its sampling noise. A cell lies at the mean of
+    the spots, each weighted by ``exp(b / t)``.
+
+    Attributes
+    ----------
+    spots
+        (r,) rows of the model's anchors.
+    coordinates
+        (r, 2 or 3) of them, and of cells whose place is known behind them.
+    roots
+        As many, (r, p), float32: square roots of the shares, in rows of unit length.
+    temperature
+        ``t``.
+    share
+        In a cell's place, beside the networks; 0 to 1.
+    """
+
+    spots: np.ndarray
+    coordinates: np.ndarray
+    roots: np.ndarray = field(repr=False)
+    temperature: float
+    share: float
+
+    @classmethod
+    def of(cls, trained: Trained, query: ReadQuery) -> Profiles:
+        """All of a model's spots, or some from all over the tissue; without a say yet."""
+        every = -(-len(trained.coordinates) // MOST_SPOTS)
+        spots = np.arange(0, len(trained.coordinates), every)
+        aligned = query.aligned
+        assert aligned.totals is not None, "a query across a gap has totals"
+        shares = expected_shares(
+            trained.panel, trained.expression[spots], aligned.present, aligned.totals
+        )
+        return cls(spots, trained.coordinates[spots], _roots(shares), 1.0, 0.0)
+
+    def among(self, chosen: np.ndarray) -> Profiles:
+        """Those of some of the model's spots, a boolean mask of all."""
+        own = chosen[self.spots]
+        return replace(
+            self, spots=self.spots[own], coordinates=self.coordinates[own], roots=self.roots[own]
+        )
+
+    def with_cells(self, cells: Cells, coordinates: np.ndarray) -> Profiles:
+        """With cells of the query beside the spots, whose coordinates (k, 2 or 3) are known."""
+        return replace(
+            self,
+            coordinates=np.concatenate([self.coordinates, coordinates]),
+            roots=np.concatenate([self.roots, _roots_of(cells)]),
+        )
+
+    def at(self, temperature: float, share: float) -> Profiles:
+        """With this temperature and share."""
+        return replace(self, temperature=temperature, share=share)
+
+    def likeness(self, cells: Cells) -> torch.Tensor:
+        """``b`` of cells with the spots, (n, r)."""
+        with torch.inference_mode():
+            mine, theirs = (torch.from_numpy(each) for each in (_roots_of(cells), self.roots))
+            return mine @ theirs.T
+
+    def places(self, likeness: torch.Tensor, temperature: float) -> np.ndarray:
+        """(n, 2 or 3) of cells by their likeness (n, r)."""
+        with torch.inference_mode():
+            weights = torch.softmax(likeness / temperature, dim=1).numpy()
+        # About their middle: float32 has few digits for places far from 0.
+        middle = self.coordinates.mean(axis=0)
+        return np.asarray(weights @ (self.coordinates - middle).astype(np.float32) + middle)
+
+    def beside(self, points: np.ndarray, cells: Cells) -> np.ndarray:
+        """Points of cells, (n, 2 or 3), by networks, once the profiles had their say.
+
+        Cells that express nothing are like no spot, and stay.
+        """
+        found = self.places(self.likeness(cells), self.temperature)
+        share = np.where(cells.expressed, self.share, 0.0)[:, None]
+        return np.asarray((1 - share) * points + share * found)
+
+
+def _roots_of(cells: Cells) -> np.ndarray:
+    return _roots(cells.values.expm1().toarray())
+
+
+def _roots(shares: np.ndarray) -> np.ndarray:
+    """(n, p) float32 square roots, in rows of unit length."""
+    roots: np.ndarray = np.sqrt(shares, dtype=np.float32)
+    length = np.linalg.norm(roots, axis=1, keepdims=True)
+    roots /= np.maximum(length, np.finfo(np.float32).tiny)
+    return roots

@@ -1,0 +1,109 @@
+"""Across a platform gap counts themselves have a say, as far as imitated spots tell."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from napari_dpvae import DPVAE
+from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.evaluation.metrics import localisation_errors
+from napari_dpvae.placement.calibrate import with_profiles
+from napari_dpvae.placement.profiles import Profiles
+from napari_dpvae.placement.query import read_by
+from napari_dpvae.placement.solve import Solver
+from napari_dpvae.settings import PlacementSettings
+
+
+@pytest.fixture(scope="module")
+def solver(phantom: Phantom, model: DPVAE) -> Solver:
+    return with_profiles(Solver.of(model.trained, read_by(model.trained, phantom.query)))
+
+
+def errors(phantom: Phantom, points: np.ndarray) -> np.ndarray:
+    return localisation_errors(phantom.truth.to_numpy(), points)
+
+
+def profiles_of(solver: Solver) -> Profiles:
+    assert solver.profiles is not None
+    return solver.profiles
+
+
+def test_together_they_are_nearer_than_networks_alone(
+    phantom: Phantom, model: DPVAE, solver: Solver
+) -> None:
+    placed = model.place(phantom.query)
+    profiles, cells = profiles_of(solver), solver.query.aligned.read()
+    assert placed.uns["dpvae"]["profile_share"] == profiles.share > 0
+    networks = Solver.of(model.trained, solver.query).solve(
+        cells, PlacementSettings().anchors, PlainDomain()
+    )
+    together = errors(phantom, placed.obsm["spatial"]).mean()
+    assert together < 0.95 * errors(phantom, networks.points).mean()
+
+
+class PlainDomain:
+    """Cells may lie anywhere."""
+
+    def keep_inside(self, points: np.ndarray) -> np.ndarray:
+        return points
+
+
+def test_a_cell_is_placed_by_its_own_counts(phantom: Phantom, solver: Solver) -> None:
+    profiles, cells = profiles_of(solver), solver.query.aligned.read()
+    own = profiles.places(profiles.likeness(cells), profiles.temperature)
+    order = np.random.default_rng(0).permutation(len(own))
+    others = cells._replace(values=cells.values[order])
+    shuffled = profiles.places(profiles.likeness(others), profiles.temperature)
+    np.testing.assert_allclose(shuffled, own[order], rtol=1e-4)
+    assert errors(phantom, shuffled).mean() > 2 * errors(phantom, own).mean()
+
+
+def test_a_spot_is_likest_to_itself_whatever_genes_the_platform_prefers(
+    phantom: Phantom, model: DPVAE
+) -> None:
+    rng = np.random.default_rng(0)
+    deep, spots = phantom.reference.copy(), phantom.reference
+    rates = np.rint(spots.X.toarray() * rng.uniform(2, 50, spots.n_vars))
+    deep.X = sparse.csr_matrix(rates.astype(np.float32))
+    read = read_by(model.trained, deep)
+    assert read.aligned.across_gap
+    likeness = Profiles.of(model.trained, read).likeness(read.aligned.read()).numpy()
+    assert (likeness.argmax(axis=1) == np.arange(len(likeness))).mean() > 0.95
+
+
+def test_a_reference_that_holds_no_counts_has_no_profiles(phantom: Phantom, model: DPVAE) -> None:
+    logged = phantom.reference.copy()
+    logged.X = np.log1p(logged.X.toarray() * np.linspace(0.31, 0.97, logged.n_vars))
+    small = replace(model.settings, epochs=2, members=2)
+    placed = DPVAE(small).fit(logged).place(phantom.query)
+    assert placed.uns["dpvae"]["standardised_by"] == "query"
+    assert placed.uns["dpvae"]["profile_share"] == 0
+
+
+def test_spots_of_the_same_platform_are_placed_by_the_networks_alone(
+    phantom: Phantom, model: DPVAE
+) -> None:
+    plain = Solver.of(model.trained, read_by(model.trained, phantom.reference))
+    assert with_profiles(plain) is plain
+    assert model.place(phantom.reference).uns["dpvae"]["profile_share"] == 0
+
+
+def test_cells_that_express_nothing_stay_where_the_networks_put_them(solver: Solver) -> None:
+    cells = solver.query.aligned.read(slice(0, 3))
+    silent = cells._replace(values=cells.values * 0, expressed=np.zeros(3, bool))
+    points = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(profiles_of(solver).beside(points, silent), points)
+
+
+def test_of_many_spots_some_from_all_over_the_tissue_are_compared(
+    phantom: Phantom, model: DPVAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_dpvae.placement.profiles.MOST_SPOTS", 100)
+    placed = model.place(phantom.query)
+    few = with_profiles(Solver.of(model.trained, read_by(model.trained, phantom.query)))
+    spots = profiles_of(few).spots
+    assert len(spots) <= 100
+    assert spots.max() > 0.95 * phantom.reference.n_obs
+    assert errors(phantom, placed.obsm["spatial"]).mean() < 150
