@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable
@@ -104,6 +105,17 @@ def test_what_is_imported_is_declared_and_told_of() -> None:
     assert table[1:] == sorted(named)
 
 
+def test_the_pythons_that_are_promised_are_those_that_are_tested() -> None:
+    workflow = ROOT / ".github" / "workflows" / "tests.yml"
+    if not workflow.is_file():
+        pytest.skip("only a checkout has the workflows")
+    promised = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pythons = re.findall(r"Python :: (3\.\d+)", " ".join(promised["classifiers"]))
+    (tested,) = re.findall(r"python: \[(.+)\]", workflow.read_text(encoding="utf-8"))
+    assert re.findall(r"[\d.]+", tested) == pythons
+    assert promised["requires-python"] == f">={pythons[0]}"
+
+
 @pytest.mark.parametrize("name", napari_dpvae.__all__)
 def test_every_public_name_is_there_and_listed(name: str) -> None:
     assert getattr(napari_dpvae, name) is not None
@@ -116,20 +128,26 @@ def test_an_unknown_name_is_refused_as_usual() -> None:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """A freshly built wheel."""
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a freshly built wheel and sdist."""
     pytest.importorskip("hatchling")
     if not (ROOT / "pyproject.toml").is_file():
         pytest.skip("only a checkout can be built")
-    folder = tmp_path_factory.mktemp("wheel")
+    folder = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        [sys.executable, "-m", "hatchling", "build", "-d", str(folder)],
         cwd=ROOT,
         check=True,
         capture_output=True,
         timeout=120,
     )
-    (path,) = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(dist: Path) -> zipfile.ZipFile:
+    """The wheel."""
+    (path,) = dist.glob("*.whl")
     return zipfile.ZipFile(path)
 
 
@@ -165,6 +183,14 @@ def test_the_links_of_the_readme_lead_somewhere_from_outside_the_repository(
 def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
     assert {name.split("/")[0].split("-")[0] for name in wheel} == {"napari_dpvae"}
     assert not {name for name in wheel if "/tests/" in name or name.endswith(".pyc")}
+
+
+@pytest.mark.slow
+def test_the_sdist_holds_what_its_own_tests_read(dist: Path) -> None:
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as sdist:
+        names = {name.split("/", 1)[1] for name in sdist.getnames()}
+    assert {"README.md", "CONTRIBUTING.md", "packaging/conda-forge/recipe.yaml"} <= names
 
 
 def test_the_manifest_names_things_that_are_there() -> None:
