@@ -7,7 +7,6 @@ import pytest
 
 from napari_dpvae import DPVAE
 from napari_dpvae.data.phantom import Phantom
-from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.geometry.domain import Anywhere, NearSpots
 from napari_dpvae.geometry.free import place_free
 from napari_dpvae.model.member import Member
@@ -127,8 +126,8 @@ def test_one_network_places_by_the_spots_that_it_was_trained_on(alike: Solver) -
 
 def test_known_cells_are_anchors_where_they_are(alike: Solver) -> None:
     rng = np.random.default_rng(0)
-    x = alike.query.aligned.read().x[:5]
-    cells = Cells(x + rng.normal(0, 0.1, x.shape).astype(np.float32), np.ones(5, bool))
+    few = alike.query.aligned.read(slice(0, 5))
+    cells = few._replace(x=few.x + rng.normal(0, 0.1, few.x.shape).astype(np.float32))
     places = rng.uniform(1e4, 2e4, (5, 2))
     more = alike.with_anchors(cells, places)
     # The nearest anchor in the latent space is then the cell itself.

@@ -97,6 +97,7 @@ def about_gap(run: Run) -> str:
         "calibrated_as", "not told"
     )
     rows["weight of the decoder"] = run.about.get("decoder_weight", "not told")
+    rows["share of expected counts in a place"] = run.about.get("profile_share", "not told")
     return facts(rows)
 
 
