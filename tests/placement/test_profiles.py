@@ -52,10 +52,10 @@ class PlainDomain:
 
 def test_a_cell_is_placed_by_its_own_counts(phantom: Phantom, solver: Solver) -> None:
     profiles, cells = profiles_of(solver), solver.query.aligned.read()
-    own = profiles.places(profiles.likeness(cells), profiles.temperature)
+    own, _ = profiles.places(profiles.likeness(cells), profiles.temperature)
     order = np.random.default_rng(0).permutation(len(own))
     others = cells._replace(values=cells.values[order])
-    shuffled = profiles.places(profiles.likeness(others), profiles.temperature)
+    shuffled, _ = profiles.places(profiles.likeness(others), profiles.temperature)
     np.testing.assert_allclose(shuffled, own[order], rtol=1e-4)
     assert errors(phantom, shuffled).mean() > 2 * errors(phantom, own).mean()
 
@@ -93,8 +93,17 @@ def test_spots_of_the_same_platform_are_placed_by_the_networks_alone(
 def test_cells_that_express_nothing_stay_where_the_networks_put_them(solver: Solver) -> None:
     cells = solver.query.aligned.read(slice(0, 3))
     silent = cells._replace(values=cells.values * 0, expressed=np.zeros(3, bool))
-    points = np.arange(6.0).reshape(3, 2)
-    np.testing.assert_array_equal(profiles_of(solver).beside(points, silent), points)
+    points, spread = np.arange(6.0).reshape(3, 2), np.arange(3.0)
+    kept = profiles_of(solver).beside(points, spread, silent)
+    np.testing.assert_array_equal(kept[0], points)
+    np.testing.assert_array_equal(kept[1], spread)
+
+
+def test_the_radius_tells_which_cells_are_nearer(phantom: Phantom, model: DPVAE) -> None:
+    placed = model.place(phantom.query)
+    off, radius = errors(phantom, placed.obsm["spatial"]), placed.obs["dpvae_radius"].to_numpy()
+    near, far = np.array_split(off[np.argsort(radius)], 2)
+    assert near.mean() < 0.9 * far.mean()
 
 
 def test_of_many_spots_some_from_all_over_the_tissue_are_compared(

@@ -72,7 +72,7 @@ def with_profiles(solver: Solver) -> Solver:
         points = alone.solve(cells, anchors, NearSpots(one.coordinates)).points
         likeness = one.profiles.likeness(cells)
         by_networks.append(points - true)
-        by_profiles.append([one.profiles.places(likeness, t) - true for t in TEMPERATURES])
+        by_profiles.append([one.profiles.places(likeness, t)[0] - true for t in TEMPERATURES])
     if not by_networks:
         return solver
     temperature, share = _nearest(np.concatenate(by_networks), np.concatenate(by_profiles, axis=1))

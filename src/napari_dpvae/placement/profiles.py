@@ -82,22 +82,35 @@ class Profiles:
             mine, theirs = (torch.from_numpy(each) for each in (_roots_of(cells), self.roots))
             return mine @ theirs.T
 
-    def places(self, likeness: torch.Tensor, temperature: float) -> np.ndarray:
-        """(n, 2 or 3) of cells by their likeness (n, r)."""
+    def places(self, likeness: torch.Tensor, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+        """Of cells by their likeness (n, r): (n, 2 or 3), and (n,) how far apart the spots lie.
+
+        That is their standard deviation, by their weights.
+        """
         with torch.inference_mode():
             weights = torch.softmax(likeness / temperature, dim=1).numpy()
         # About their middle: float32 has few digits for places far from 0.
         middle = self.coordinates.mean(axis=0)
-        return np.asarray(weights @ (self.coordinates - middle).astype(np.float32) + middle)
+        centred = (self.coordinates - middle).astype(np.float32)
+        means, squares = weights @ centred, weights @ (centred**2).sum(axis=1)
+        apart = np.sqrt(np.maximum(squares - (means**2).sum(axis=1), 0))
+        return np.asarray(means + middle), np.asarray(apart)
 
-    def beside(self, points: np.ndarray, cells: Cells) -> np.ndarray:
-        """Points of cells, (n, 2 or 3), by networks, once the profiles had their say.
+    def beside(
+        self, points: np.ndarray, spread: np.ndarray, cells: Cells
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Points of cells, (n, 2 or 3), and their spread (n,), once the profiles had their say.
 
-        Cells that express nothing are like no spot, and stay.
+        A cell is in doubt as far as the spots that it is like lie apart, and as networks and
+        profiles do. Cells that express nothing are like no spot, and stay.
         """
-        found = self.places(self.likeness(cells), self.temperature)
+        found, apart = self.places(self.likeness(cells), self.temperature)
+        doubt = apart + np.linalg.norm(found - points, axis=1)
         share = np.where(cells.expressed, self.share, 0.0)[:, None]
-        return np.asarray((1 - share) * points + share * found)
+        return (
+            np.asarray((1 - share) * points + share * found),
+            np.where(cells.expressed, doubt, spread),
+        )
 
 
 def _roots_of(cells: Cells) -> np.ndarray:

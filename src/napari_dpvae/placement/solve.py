@@ -28,7 +28,7 @@ class Solved(NamedTuple):
     points: np.ndarray
     """(n, 2 or 3)."""
     spread: np.ndarray
-    """(n,) anchor spread."""
+    """(n,) anchor spread; how far apart profiles put them, where these have a say."""
     apart: np.ndarray
     """(n,) how far apart the members place each; 0 of one alone."""
     latents: np.ndarray
@@ -135,12 +135,12 @@ class Solver:
             ),
             strict=True,
         )
-        together = self._mean(points)
+        together, spread = self._mean(points), self._mean(spreads)
         if self.profiles is not None:
-            together = self.profiles.beside(together, cells)
+            together, spread = self.profiles.beside(together, spread, cells)
         return Solved(
             domain.keep_inside(together),
-            self._mean(spreads),
+            spread,
             distance_apart(np.stack(points), self.weights),
             self.consensus(latents),
             self._likeness(cells, latents),
