@@ -60,6 +60,16 @@ def test_a_cell_is_placed_by_its_own_counts(phantom: Phantom, solver: Solver) ->
     assert errors(phantom, shuffled).mean() > 2 * errors(phantom, own).mean()
 
 
+def test_how_far_apart_spots_lie_is_their_standard_deviation(solver: Solver) -> None:
+    profiles, cells = profiles_of(solver), solver.query.aligned.read(slice(0, 5))
+    likeness = profiles.likeness(cells)
+    points, apart = profiles.places(likeness, 0.004)
+    weights = np.exp(likeness.numpy().astype(float) / 0.004)
+    weights /= weights.sum(axis=1, keepdims=True)
+    squares = ((profiles.coordinates - points[:, None]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(apart, np.sqrt((weights * squares).sum(axis=1)), rtol=1e-3)
+
+
 def test_a_spot_is_likest_to_itself_whatever_genes_the_platform_prefers(
     phantom: Phantom, model: DPVAE
 ) -> None:

@@ -10,6 +10,7 @@ import torch
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import expected_shares
 from napari_dpvae.model.trained import Trained
+from napari_dpvae.network.device import one_thread
 from napari_dpvae.placement.query import ReadQuery
 
 MOST_SPOTS = 1500
@@ -78,7 +79,7 @@ class Profiles:
 
     def likeness(self, cells: Cells) -> torch.Tensor:
         """``b`` of cells with the spots, (n, r)."""
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             mine, theirs = (torch.from_numpy(each) for each in (_roots_of(cells), self.roots))
             return mine @ theirs.T
 
@@ -87,14 +88,14 @@ class Profiles:
 
         That is their standard deviation, by their weights.
         """
-        with torch.inference_mode():
-            weights = torch.softmax(likeness / temperature, dim=1).numpy()
-        # About their middle: float32 has few digits for places far from 0.
+        with torch.inference_mode(), one_thread():
+            weights = torch.softmax(likeness / temperature, dim=1).double().numpy()
+        # About their middle, and in full: a square less another has few digits left.
         middle = self.coordinates.mean(axis=0)
-        centred = (self.coordinates - middle).astype(np.float32)
+        centred = self.coordinates - middle
         means, squares = weights @ centred, weights @ (centred**2).sum(axis=1)
-        apart = np.sqrt(np.maximum(squares - (means**2).sum(axis=1), 0))
-        return np.asarray(means + middle), np.asarray(apart)
+        apart: np.ndarray = np.sqrt(np.maximum(squares - (means**2).sum(axis=1), 0))
+        return means + middle, apart
 
     def beside(
         self, points: np.ndarray, spread: np.ndarray, cells: Cells
