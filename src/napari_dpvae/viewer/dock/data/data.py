@@ -176,7 +176,7 @@ class DataStep(Step):
         self.certainty.hide()
         if reference is None:
             return
-        section_key = self.session.section_key
+        section_key, said = self.session.section_key, self.status.text()
 
         def steps() -> Steps:
             yield "looking"
@@ -192,7 +192,9 @@ class DataStep(Step):
                 self.certainty.setText(certainty)
                 self.certainty.show()
                 if shared is not None and query is not None:
-                    self.tell(f"{shared:,} genes shared")
+                    # What went wrong since is not talked over.
+                    if self.status.text() == said:
+                        self.tell(f"{shared:,} genes shared")
                     self.summarise(_headline(reference, query))
                 self.concerns.setText("\n".join(f"⚠ {concern}" for concern in found))
                 self.concerns.setVisible(bool(found))
