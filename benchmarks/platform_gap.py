@@ -23,7 +23,7 @@ from napari_dpvae import DPVAE, make_phantom
 from napari_dpvae.data.keys import RADIUS, SPATIAL
 from napari_dpvae.data.read import read_reference
 from napari_dpvae.data.values import dense
-from napari_dpvae.placement.calibrate import scores_across_gap, with_profiles
+from napari_dpvae.placement.calibrate import calibrated
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.uncertainty.conformal import conformal_factor, region_radius
@@ -54,7 +54,7 @@ def run(name: str, task: Task, seed: int) -> list[dict[str, object]]:
     errors = np.linalg.norm(points - task.true, axis=1)
     scores = {
         "reference": trained.scores,
-        "query": scores_across_gap(with_profiles(Solver.of(trained, read_by(trained, task.query)))),
+        "query": calibrated(Solver.of(trained, read_by(trained, task.query))).scores,
     }
     expected = placed.obs[RADIUS].to_numpy() / conformal_factor(scores["query"], 0.5)
     rows: list[dict[str, object]] = []

@@ -62,6 +62,4 @@ def test_one_value(
     moved = np.linalg.norm(after.obsm["spatial"] - before.obsm["spatial"], axis=1)[others]
     assert np.median(moved) < 0.01 * diagonal(phantom.reference.obsm["spatial"])
     ratio = (after.obs["dpvae_radius"] / before.obs["dpvae_radius"])[others]
-    # It is one of 120 from which the efficiency of its gene is found.
-    assert ratio.between(0.8, 1.25).mean() > 0.95
-    assert ratio.between(0.6, 1.7).all()
+    assert ratio.between(0.8, 1.25).all()

@@ -15,7 +15,7 @@ from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import imitate
 from napari_dpvae.placement import calibrate
-from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.placement.calibrate import calibrated
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.uncertainty.conformal import conformal_factor
@@ -26,6 +26,10 @@ Dataset = Callable[[str], Path]
 def share_inside(placed: ad.AnnData, true: np.ndarray) -> float:
     errors = np.linalg.norm(placed.obsm["spatial"] - true, axis=1)
     return float((errors <= placed.obs["dpvae_radius"]).mean())
+
+
+def scores(solver: Solver) -> np.ndarray:
+    return calibrated(solver).scores
 
 
 def imitated(model: DPVAE, query: ad.AnnData) -> Cells:
@@ -45,7 +49,7 @@ def test_regions_hold_dissociated_cells_that_those_of_spots_do_not(
     inside = share_inside(placed, true)
     assert 0.85 < inside < 0.98
     trained, query = model.trained, phantom.query
-    wider = scores_across_gap(Solver.of(trained, read_by(trained, query)))
+    wider = scores(Solver.of(trained, read_by(trained, query)))
     assert len(wider) == phantom.reference.n_obs
     narrow = conformal_factor(trained.scores, 0.9) / conformal_factor(wider, 0.9)
     placed.obs["dpvae_radius"] *= narrow
@@ -68,21 +72,21 @@ def test_each_spot_is_scored_by_the_networks_that_did_not_see_it(
     solver = Solver.of(model.trained, read_by(model.trained, phantom.query))
     first, second = solver.members
     everywhere = replace(first, trained_on=np.ones_like(first.trained_on))
-    of_second = scores_across_gap(
+    of_second = scores(
         replace(solver, trained=replace(model.trained, members=(everywhere, second)))
     )
     assert len(of_second) == (~second.trained_on).sum()
     # The same spots, imitated alike, by the same network.
-    np.testing.assert_array_equal(of_second, scores_across_gap(solver)[-len(of_second) :])
+    np.testing.assert_array_equal(of_second, scores(solver)[-len(of_second) :])
 
 
 def test_of_many_spots_some_are_scored_that_stand_for_all(
     phantom: Phantom, model: DPVAE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     solver = Solver.of(model.trained, read_by(model.trained, phantom.query))
-    every = scores_across_gap(solver)
+    every = scores(solver)
     monkeypatch.setattr(calibrate, "MOST_SPOTS", 150)
-    some = scores_across_gap(solver)
+    some = scores(solver)
     assert len(some) == 150 < len(every)
     assert conformal_factor(some, 0.5) == pytest.approx(conformal_factor(every, 0.5), rel=0.2)
 

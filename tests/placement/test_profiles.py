@@ -9,7 +9,8 @@ from scipy import sparse
 from napari_dpvae import DPVAE
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
-from napari_dpvae.placement.calibrate import with_profiles
+from napari_dpvae.geometry.domain import Anywhere
+from napari_dpvae.placement.calibrate import calibrated
 from napari_dpvae.placement.profiles import Profiles
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
@@ -18,7 +19,7 @@ from napari_dpvae.settings import PlacementSettings
 
 @pytest.fixture(scope="module")
 def solver(phantom: Phantom, model: DPVAE) -> Solver:
-    return with_profiles(Solver.of(model.trained, read_by(model.trained, phantom.query)))
+    return calibrated(Solver.of(model.trained, read_by(model.trained, phantom.query))).solver
 
 
 def errors(phantom: Phantom, points: np.ndarray) -> np.ndarray:
@@ -37,17 +38,10 @@ def test_together_they_are_nearer_than_networks_alone(
     profiles, cells = profiles_of(solver), solver.query.aligned.read()
     assert placed.uns["dpvae"]["profile_share"] == profiles.share > 0
     networks = Solver.of(model.trained, solver.query).solve(
-        cells, PlacementSettings().anchors, PlainDomain()
+        cells, PlacementSettings().anchors, Anywhere()
     )
     together = errors(phantom, placed.obsm["spatial"]).mean()
     assert together < 0.95 * errors(phantom, networks.points).mean()
-
-
-class PlainDomain:
-    """Cells may lie anywhere."""
-
-    def keep_inside(self, points: np.ndarray) -> np.ndarray:
-        return points
 
 
 def test_a_cell_is_placed_by_its_own_counts(phantom: Phantom, solver: Solver) -> None:
@@ -96,7 +90,7 @@ def test_spots_of_the_same_platform_are_placed_by_the_networks_alone(
     phantom: Phantom, model: DPVAE
 ) -> None:
     plain = Solver.of(model.trained, read_by(model.trained, phantom.reference))
-    assert with_profiles(plain) is plain
+    assert calibrated(plain).solver is plain
     assert model.place(phantom.reference).uns["dpvae"]["profile_share"] == 0
 
 
@@ -104,7 +98,8 @@ def test_cells_that_express_nothing_stay_where_the_networks_put_them(solver: Sol
     cells = solver.query.aligned.read(slice(0, 3))
     silent = cells._replace(values=cells.values * 0, expressed=np.zeros(3, bool))
     points, spread = np.arange(6.0).reshape(3, 2), np.arange(3.0)
-    kept = profiles_of(solver).beside(points, spread, silent)
+    profiles = profiles_of(solver)
+    kept = profiles.beside(points, spread, profiles.likeness(silent))
     np.testing.assert_array_equal(kept[0], points)
     np.testing.assert_array_equal(kept[1], spread)
 
@@ -121,7 +116,7 @@ def test_of_many_spots_some_from_all_over_the_tissue_are_compared(
 ) -> None:
     monkeypatch.setattr("napari_dpvae.placement.profiles.MOST_SPOTS", 100)
     placed = model.place(phantom.query)
-    few = with_profiles(Solver.of(model.trained, read_by(model.trained, phantom.query)))
+    few = calibrated(Solver.of(model.trained, read_by(model.trained, phantom.query))).solver
     spots = profiles_of(few).spots
     assert len(spots) <= 100
     assert spots.max() > 0.95 * phantom.reference.n_obs

@@ -117,6 +117,48 @@ class Moments:
         return mean, np.sqrt(np.where(variance > CONSTANT * square, variance, 1.0))
 
 
+class Shares:
+    """Mean share of each gene in the depth of a cell, gathered a chunk of cells at a time.
+
+    Parameters
+    ----------
+    n_genes
+        Columns.
+    """
+
+    def __init__(self, n_genes: int) -> None:
+        self._n, self._sum, self._largest = 0, np.zeros(n_genes), np.zeros((2, n_genes))
+
+    def add(self, counts: sparse.csr_matrix, depths: np.ndarray) -> None:
+        """Take up the rows of (n, n_genes), whose depths are (n,)."""
+        shares = counts.tocsc()
+        shares.data /= np.maximum(depths, 1.0)[shares.indices]
+        self._n += len(depths)
+        self._sum += np.asarray(shares.sum(axis=0)).ravel()
+        largest = np.concatenate([self._largest, _two_largest(shares)])
+        self._largest = np.partition(largest, 2, axis=0)[2:]
+
+    def means(self) -> np.ndarray:
+        """(n_genes,): see :class:`Totals`."""
+        if self._n < FEWEST_CELLS:
+            return self._sum / max(self._n, 1)
+        return (self._sum - np.ptp(self._largest, axis=0)) / self._n
+
+
+def _two_largest(columns: sparse.csc_matrix) -> np.ndarray:
+    """(2, p) of what is stored in each column, none of it negative; 0 where there is less."""
+    stored, two = np.diff(columns.indptr), np.zeros((2, columns.shape[1]))
+    some = np.flatnonzero(stored)
+    if len(some):
+        starts, data = columns.indptr[some], columns.data
+        largest = np.maximum.reduceat(data, starts)
+        is_largest = data == np.repeat(largest, stored[some])
+        others = np.maximum.reduceat(np.where(is_largest, 0.0, data), starts)
+        alone = np.add.reduceat(is_largest, starts, dtype=int) == 1
+        two[:, some] = largest, np.where(alone, others, largest)
+    return two
+
+
 class Totals(NamedTuple):
     """What is gathered of a whole query in one pass."""
 
@@ -127,7 +169,8 @@ class Totals(NamedTuple):
     share: np.ndarray
     """(p,) of each gene in the depth of a cell, mean over all cells; 0 where there are no depths.
 
-    Every cell counts alike: one that is far deeper than all others would decide it."""
+    Every cell counts alike, as one that is far deeper than all others would decide it; and the
+    largest share of a gene no more than the next, as one wrong value would."""
     depth: np.ndarray | None
     """(n,) of each cell; None where the query does not hold counts."""
 
@@ -142,18 +185,18 @@ def gather(expression: PanelExpression, chosen: np.ndarray | None = None) -> Tot
     chosen
         (n,) bool: cells whose mean and deviation are taken; all if not given.
     """
-    moments, share = Moments(len(expression.columns)), np.zeros(len(expression.columns))
+    n_genes = len(expression.columns)
+    moments, shares = Moments(n_genes), Shares(n_genes)
     depth = np.empty(0 if expression.depth_columns is None else expression.n_cells)
     every = list(expression.rows())
     for rows, (counts, depths) in zip(every, by_threads(expression.measured, every), strict=True):
         if depths is not None:
             depth[rows] = depths
-            of_depth = counts.data / np.repeat(np.maximum(depths, 1.0), np.diff(counts.indptr))
-            share += np.bincount(counts.indices, of_depth, len(share)) / expression.n_cells
+            shares.add(counts, depths)
         values = log_normalise_rows(counts, depths)
         moments.add(values if chosen is None else values[chosen[rows]])
     known = expression.depth_columns is not None
-    return Totals(*moments.statistics(), share, depth if known else None)
+    return Totals(*moments.statistics(), shares.means(), depth if known else None)
 
 
 class Cells(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from napari_dpvae.expression.aligned import Totals
-from napari_dpvae.expression.imitate import expected_counts, linear_profiles
+from napari_dpvae.expression.imitate import expected_counts, expected_shares, linear_profiles
 from napari_dpvae.expression.normalise import log_normalise
 from napari_dpvae.expression.panel import GenePanel
 
@@ -56,7 +56,7 @@ def as_of_the_whole(
     if folds is None:
         return totals
     rng = np.random.default_rng(seed)
-    expected, depth = expected_counts(profiles, totals, rng)
+    expected, depth = expected_counts(expected_shares(profiles, totals), totals, rng)
     counts = rng.poisson(expected)
     # The same molecules less those that are too many: drawn anew, they would differ by more.
     of_whole = rng.binomial(counts, np.minimum(1 / folds, 1))

@@ -22,8 +22,8 @@ def imitate(
 ) -> Cells:
     """Cells with the expression of spots, measured as a query was.
 
-    Their molecules are drawn from a Poisson distribution: each has the depth of a random cell of
-    the query, and each gene the efficiency that gives it its mean share in the query.
+    Their molecules are drawn from a Poisson distribution, as :func:`expected_shares` and the depths
+    of random cells of the query say.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def imitate(
     Cells
         (n, n_genes), standardised by their own statistics as the query is.
     """
-    expected, depth = expected_counts(linear_profiles(panel, spots, present), totals, rng)
+    shares = expected_shares(linear_profiles(panel, spots, present), totals)
+    expected, depth = expected_counts(shares, totals, rng)
     counts = rng.poisson(expected)
     values = log_normalise(counts.astype(float), depth)
     x = np.zeros_like(spots)
@@ -58,15 +59,32 @@ def linear_profiles(panel: GenePanel, spots: np.ndarray, present: np.ndarray) ->
     return np.expm1(profiles) if profiles.max() <= LARGEST_LOGARITHM else profiles
 
 
-def expected_counts(
-    profiles: np.ndarray, totals: Totals, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Molecules that a query's platform is expected to count of expression.
+def expected_shares(profiles: np.ndarray, totals: Totals) -> np.ndarray:
+    """(n, p) shares of a cell's molecules that a query's platform is expected to count.
+
+    Each gene has the efficiency that gives it its mean share in the query.
 
     Parameters
     ----------
     profiles
         (n, p) from :func:`linear_profiles`.
+    totals
+        Of the query, which holds counts.
+    """
+    efficiency = totals.share / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
+    shares: np.ndarray = profiles * efficiency
+    return shares
+
+
+def expected_counts(
+    shares: np.ndarray, totals: Totals, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Molecules that are expected of cells as deep as a query's.
+
+    Parameters
+    ----------
+    shares
+        (n, p) from :func:`expected_shares`.
     totals
         Of the query, which holds counts.
     rng
@@ -79,19 +97,5 @@ def expected_counts(
     """
     assert totals.depth is not None, "a query of counts has depths"
     # Sorted, so that the order of the query's cells does not matter.
-    depth = rng.choice(np.sort(totals.depth), len(profiles))
-    return profiles * efficiency(profiles, totals) * depth[:, None], depth
-
-
-def expected_shares(
-    panel: GenePanel, spots: np.ndarray, present: np.ndarray, totals: Totals
-) -> np.ndarray:
-    """(n, p) molecules expected at spots, up to a factor; parameters are :func:`imitate`'s."""
-    profiles = linear_profiles(panel, spots, present)
-    return profiles * efficiency(profiles, totals)
-
-
-def efficiency(profiles: np.ndarray, totals: Totals) -> np.ndarray:
-    """(p,) by which a query's platform counts each gene of profiles (n, p)."""
-    share: np.ndarray = totals.share / np.maximum(profiles.mean(axis=0), np.finfo(float).tiny)
-    return share
+    depth = rng.choice(np.sort(totals.depth), len(shares))
+    return shares * depth[:, None], depth

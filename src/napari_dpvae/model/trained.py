@@ -13,11 +13,13 @@ import numpy as np
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.alignment import Similarity, fit_similarity
 from napari_dpvae.model.member import Member
-from napari_dpvae.settings import TrainingSettings
+from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.uncertainty.status import UNUSUAL
 
 MOST_ANCHORS = 20_000
 """Compared with what is decoded of them: more are thinned evenly."""
+MOST_HELD_OUT = 4096
+"""Spots that are placed to see how far places spread: more are thinned evenly."""
 
 
 class Statistics(NamedTuple):
@@ -129,6 +131,20 @@ class Trained:
     def _to_first(self) -> list[Similarity]:
         first = self.members[0].latents
         return [fit_similarity(member.latents, first) for member in self.members]
+
+    @cached_property
+    def held_out_places(self) -> np.ndarray:
+        """(h, 2 or 3) of held-out spots, as single networks place them that did not see them."""
+        n_anchors = PlacementSettings().anchors
+        every = -(-len(self.coordinates) // MOST_HELD_OUT)
+        places = [np.empty((0, self.coordinates.shape[1]))]
+        for member in self.members:
+            rows = np.flatnonzero(~member.trained_on)[::every]
+            if len(rows):
+                own, anchors = member.of_own_anchors(), self.coordinates[member.trained_on]
+                x = self.expression[rows]
+                places.append(own.place(member.latents[rows], anchors, n_anchors, x)[0])
+        return np.concatenate(places)
 
     def usual_for(self, present: np.ndarray) -> tuple[float, float]:
         """:attr:`usual_likeness` of cells that have some genes of the panel only.

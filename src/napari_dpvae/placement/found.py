@@ -22,14 +22,13 @@ from napari_dpvae.data.keys import (
     SPATIAL,
     STATUS,
 )
-from napari_dpvae.expression.aligned import AlignedQuery
 from napari_dpvae.geometry.domain import Domain
 from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.model.trained import Trained
-from napari_dpvae.placement.calibrate import scores_across_gap
+from napari_dpvae.placement.calibrate import Calibrated
 from napari_dpvae.placement.draws import draw_places
 from napari_dpvae.placement.query import ReadQuery
-from napari_dpvae.placement.solve import Solved, Solver
+from napari_dpvae.placement.solve import Solved
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.conformal import conformal_factor, expected_error, region_radius
 from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
@@ -79,9 +78,9 @@ class Placement:
         return cells
 
 
-def calibrated(
+def placement_of(
     query: ad.AnnData,
-    solver: Solver,
+    calibrated: Calibrated,
     settings: PlacementSettings,
     solved: Solved,
     fixed: np.ndarray,
@@ -93,18 +92,14 @@ def calibrated(
     ----------
     query
         By the names of the model's genes.
-    solver, settings, domain
+    calibrated, settings, domain
         How it was placed.
     solved
         What was found of it.
     fixed
         (n,) bool: cells whose place was known.
     """
-    trained, read = solver.trained, solver.query
-    calibrated_as = _calibrated_as(trained, read.aligned)
-    scores = trained.scores
-    if calibrated_as == "query":
-        scores = scores_across_gap(solver)
+    trained, read, scores = calibrated.solver.trained, calibrated.solver.query, calibrated.scores
     expected = _expected(trained, read, solved, fixed)
     radius, wide = _radii(trained, settings, solved, expected, scores)
     draws = None
@@ -134,7 +129,7 @@ def calibrated(
         latents=solved.latents,
         var=query.var.copy(),
         spatial=trained.spatial,
-        about=_provenance(solver, settings, calibrated_as),
+        about=_provenance(calibrated, settings),
         draws=draws,
     )
 
@@ -164,8 +159,9 @@ def _radii(
     )
 
 
-def _provenance(solver: Solver, settings: PlacementSettings, calibrated_as: str) -> dict[str, Any]:
+def _provenance(calibrated: Calibrated, settings: PlacementSettings) -> dict[str, Any]:
     """How the cells were placed: enough to do it again."""
+    solver = calibrated.solver
     trained, read, profiles = solver.trained, solver.query, solver.profiles
     aligned = read.aligned
     return {
@@ -177,7 +173,7 @@ def _provenance(solver: Solver, settings: PlacementSettings, calibrated_as: str)
         "standardised_by": aligned.statistics,
         "taken_to_cover": read.covers,
         "own_means": read.own_means,
-        "calibrated_as": calibrated_as,
+        "calibrated_as": calibrated.seen_by,
         "decoder_weight": read.decoder_weight,
         "profile_share": profiles.share if profiles else 0.0,
         "expression": aligned.expression.units.kind,
@@ -187,12 +183,3 @@ def _provenance(solver: Solver, settings: PlacementSettings, calibrated_as: str)
         "model": trained.model_hash(),
         "versions": {name: version(name) for name in ("napari-dpvae", "torch", "anndata")},
     }
-
-
-def _calibrated_as(trained: Trained, aligned: AlignedQuery) -> str:
-    """Whose platform held-out spots are seen by, ``query`` or ``reference``, to calibrate regions.
-
-    Nobody knows how noisy cells are whose counts are gone.
-    """
-    known = aligned.depths is not None and len(trained.scores)
-    return "query" if aligned.across_gap and known else "reference"

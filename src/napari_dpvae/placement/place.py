@@ -13,9 +13,9 @@ from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.expression.platform import OWN_STATISTICS
 from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.model.trained import Trained
-from napari_dpvae.placement.calibrate import with_profiles
+from napari_dpvae.placement.calibrate import calibrated
 from napari_dpvae.placement.engine import LOCAL, Engine, solve_steps
-from napari_dpvae.placement.found import Placement, calibrated
+from napari_dpvae.placement.found import Placement, placement_of
 from napari_dpvae.placement.query import ReadQuery, read_by
 from napari_dpvae.placement.request import checked_request
 from napari_dpvae.placement.solve import Solver
@@ -60,12 +60,11 @@ def placement_steps(
     yield 0.0
     read = read_by(trained, query, settings.query_covers)
     _report_alignment(read, trained.panel.genes)
-    solver = Solver.of(trained, read)
-    if settings.mode != "free":
-        solver = with_profiles(solver)
-    solved = yield from solve_steps(engine, solver, settings, domain, known)
+    # Placed all together, cells have no place of their own that profiles could stand beside.
+    by = calibrated(Solver.of(trained, read), with_profiles=settings.mode != "free")
+    solved = yield from solve_steps(engine, by.solver, settings, domain, known)
     fixed = np.isfinite(known).all(axis=1)
-    return calibrated(query, solver, settings, solved, fixed, domain)
+    return placement_of(query, by, settings, solved, fixed, domain)
 
 
 def with_panel_names(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from napari_dpvae.expression.aligned import Cells
-from napari_dpvae.expression.imitate import expected_shares
+from napari_dpvae.expression.imitate import expected_shares, linear_profiles
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
 from napari_dpvae.placement.query import ReadQuery
@@ -53,10 +53,9 @@ class Profiles:
         spots = np.arange(0, len(trained.coordinates), every)
         aligned = query.aligned
         assert aligned.totals is not None, "a query across a gap has totals"
-        shares = expected_shares(
-            trained.panel, trained.expression[spots], aligned.present, aligned.totals
-        )
-        return cls(spots, trained.coordinates[spots], _roots(shares), 1.0, 0.0)
+        profiles = linear_profiles(trained.panel, trained.expression[spots], aligned.present)
+        roots = _roots(expected_shares(profiles, aligned.totals))
+        return cls(spots, trained.coordinates[spots], roots, 1.0, 0.0)
 
     def among(self, chosen: np.ndarray) -> Profiles:
         """Those of some of the model's spots, a boolean mask of all."""
@@ -98,20 +97,18 @@ class Profiles:
         return means + middle, apart
 
     def beside(
-        self, points: np.ndarray, spread: np.ndarray, cells: Cells
+        self, points: np.ndarray, spread: np.ndarray, likeness: torch.Tensor
     ) -> tuple[np.ndarray, np.ndarray]:
         """Points of cells, (n, 2 or 3), and their spread (n,), once the profiles had their say.
 
-        A cell is in doubt as far as the spots that it is like lie apart, and as networks and
-        profiles do. Cells that express nothing are like no spot, and stay.
+        A cell is in doubt as far as the spots that it is like, (n, r), lie apart, and as networks
+        and profiles do. One that expresses nothing is like no spot, and stays.
         """
-        found, apart = self.places(self.likeness(cells), self.temperature)
+        found, apart = self.places(likeness, self.temperature)
         doubt = apart + np.linalg.norm(found - points, axis=1)
-        share = np.where(cells.expressed, self.share, 0.0)[:, None]
-        return (
-            np.asarray((1 - share) * points + share * found),
-            np.where(cells.expressed, doubt, spread),
-        )
+        like = likeness.any(dim=1).numpy()
+        share = np.where(like, self.share, 0.0)[:, None]
+        return np.asarray((1 - share) * points + share * found), np.where(like, doubt, spread)
 
 
 def _roots_of(cells: Cells) -> np.ndarray:

@@ -103,7 +103,7 @@ def _extent(trained: Trained, x: np.ndarray) -> float:
 
     Both as single networks place them; 0 where no spots were held out.
     """
-    held_out, n_anchors = _places_of_held_out(trained), PlacementSettings().anchors
+    held_out, n_anchors = trained.held_out_places, PlacementSettings().anchors
     if len(held_out) <= held_out.shape[1]:
         return 0.0
     each = [
@@ -121,17 +121,3 @@ def _least_ratio(covariance: np.ndarray, usual: np.ndarray) -> float:
         return 0.0
     whitened = axes[:, seen] / np.sqrt(variances[seen])
     return float(np.linalg.eigvalsh(whitened.T @ covariance @ whitened)[0])
-
-
-def _places_of_held_out(trained: Trained) -> np.ndarray:
-    """(h, 2 or 3) of spots, each by a network that did not see it."""
-    coordinates, n_anchors = trained.coordinates, PlacementSettings().anchors
-    every = -(-len(coordinates) // (RUNS * RUN))
-    places = [np.empty((0, coordinates.shape[1]))]
-    for member in trained.members:
-        rows = np.flatnonzero(~member.trained_on)[::every]
-        if len(rows):
-            own, anchors = member.of_own_anchors(), coordinates[member.trained_on]
-            x = trained.expression[rows]
-            places.append(own.place(member.latents[rows], anchors, n_anchors, x)[0])
-    return np.concatenate(places)

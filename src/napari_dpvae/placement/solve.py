@@ -137,7 +137,8 @@ class Solver:
         )
         together, spread = self._mean(points), self._mean(spreads)
         if self.profiles is not None:
-            together, spread = self.profiles.beside(together, spread, cells)
+            likeness = self.profiles.likeness(cells)
+            together, spread = self.profiles.beside(together, spread, likeness)
         return Solved(
             domain.keep_inside(together),
             spread,
