@@ -88,17 +88,18 @@ def test_a_bad_reference_is_refused_before_anything_else(
 def test_progress_is_told_of_every_epoch(phantom: Phantom, hasty: dpv.TrainingSettings) -> None:
     reports: list[dpv.EpochReport] = []
     dpv.DPVAE(hasty).fit(phantom.reference, progress=reports.append)
-    assert [report.epoch for report in reports] == list(range(reports[-1].epochs + 1))
+    assert [report.epoch for report in reports] == list(range(0, reports[-1].epochs + 1, 2))
 
 
-@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize("after", [2, 4, 6])
 def test_stopping_after_a_few_epochs_leaves_a_usable_model(
     phantom: Phantom, hasty: dpv.TrainingSettings, after: int, tmp_path: Path
 ) -> None:
-    model = dpv.DPVAE(hasty)
+    model = dpv.DPVAE(hasty, epochs=4)
     for report in model.fit_epochs(phantom.reference):
         if report.epoch == after:
             break
+    assert report.epoch < report.epochs
     assert model.is_trained
     found = model.place(phantom.query)
     assert np.isfinite(found.obsm["spatial"]).all()
@@ -120,23 +121,23 @@ def test_without_calibration_no_cell_counts_as_placed(
     assert set(found.obs["dpvae_status"]) == {"uncertain"}
 
 
-@pytest.mark.parametrize("after", [31, 45])
+@pytest.mark.parametrize("after", [62, 90])
 def test_stopping_late_costs_nothing_that_was_learned(
     phantom: Phantom, quick: dpv.TrainingSettings, after: int
 ) -> None:
-    # The first 30 epochs make and calibrate a model on most spots, the next 30 one on all.
+    # The first 60 epochs make and calibrate a model on half of the spots, the next 60 one on all.
     held_out = np.arange(phantom.reference.n_obs) % 2 == 0
     true = phantom.reference.obsm["spatial"][held_out]
-    model = dpv.DPVAE(quick)
+    model = dpv.DPVAE(quick, checks=1)
     errors, radius = {}, {}
     for report in model.fit_epochs(phantom.reference[~held_out].copy()):
-        if report.epoch in (30, after):
+        if report.epoch in (60, after):
             found = model.place(phantom.reference[held_out].copy())
             errors[report.epoch] = np.linalg.norm(found.obsm["spatial"] - true, axis=1)
             radius[report.epoch] = found.obs["dpvae_radius"]
         if report.epoch == after:
             break
-    assert np.median(errors[after]) < 1.2 * np.median(errors[30])
+    assert np.median(errors[after]) < 1.2 * np.median(errors[60])
     assert (errors[after] <= radius[after]).mean() > 0.9 - 0.2
 
 

@@ -204,10 +204,10 @@ class DPVAE:
         query, match = match_genes(reference.var_names, query, reference_var=reference.var)
         report_match(match)
         start = self.trained
-        if len(start.members) < 2:
+        if not start.is_calibrated:
             raise DataError(
-                "The model has one network only, as its training was stopped: train it for longer "
-                "before it is adapted to a query."
+                "The model's networks were not done when its training was stopped: train it for "
+                "longer before it is adapted to a query."
             )
         anchors = anchor_spots(start, reference)
         if anchors is None:

@@ -98,6 +98,11 @@ class Trained:
         )
 
     @property
+    def is_calibrated(self) -> bool:
+        """Whether held-out spots have been heard: not while the first networks are trained."""
+        return bool(np.isfinite(self.usual_spread))
+
+    @property
     def weights(self) -> np.ndarray:
         """(members,) of each network in the mean."""
         return np.array([member.weight for member in self.members])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -58,7 +58,6 @@ class Progress:
             self.curve.append(losses)
             self.done, self.losses = self.done + networks, losses
             yield epoch
-        self.groups += 1
 
     def report(self, held_out_error: float | None = None) -> EpochReport:
         """As whoever drains the training hears it."""
@@ -134,10 +133,6 @@ class Assembly:
             frame=origin.layout.frame_name,
             tuned_to=origin.tuned_to,
         )
-
-    def started(self, members: Callable[[], Sequence[Member]]) -> Trained:
-        """The model of networks under way, made as they stand."""
-        return self.uncalibrated(members())
 
     def calibrated(
         self, ensemble: Ensemble, together: Together, block_scores: np.ndarray

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_dpvae.model.member import Member
-from napari_dpvae.training.fitted import Fitted, FittedNetwork, scores_of_mean
+from napari_dpvae.training.fitted import FittedNetwork, scores_of_mean
 from napari_dpvae.training.plan import Plan
 from napari_dpvae.uncertainty.conformal import ensemble_scale, error_weights
 from napari_dpvae.uncertainty.status import UNUSUAL
@@ -115,10 +115,10 @@ class Ensemble:
         return float(np.concatenate(squares).mean() * np.mean(harder))
 
 
-def weighed(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ensemble, Together]:
-    """Networks that are done, and how their mean compares with each.
-
-    Nothing is compared before all are done.
+def weighed(
+    plan: Plan, selected: Ensemble | None, networks: Sequence[FittedNetwork]
+) -> tuple[Ensemble, Together]:
+    """All networks of a plan's ensemble, and how their mean compares with each.
 
     Parameters
     ----------
@@ -126,15 +126,13 @@ def weighed(plan: Plan, selected: Ensemble | None, fitted: Fitted) -> tuple[Ense
         That they are of.
     selected
         Networks that each kind of inputs was weighed by: a network weighs by how well its kind did.
-        None where none was.
-    fitted
-        One at least.
+        None where none was; then nothing is compared.
+    networks
+        In the plan's order.
     """
-    networks, weights = tuple(fitted.values()), np.ones(len(fitted))
-    if selected is not None:
-        last = len(selected.weights) - 1
-        weights = selected.weights[[min(plan.kind(number), last) for number in fitted]]
+    if selected is None:
+        return Ensemble(networks, np.full(len(networks), 1 / len(networks))), NOT_COMPARED
+    last = len(selected.weights) - 1
+    weights = selected.weights[[min(plan.kind(i), last) for i in range(len(networks))]]
     ensemble = Ensemble(networks, weights / weights.sum())
-    if selected is None or len(fitted) < len(plan.ensemble):
-        return ensemble, NOT_COMPARED
     return ensemble, ensemble.together(selected, plan.n_inputs, plan.n_checks)

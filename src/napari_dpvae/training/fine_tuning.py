@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 import anndata as ad
@@ -17,7 +17,7 @@ from napari_dpvae.network.network import Network
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Assembly, Origin, Progress
 from napari_dpvae.training.ensemble import Ensemble, Together
-from napari_dpvae.training.fitted import Fitted
+from napari_dpvae.training.fitted import FittedNetwork
 from napari_dpvae.training.group import train_runs
 from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import Step
@@ -74,9 +74,8 @@ def fine_tune(
     # have seen all blocks.
     together = Together(float(start.card["ensemble_scale"]), start.usual_apart)
 
-    def made(fitted: Fitted) -> Trained:
-        weights = start.weights[list(fitted)]
-        ensemble = Ensemble(tuple(fitted.values()), weights / weights.sum())
+    def made(networks: Sequence[FittedNetwork]) -> Trained:
+        ensemble = Ensemble(networks, start.weights / start.weights.sum())
         return assembly.calibrated(ensemble, together, start.block_scores)
 
     return made((yield from train_runs(plan.ensemble, assembly, made, measured)))

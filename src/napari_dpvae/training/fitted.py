@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,10 +42,6 @@ class FittedNetwork(NamedTuple):
     def scores(self, usual_spread: float) -> np.ndarray:
         """(h,) conformity scores."""
         return conformity_scores(self.errors, expected_error(self.spreads, usual_spread))
-
-
-Fitted: TypeAlias = dict[int, FittedNetwork]
-"""Networks by their number among the runs, in that order."""
 
 
 def scores_of_mean(

@@ -18,8 +18,8 @@ from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Assembly, Origin, Progress
 from napari_dpvae.training.ensemble import NOT_COMPARED, Ensemble, weighed
-from napari_dpvae.training.fitted import Fitted, FittedNetwork
-from napari_dpvae.training.group import train_group, train_runs
+from napari_dpvae.training.fitted import FittedNetwork
+from napari_dpvae.training.group import train_runs
 from napari_dpvae.training.plan import Plan, plan_fit
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.runs import Run
@@ -72,17 +72,19 @@ def fit(
         origin = replace(origin, plan=plan)
     assembly = Assembly(origin, material(), progress)
 
-    def made(fitted: Fitted, blocks: Sequence[FittedNetwork] = ()) -> Trained:
+    def made(fitted: Sequence[FittedNetwork], blocks: Sequence[FittedNetwork] = ()) -> Trained:
         ensemble, together = weighed(plan, selected, fitted)
-        block_scores = ensemble.scores(blocks)
-        return assembly.calibrated(ensemble, together, block_scores)
+        return assembly.calibrated(ensemble, together, ensemble.scores(blocks))
 
     fitted = yield from train_runs(plan.ensemble, assembly, made)
+
+    def with_blocks(before: Sequence[FittedNetwork], more: Sequence[FittedNetwork]) -> Trained:
+        return made(fitted, [*before, *more])
+
     blocks: list[FittedNetwork] = []
     for run in plan.blocks:
         without = replace(assembly, material=material(run.held_out))
-        blocks += yield from train_group([run], without, without.material.spots())
-        progress.model = partial(made, fitted, tuple(blocks))
+        blocks += yield from train_runs([run], without, partial(with_blocks, tuple(blocks)))
     return made(fitted, blocks)
 
 
@@ -94,12 +96,11 @@ def _select(assembly: Assembly) -> Generator[Step, None, tuple[Ensemble, Plan]]:
     """
     plan = assembly.origin.plan
 
-    def made(fitted: Fitted) -> Trained:
-        tried = Ensemble.by_own_errors(tuple(fitted.values()))
+    def made(fitted: Sequence[FittedNetwork]) -> Trained:
+        tried = Ensemble.by_own_errors(fitted)
         return assembly.calibrated(tried, NOT_COMPARED, tried.scores(()))
 
-    fitted = yield from train_runs(plan.selection, assembly, made)
-    networks = tuple(fitted.values())
+    networks = yield from train_runs(plan.selection, assembly, made)
     plan = plan.with_selected(plan.regularisation | _best(plan.selection, networks))
     chosen = tuple(
         network

@@ -6,6 +6,9 @@ import copy
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import chain
+from operator import itemgetter
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,19 +20,21 @@ from napari_dpvae.expression.panel import MOST_FOR_AXES
 from napari_dpvae.geometry.regression import MOST_SPOTS, Regression
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
-from napari_dpvae.network.device import find_device
+from napari_dpvae.network.device import find_device, one_thread
 from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
 from napari_dpvae.network.training import NOISES, Batches, Losses, train
-from napari_dpvae.training.assemble import Assembly
-from napari_dpvae.training.fitted import Fitted, FittedNetwork, assess
+from napari_dpvae.steps import by_threads
+from napari_dpvae.training.assemble import Assembly, Progress
+from napari_dpvae.training.fitted import FittedNetwork, assess
 from napari_dpvae.training.plan import Plan
 from napari_dpvae.training.report import Step
 from napari_dpvae.training.runs import Run
 from napari_dpvae.training.spots import Spots, scaled
 
 LOSSES = "losses"
+Item = TypeVar("Item")
 
 
 class Group:
@@ -100,6 +105,11 @@ class Group:
             yield losses
         if kept is not None:
             kept.keep(number, self._weights() | {LOSSES: np.array(curve)})
+
+    @property
+    def n_networks(self) -> int:
+        """That are trained together."""
+        return len(self._networks)
 
     def members(self) -> list[Member]:
         """The networks as they stand, with all anchors."""
@@ -203,10 +213,13 @@ def groups(runs: Sequence[Run]) -> list[list[int]]:
     return [[i for i, shape in enumerate(shapes) if shape == one] for one in dict.fromkeys(shapes)]
 
 
-def train_group(
-    runs: Sequence[Run], assembly: Assembly, spots: Spots, measured: np.ndarray | None = None
+def train_runs(
+    runs: Sequence[Run],
+    assembly: Assembly,
+    made: Callable[[Sequence[FittedNetwork]], Trained],
+    measured: np.ndarray | None = None,
 ) -> Generator[Step, None, list[FittedNetwork]]:
-    """Train networks together, then place what each did not see.
+    """Train networks of one material, then place what each did not see.
 
     Half-way through its schedule a network is worse than none beside those that are done: the
     model as it stands is theirs, and the networks' own only where there is no other.
@@ -214,50 +227,59 @@ def train_group(
     Parameters
     ----------
     runs
-        What to train.
+        What to train, for as many epochs each.
     assembly
         For what model.
-    spots
-        Of its material.
+    made
+        The model once these networks are done.
     measured
         (n, n_genes) 1 where a gene was measured, else 0; None if all were.
     """
-    origin, progress = assembly.origin, assembly.progress
-    group = Group(runs, origin.plan, spots, origin.layout.pairs)
-    model = progress.model or partial(assembly.started, group.members)
-    stage = runs[0].stage
-    if len(runs) > 1:
-        stage += f": {len(runs)} networks that read {runs[0].inputs.form}"
-    losses = group.epochs(measured, progress.unfinished, progress.groups)
-    for epoch in progress.follow(stage, len(runs), losses):
+    origin, progress, spots = assembly.origin, assembly.progress, assembly.material.spots()
+    alike = groups(runs)
+    trained = [
+        Group([runs[number] for number in numbers], origin.plan, spots, origin.layout.pairs)
+        for numbers in alike
+    ]
+
+    def as_they_stand() -> Trained:
+        return assembly.uncalibrated(_in_order(alike, [group.members() for group in trained]))
+
+    model = progress.model or as_they_stand
+    stage = runs[0].stage + (f": {len(runs)} networks" if len(runs) > 1 else "")
+    for epoch in progress.follow(stage, len(runs), _epochs(trained, measured, progress)):
         if epoch < runs[0].epochs:
             yield Step(progress.report(), model)
-    fitted = group.fitted()
+    progress.groups += len(trained)
+    fitted = _in_order(alike, [group.fitted() for group in trained])
+    progress.model = partial(made, fitted)
     error = float(np.mean([network.errors.mean() for network in fitted]))
-    yield Step(progress.report(error), model)
+    yield Step(progress.report(error), progress.model)
     return fitted
 
 
-def train_runs(
-    runs: Sequence[Run],
-    assembly: Assembly,
-    made: Callable[[Fitted], Trained],
-    measured: np.ndarray | None = None,
-) -> Generator[Step, None, Fitted]:
-    """Train all networks of one material, those of one shape together.
+def _epochs(
+    trained: Sequence[Group], measured: np.ndarray | None, progress: Progress
+) -> Iterator[Losses]:
+    """Of groups side by side, a thread each; the losses are their mean over all networks.
 
-    Parameters
-    ----------
-    runs, assembly, measured
-        As for :func:`train_group`.
-    made
-        The model of the networks that are done.
+    Each trains by itself: on one core the same comes out.
     """
-    fitted: Fitted = {}
-    spots = assembly.material.spots()
-    for numbers in groups(runs):
-        group = [runs[number] for number in numbers]
-        done = yield from train_group(group, assembly, spots, measured)
-        fitted = dict(sorted((fitted | dict(zip(numbers, done, strict=True))).items()))
-        assembly.progress.model = partial(made, fitted)
-    return fitted
+    each = [
+        group.epochs(measured, progress.unfinished, progress.groups + number)
+        for number, group in enumerate(trained)
+    ]
+    sizes = [group.n_networks for group in trained]
+    while True:
+        with one_thread():
+            losses = list(by_threads(lambda epochs: next(epochs, None), each))
+        known = [one for one in losses if one is not None]
+        if len(known) < len(each):
+            return
+        yield Losses(*np.average(known, axis=0, weights=sizes).tolist())
+
+
+def _in_order(numbers: Sequence[Sequence[int]], parts: Sequence[Sequence[Item]]) -> list[Item]:
+    """What is known of each run by its number, in their order."""
+    pairs = zip(chain(*numbers), chain(*parts), strict=True)
+    return [item for _, item in sorted(pairs, key=itemgetter(0))]
