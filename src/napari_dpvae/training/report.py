@@ -23,8 +23,8 @@ class EpochReport:
     losses
         Of the last epoch; None before the first.
     held_out_error
-        Mean error of the spots that a network has not seen, in coordinate units; None before its
-        last epoch.
+        Mean error of the spots that the networks of this stage have not seen, in coordinate units;
+        None before their last epoch.
     """
 
     stage: str

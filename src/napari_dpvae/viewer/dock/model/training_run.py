@@ -118,7 +118,7 @@ class TrainingRun(QWidget):
         if report.held_out_error is not None:
             self._errors.append(f"{report.held_out_error:.4g}")
             errors = " · ".join(self._errors)
-            self.held_out.setText(f"error on what each network has not seen: {errors}")
+            self.held_out.setText(f"error on held-out spots, stage by stage: {errors}")
             self.held_out.show()
 
     def _on_end(self, model: DPVAE | None) -> None:
