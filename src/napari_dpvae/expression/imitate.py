@@ -52,10 +52,20 @@ def imitate(
     return Cells(x, np.asarray((counts > 0).any(axis=1)), sparse.csr_matrix(values))
 
 
+def unchanged(panel: GenePanel, spots: np.ndarray, present: np.ndarray) -> Cells:
+    """Spots (n, n_genes) as cells of a query of their own platform that has some of the genes."""
+    values = sparse.csr_matrix(np.clip(_logged(panel, spots, present), 0, None))
+    return Cells(np.where(present, spots, np.float32(0)), np.diff(values.indptr) > 0, values)
+
+
+def _logged(panel: GenePanel, spots: np.ndarray, present: np.ndarray) -> np.ndarray:
+    logged: np.ndarray = spots[:, present] * panel.deviation[present] + panel.mean[present]
+    return logged
+
+
 def linear_profiles(panel: GenePanel, spots: np.ndarray, present: np.ndarray) -> np.ndarray:
     """(n, p) expression of spots, in proportion to molecules; parameters are :func:`imitate`'s."""
-    logged = spots[:, present] * panel.deviation[present] + panel.mean[present]
-    profiles: np.ndarray = np.clip(logged, 0, None)
+    profiles: np.ndarray = np.clip(_logged(panel, spots, present), 0, None)
     return np.expm1(profiles) if profiles.max() <= LARGEST_LOGARITHM else profiles
 
 

@@ -18,8 +18,8 @@ from napari_dpvae.uncertainty.status import UNUSUAL
 
 MOST_ANCHORS = 20_000
 """Compared with what is decoded of them: more are thinned evenly."""
-MOST_HELD_OUT = 4096
-"""Spots that are placed to see how far places spread: more are thinned evenly."""
+MOST_HELD_OUT = 2048
+"""Spots that are placed as if they were a query's: more are thinned evenly."""
 
 
 class Statistics(NamedTuple):
@@ -27,6 +27,18 @@ class Statistics(NamedTuple):
 
     mean: np.ndarray
     deviation: np.ndarray
+
+
+class HeldOut(NamedTuple):
+    """Spots that a network did not see, and where it places them."""
+
+    member: Member
+    rows: np.ndarray
+    """(h,) of the anchors."""
+    points: np.ndarray
+    """(h, 2 or 3)."""
+    spread: np.ndarray
+    """(h,) of their anchors."""
 
 
 @dataclass(frozen=True)
@@ -138,18 +150,18 @@ class Trained:
         return [fit_similarity(member.latents, first) for member in self.members]
 
     @cached_property
-    def held_out_places(self) -> np.ndarray:
-        """(h, 2 or 3) of held-out spots, as single networks place them that did not see them."""
-        n_anchors = PlacementSettings().anchors
-        every = -(-len(self.coordinates) // MOST_HELD_OUT)
-        places = [np.empty((0, self.coordinates.shape[1]))]
+    def held_out(self) -> list[HeldOut]:
+        """Of each network the spots that it did not see, and where it alone places them."""
+        n_anchors, coordinates = PlacementSettings().anchors, self.coordinates
+        every, found = -(-len(coordinates) // MOST_HELD_OUT), []
         for member in self.members:
             rows = np.flatnonzero(~member.trained_on)[::every]
             if len(rows):
-                own, anchors = member.of_own_anchors(), self.coordinates[member.trained_on]
+                own, anchors = member.of_own_anchors(), coordinates[member.trained_on]
                 x = self.expression[rows]
-                places.append(own.place(member.latents[rows], anchors, n_anchors, x)[0])
-        return np.concatenate(places)
+                placed = own.place(member.latents[rows], anchors, n_anchors, x)
+                found.append(HeldOut(member, rows, *placed))
+        return found
 
     def usual_for(self, present: np.ndarray) -> tuple[float, float]:
         """:attr:`usual_likeness` of cells that have some genes of the panel only.

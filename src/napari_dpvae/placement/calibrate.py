@@ -1,4 +1,4 @@
-"""What spots tell across a platform gap, once they are seen as the query's platform would."""
+"""What held-out spots tell, once they are seen as the query's platform would see them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from napari_dpvae.expression.aligned import Cells
-from napari_dpvae.expression.imitate import imitate
+from napari_dpvae.expression.imitate import imitate, unchanged
 from napari_dpvae.geometry.domain import Anywhere, NearSpots
 from napari_dpvae.model.member import Member
 from napari_dpvae.placement.profiles import Profiles
-from napari_dpvae.placement.solve import Solved, Solver
+from napari_dpvae.placement.solve import Solver
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.conformal import conformity_scores, expected_error
 
@@ -25,13 +25,16 @@ TEMPERATURES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """That profiles may have in a place: imitated spots, which differ from a query's cells by no more
 than depth and the genes' efficiencies, flatter them."""
+BESIDE_ALL = 0.5
+"""Of the share that is best beside one network, without a platform gap: the mean of all networks is
+nearer than each. Across a gap most of the error is due to a cell's noise, which networks share."""
 
 
 class Calibrated(NamedTuple):
     """What places the cells of a query, and how far off it was found to be."""
 
     solver: Solver
-    """With the say of profiles that brought imitated spots nearest to where they are."""
+    """With the say of profiles that brings held-out spots nearest to where they are."""
     scores: np.ndarray
     """(h,) conformity scores of held-out spots."""
     seen_by: Literal["query", "reference"]
@@ -39,36 +42,42 @@ class Calibrated(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """Spots that a network did not see, imitated as cells of the query."""
+    """Spots that a network did not see, as cells of the query."""
 
     member: Member
     cells: Cells
-    solved: Solved
-    """By the network alone, wherever it puts them."""
+    points: np.ndarray
+    """(h, 2 or 3) where the network alone puts them."""
+    spread: np.ndarray
+    """(h,) of their anchors."""
     true: np.ndarray
     """(h, 2 or 3) where they are."""
 
 
 def calibrated(solver: Solver, *, with_profiles: bool = True) -> Calibrated:
-    """See the held-out spots as a query's platform would, where that is another.
+    """Find how far off held-out spots are, and how near profiles bring them.
 
-    Nobody knows how noisy cells are whose counts are gone: these are calibrated as the reference.
+    Where the query's platform is another than the reference's, spots are seen as it would see them.
+    Nobody knows how noisy cells are whose counts are gone: they are calibrated as the reference.
 
     Parameters
     ----------
     solver
-        Of the query, by a calibrated model and its own anchors.
+        Of the query, by the model's own anchors.
     with_profiles
         Whether profiles may have a say. They do where reference and query hold counts.
     """
     trained, aligned = solver.trained, solver.query.aligned
-    if not aligned.across_gap or aligned.depths is None or not len(trained.scores):
-        return Calibrated(solver, trained.scores, "reference")
-    held_out = list(imitated(solver))
-    if with_profiles and aligned.gap is not None:
-        profiles = Profiles.of(trained, solver.query)
-        solver = replace(solver, profiles=_with_a_say(profiles, held_out))
-    return Calibrated(solver, _scores(solver, held_out), "query")
+    counts = aligned.depths is not None and trained.is_calibrated
+    if counts and aligned.across_gap:
+        held_out = list(imitated(solver))
+        if with_profiles and aligned.gap is not None:
+            solver, _ = _with_a_say(solver, held_out)
+        return Calibrated(solver, _scores(solver, held_out), "query")
+    if counts and with_profiles:
+        solver, nearer = _with_a_say(solver, list(_as_they_are(solver)), BESIDE_ALL)
+        return Calibrated(solver, nearer * trained.scores, "reference")
+    return Calibrated(solver, trained.scores, "reference")
 
 
 def imitated(solver: Solver) -> Iterator[HeldOut]:
@@ -83,29 +92,46 @@ def imitated(solver: Solver) -> Iterator[HeldOut]:
         if held_out.any():
             some, true = cells.take(held_out), trained.coordinates[spots[held_out]]
             solved = solver.of_one(member).solve(some, PlacementSettings().anchors, Anywhere())
-            yield HeldOut(member, some, solved, true)
+            yield HeldOut(member, some, solved.points, solved.spread, true)
 
 
-def _with_a_say(profiles: Profiles, held_out: Sequence[HeldOut]) -> Profiles | None:
-    """At the temperature and share of least mean error; None where networks alone are nearer."""
+def _as_they_are(solver: Solver) -> Iterator[HeldOut]:
+    """Spots by each network that did not see them, for a query of their platform."""
+    trained, present = solver.trained, solver.query.aligned.present
+    for member, rows, points, spread in trained.held_out:
+        cells = unchanged(trained.panel, trained.expression[rows], present)
+        yield HeldOut(member, cells, points, spread, trained.coordinates[rows])
+
+
+def _with_a_say(
+    solver: Solver, held_out: Sequence[HeldOut], part: float = 1.0
+) -> tuple[Solver, float]:
+    """With profiles at the temperature and a part of the share of least mean error.
+
+    And that error, as a share of the networks' alone. Without, where networks alone are nearer.
+    """
+    profiles = Profiles.of(solver.trained, solver.query)
     by_networks, by_profiles = [], []
-    for member, cells, solved, true in held_out:
+    for member, cells, points, _, true in held_out:
         own = profiles.among(member.trained_on)
         likeness = own.likeness(cells)
-        by_networks.append(solved.points - true)
+        by_networks.append(points - true)
         by_profiles.append([own.places(likeness, t)[0] - true for t in TEMPERATURES])
-    temperature, share = _nearest(np.concatenate(by_networks), np.concatenate(by_profiles, axis=1))
-    return profiles.at(temperature, share) if share else None
+    alone, beside = np.concatenate(by_networks), np.concatenate(by_profiles, axis=1)
+    errors = np.array([_mean_errors(alone, beside, share) for share in SHARES])
+    best, temperature = np.unravel_index(np.argmin(errors), errors.shape)
+    share = part * SHARES[best]
+    if not share:
+        return solver, 1.0
+    error = _mean_errors(alone, beside, share)[temperature]
+    profiles = profiles.at(TEMPERATURES[temperature], share)
+    return replace(solver, profiles=profiles), float(error / errors[0, temperature])
 
 
-def _nearest(by_networks: np.ndarray, by_profiles: np.ndarray) -> tuple[float, float]:
-    """Temperature and share of least mean error, by residuals (h, d) and (temperatures, h, d)."""
-    errors = [
-        np.linalg.norm((1 - share) * by_networks + share * by_profiles, axis=2).mean(axis=1)
-        for share in SHARES
-    ]
-    share, temperature = np.unravel_index(np.argmin(errors), (len(SHARES), len(TEMPERATURES)))
-    return TEMPERATURES[temperature], SHARES[share]
+def _mean_errors(by_networks: np.ndarray, by_profiles: np.ndarray, share: float) -> np.ndarray:
+    """(temperatures,) with this share, by residuals (h, d) and (temperatures, h, d)."""
+    residuals = (1 - share) * by_networks + share * by_profiles
+    return np.asarray(np.linalg.norm(residuals, axis=2).mean(axis=1))
 
 
 def _scores(solver: Solver, held_out: Sequence[HeldOut]) -> np.ndarray:
@@ -115,11 +141,10 @@ def _scores(solver: Solver, held_out: Sequence[HeldOut]) -> np.ndarray:
     cell's noise, which networks share.
     """
     trained, scores = solver.trained, []
-    for member, cells, solved, true in held_out:
-        points, spread = solved.points, solved.spread
+    for member, cells, points, spread, true in held_out:
         if solver.profiles is not None:
             own = solver.profiles.among(member.trained_on)
-            points, spread = own.beside(points, spread, own.likeness(cells))
+            points, spread = own.beside(points, own.likeness(cells))
         points = NearSpots(trained.coordinates[member.trained_on]).keep_inside(points)
         expected = expected_error(spread, trained.usual_spread)
         scores.append(conformity_scores(np.linalg.norm(points - true, axis=1), expected))

@@ -1,4 +1,4 @@
-"""Beside the networks, across a platform gap: where such molecules are expected as a cell has."""
+"""Beside the networks: where such molecules are expected as a cell has."""
 
 from __future__ import annotations
 
@@ -19,27 +19,31 @@ MOST_SPOTS = 1500
 
 @dataclass(frozen=True)
 class Profiles:
-    """What a query's platform is expected to count at the reference's spots.
+    """What a query's platform is expected to count at the reference's spots, of the core's genes.
 
-    A network never saw cells as noisy as these. Counts themselves say how far they can be trusted:
-    the Bhattacharyya coefficient ``b`` of two profiles (the sum of the square roots of the products
-    of shares, Bhattacharyya 1943) takes each gene by its sampling noise. A cell lies at the mean of
-    the spots, each weighted by ``exp(b / t)``.
+    Networks read each gene in units of its deviation, and never saw cells noisier than the spots.
+    Counts themselves say how far they can be trusted: the Bhattacharyya coefficient ``b`` of two
+    profiles (the sum of the square roots of the products of shares, Bhattacharyya 1943) takes each
+    gene by its sampling noise. A cell lies at the mean of the spots, each weighted by
+    ``exp(b / t)``.
 
     Attributes
     ----------
+    columns
+        (k,) of the core's genes, among those of the panel that the query has.
     spots
         (r,) rows of the model's anchors.
     coordinates
         (r, 2 or 3) of them, and of cells whose place is known behind them.
     roots
-        As many, (r, p), float32: square roots of the shares, in rows of unit length.
+        As many, (r, k), float32: square roots of the shares, in rows of unit length.
     temperature
         ``t``.
     share
         In a cell's place, beside the networks; 0 to 1.
     """
 
+    columns: np.ndarray
     spots: np.ndarray
     coordinates: np.ndarray
     roots: np.ndarray = field(repr=False)
@@ -51,11 +55,13 @@ class Profiles:
         """All of a model's spots, or some from all over the tissue; without a say yet."""
         every = -(-len(trained.coordinates) // MOST_SPOTS)
         spots = np.arange(0, len(trained.coordinates), every)
-        aligned = query.aligned
-        assert aligned.totals is not None, "a query across a gap has totals"
-        profiles = linear_profiles(trained.panel, trained.expression[spots], aligned.present)
-        roots = _roots(expected_shares(profiles, aligned.totals))
-        return cls(spots, trained.coordinates[spots], roots, 1.0, 0.0)
+        aligned, panel = query.aligned, trained.panel
+        shares = linear_profiles(panel, trained.expression[spots], aligned.present)
+        if aligned.across_gap:
+            assert aligned.totals is not None, "a query across a gap has totals"
+            shares = expected_shares(shares, aligned.totals)
+        columns = np.flatnonzero(np.flatnonzero(aligned.present) < panel.n_core)
+        return cls(columns, spots, trained.coordinates[spots], _roots(shares[:, columns]), 1.0, 0.0)
 
     def among(self, chosen: np.ndarray) -> Profiles:
         """Those of some of the model's spots, a boolean mask of all."""
@@ -69,7 +75,7 @@ class Profiles:
         return replace(
             self,
             coordinates=np.concatenate([self.coordinates, coordinates]),
-            roots=np.concatenate([self.roots, _roots_of(cells)]),
+            roots=np.concatenate([self.roots, self._roots_of(cells)]),
         )
 
     def at(self, temperature: float, share: float) -> Profiles:
@@ -79,7 +85,7 @@ class Profiles:
     def likeness(self, cells: Cells) -> torch.Tensor:
         """``b`` of cells with the spots, (n, r)."""
         with torch.inference_mode(), one_thread():
-            mine, theirs = (torch.from_numpy(each) for each in (_roots_of(cells), self.roots))
+            mine, theirs = (torch.from_numpy(each) for each in (self._roots_of(cells), self.roots))
             return mine @ theirs.T
 
     def places(self, likeness: torch.Tensor, temperature: float) -> tuple[np.ndarray, np.ndarray]:
@@ -96,23 +102,19 @@ class Profiles:
         apart: np.ndarray = np.sqrt(np.maximum(squares - (means**2).sum(axis=1), 0))
         return means + middle, apart
 
-    def beside(
-        self, points: np.ndarray, spread: np.ndarray, likeness: torch.Tensor
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Points of cells, (n, 2 or 3), and their spread (n,), once the profiles had their say.
+    def beside(self, points: np.ndarray, likeness: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Points of cells (n, 2 or 3) once the profiles had their say, and the doubt in them (n,).
 
         A cell is in doubt as far as the spots that it is like, (n, r), lie apart, and as networks
-        and profiles do. One that expresses nothing is like no spot, and stays.
+        and profiles do. One that expresses nothing is like no spot more than others, and stays.
         """
         found, apart = self.places(likeness, self.temperature)
         doubt = apart + np.linalg.norm(found - points, axis=1)
-        like = likeness.any(dim=1).numpy()
-        share = np.where(like, self.share, 0.0)[:, None]
-        return np.asarray((1 - share) * points + share * found), np.where(like, doubt, spread)
+        share = np.where(likeness.any(dim=1).numpy(), self.share, 0.0)[:, None]
+        return np.asarray((1 - share) * points + share * found), doubt
 
-
-def _roots_of(cells: Cells) -> np.ndarray:
-    return _roots(cells.values.expm1().toarray())
+    def _roots_of(self, cells: Cells) -> np.ndarray:
+        return _roots(cells.values[:, self.columns].expm1().toarray())
 
 
 def _roots(shares: np.ndarray) -> np.ndarray:

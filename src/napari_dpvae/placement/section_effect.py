@@ -103,9 +103,10 @@ def _extent(trained: Trained, x: np.ndarray) -> float:
 
     Both as single networks place them; 0 where no spots were held out.
     """
-    held_out, n_anchors = trained.held_out_places, PlacementSettings().anchors
-    if len(held_out) <= held_out.shape[1]:
+    placed, n_anchors = [each.points for each in trained.held_out], PlacementSettings().anchors
+    if sum(map(len, placed)) <= trained.coordinates.shape[1]:
         return 0.0
+    held_out = np.concatenate(placed)
     each = [
         member.place(member.encode(x), trained.coordinates, n_anchors, x)[0]
         for member in trained.members

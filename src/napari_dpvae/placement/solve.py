@@ -28,7 +28,7 @@ class Solved(NamedTuple):
     points: np.ndarray
     """(n, 2 or 3)."""
     spread: np.ndarray
-    """(n,) anchor spread; how far apart profiles put them, where these have a say."""
+    """(n,) anchor spread; across a platform gap the doubt of profiles, where these have a say."""
     apart: np.ndarray
     """(n,) how far apart the members place each; 0 of one alone."""
     latents: np.ndarray
@@ -137,8 +137,8 @@ class Solver:
         )
         together, spread = self._mean(points), self._mean(spreads)
         if self.profiles is not None:
-            likeness = self.profiles.likeness(cells)
-            together, spread = self.profiles.beside(together, spread, likeness)
+            together, doubt = self.profiles.beside(together, self.profiles.likeness(cells))
+            spread = doubt if self.query.aligned.across_gap else spread
         return Solved(
             domain.keep_inside(together),
             spread,
