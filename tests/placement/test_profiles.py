@@ -92,7 +92,8 @@ def test_spots_of_the_same_platform_are_nearer_to_where_they_are(
 ) -> None:
     held_out = np.arange(phantom.reference.n_obs) % 4 == 0
     model = DPVAE(quick).fit(phantom.reference[~held_out].copy())
-    query, true = phantom.reference[held_out][:, genes].copy(), phantom.reference.obsm["spatial"]
+    query, true = phantom.reference[held_out].copy(), phantom.reference.obsm["spatial"]
+    query = query[:, query.var_names[genes]].copy()
     plain = Solver.of(model.trained, read_by(model.trained, query))
     beside = calibrated(plain)
     assert 0 < profiles_of(beside.solver).share <= 0.3
