@@ -14,6 +14,10 @@ from tests.conftest import Elsewhere
 
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import LIBRARY, Phantom
+from napari_dpvae.geometry.domain import NearSpots
+from napari_dpvae.placement.query import read_by
+from napari_dpvae.placement.solve import Solver
+from napari_dpvae.settings import PlacementSettings
 
 DATA = Path(__file__).parent / "data"
 Refuses = Callable[[str], AbstractContextManager[None]]
