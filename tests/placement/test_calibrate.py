@@ -53,7 +53,7 @@ def test_regions_hold_dissociated_cells_that_those_of_spots_do_not(
     assert len(wider) == phantom.reference.n_obs
     narrow = conformal_factor(trained.scores, 0.9) / conformal_factor(wider, 0.9)
     placed.obs["dpvae_radius"] *= narrow
-    assert share_inside(placed, true) < min(0.85, inside - 0.05)
+    assert share_inside(placed, true) < inside - 0.08
 
 
 def test_single_cells_lie_in_their_regions_among_spots_of_several(

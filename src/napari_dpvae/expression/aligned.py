@@ -209,8 +209,8 @@ class Cells(NamedTuple):
     values: sparse.csr_matrix
     """(m, p) log-normalised, of the panel's genes that the query has."""
 
-    def take(self, chosen: np.ndarray) -> Cells:
-        """Those of a boolean mask."""
+    def take(self, chosen: np.ndarray | slice) -> Cells:
+        """Those of a boolean mask, or of a slice."""
         return Cells(*(each[chosen] for each in self))
 
 

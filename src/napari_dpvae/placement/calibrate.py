@@ -144,7 +144,7 @@ def _scores(solver: Solver, held_out: Sequence[HeldOut]) -> np.ndarray:
     for member, cells, points, spread, true in held_out:
         if solver.profiles is not None:
             own = solver.profiles.among(member.trained_on)
-            points, spread = own.beside(points, own.likeness(cells))
+            points, spread = own.beside(points, cells)
         points = NearSpots(trained.coordinates[member.trained_on]).keep_inside(points)
         expected = expected_error(spread, trained.usual_spread)
         scores.append(conformity_scores(np.linalg.norm(points - true, axis=1), expected))

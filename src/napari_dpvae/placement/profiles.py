@@ -13,8 +13,10 @@ from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
 from napari_dpvae.placement.query import ReadQuery
 
-MOST_SPOTS = 1500
+MOST_SPOTS = 4000
 """That cells are compared with: more are thinned evenly."""
+PAIRS_AT_ONCE = 1_000_000
+"""Pairs of cell and spot that are compared at once: bounds memory, and stays near the caches."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,21 @@ class Profiles:
         apart: np.ndarray = np.sqrt(np.maximum(squares - (means**2).sum(axis=1), 0))
         return means + middle, apart
 
-    def beside(self, points: np.ndarray, likeness: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
         """Points of cells (n, 2 or 3) once the profiles had their say, and the doubt in them (n,).
 
-        A cell is in doubt as far as the spots that it is like, (n, r), lie apart, and as networks
-        and profiles do. One that expresses nothing is like no spot more than others, and stays.
+        A cell is in doubt as far as the spots that it is like lie apart, and as networks and
+        profiles do. One that expresses nothing is like no spot more than others, and stays.
         """
+        step = max(1, PAIRS_AT_ONCE // len(self.roots))
+        parts = (slice(start, start + step) for start in range(0, len(points), step))
+        found, doubt = zip(
+            *(self._beside(points[part], self.likeness(cells.take(part))) for part in parts),
+            strict=True,
+        )
+        return np.concatenate(found), np.concatenate(doubt)
+
+    def _beside(self, points: np.ndarray, likeness: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         found, apart = self.places(likeness, self.temperature)
         doubt = apart + np.linalg.norm(found - points, axis=1)
         share = np.where(likeness.any(dim=1).numpy(), self.share, 0.0)[:, None]

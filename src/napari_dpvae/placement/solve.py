@@ -137,7 +137,7 @@ class Solver:
         )
         together, spread = self._mean(points), self._mean(spreads)
         if self.profiles is not None:
-            together, doubt = self.profiles.beside(together, self.profiles.likeness(cells))
+            together, doubt = self.profiles.beside(together, cells)
             spread = doubt if self.query.aligned.across_gap else spread
         return Solved(
             domain.keep_inside(together),
