@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 MOST_THREADS = 8
 """Each holds a chunk of cells: bounds memory."""
 Report = TypeVar("Report")
+Said = TypeVar("Said")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Awaited = TypeVar("Awaited", covariant=True)
@@ -34,6 +35,19 @@ def drain(
             return result
         if progress is not None:
             progress(report)
+
+
+def told(
+    steps: Generator[Report, None, Result], say: Callable[[Report], Said]
+) -> Generator[Said, None, Result]:
+    """Steps of which whoever drains them hears what ``say`` makes of each report."""
+    while True:
+        try:
+            report = next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield say(report)
 
 
 class Future(Protocol[Awaited]):

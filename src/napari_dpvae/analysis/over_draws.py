@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeAlias
 
 import anndata as ad
@@ -11,6 +12,7 @@ import pandas as pd
 
 from napari_dpvae.analysis.cells import Answer
 from napari_dpvae.data.keys import DRAWS, RADIUS, SPATIAL
+from napari_dpvae.steps import told
 
 MOST_DRAWS = 20
 """That are asked; more take time, and hardly change an interval."""
@@ -41,12 +43,13 @@ def with_interval(
         That of the question, with the columns ``<value> low`` and ``<value> high`` after the value.
     """
     drawn = list(_drawn(placed))
-    answer = yield from _part(ask(placed, column), 0, 1 + len(drawn))
+    parts = 1 + len(drawn)
+    answer = yield from told(ask(placed, column), partial(_share_of_all, parts, 0))
     if not drawn:
         return answer
     found = []
     for i, cells in enumerate(drawn, start=1):
-        table = yield from _part(ask(cells, column), i, 1 + len(drawn))
+        table = yield from told(ask(cells, column), partial(_share_of_all, parts, i))
         found.append(pd.Series(table[value].to_numpy(), pd.MultiIndex.from_frame(table[rows])))
     values = pd.concat(found, axis=1).reindex(pd.MultiIndex.from_frame(answer[rows]))
     place = answer.columns.get_loc(value)
@@ -67,12 +70,6 @@ def _drawn(placed: ad.AnnData) -> Iterator[ad.AnnData]:
         yield cells
 
 
-def _part(answer: Answer, done: int, parts: int) -> Answer:
-    """One of several answers, that yields the share of all of them."""
-    while True:
-        try:
-            share = next(answer)
-        except StopIteration as end:
-            table: pd.DataFrame = end.value
-            return table
-        yield (done + share) / parts
+def _share_of_all(parts: int, done: int, share: float) -> float:
+    """Of several answers, by the share of the one under way."""
+    return (done + share) / parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
 import anndata as ad
@@ -20,7 +20,7 @@ from napari_dpvae.evaluation.hold_out import Split, hold_out
 from napari_dpvae.evaluation.metrics import measure, measure_regions
 from napari_dpvae.evaluation.signal import BY_CHANCE
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
-from napari_dpvae.steps import drain
+from napari_dpvae.steps import drain, told
 from napari_dpvae.training.report import EpochReport
 
 IN_ONE_FRAME = (
@@ -118,7 +118,8 @@ def evaluate_steps(
         models = {name: fresh}
         if fine_tune and name == "dp-VAE":
             tuning = fresh.fine_tune_epochs(case.reference, case.query, section_key=section_key)
-            models[f"{name}, fine-tuned"] = yield from _tuned(tuning, (i + 1) / len(runs))
+            said = partial(_of_tuning, (i + 1) / len(runs))
+            models[f"{name}, fine-tuned"] = yield from told(tuning, said)
         for method, trained in models.items():
             placed = trained.place(case.query, placement)
             radius, wide = placed.obs[[RADIUS, RADIUS_WIDE]].to_numpy(float).T
@@ -198,17 +199,8 @@ def evaluate(
     return drain(evaluate_steps(*what, **how), progress).table
 
 
-def _tuned(
-    tuning: Generator[EpochReport, None, DPVAE], done: float
-) -> Generator[EvaluationReport, None, DPVAE]:
-    """Drain a fine-tuning, and return its model."""
-    while True:
-        try:
-            report = next(tuning)
-        except StopIteration as end:
-            tuned: DPVAE = end.value
-            return tuned
-        yield EvaluationReport(f"fine-tuning: {report.stage}", done)
+def _of_tuning(done: float, report: EpochReport) -> EvaluationReport:
+    return EvaluationReport(f"fine-tuning: {report.stage}", done)
 
 
 def _row(run: HeldOut) -> dict[str, object]:

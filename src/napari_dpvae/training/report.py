@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.training import Losses
+from napari_dpvae.steps import told
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,10 @@ def followed(
 
     ``keep`` is called with what makes the model as it stands, before each report.
     """
-    while True:
-        try:
-            report, model = next(steps)
-        except StopIteration as end:
-            trained: Trained = end.value
-            return trained
-        if model is not None:
-            keep(model)
-        yield report
+
+    def heard(step: Step) -> EpochReport:
+        if step.model is not None:
+            keep(step.model)
+        return step.report
+
+    return (yield from told(steps, heard))
