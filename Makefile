@@ -36,7 +36,7 @@ tour: setup
 test: lint types tests
 
 nightly: lint types
-	$(PYTEST)
+	$(PYTEST) --drawn
 
 lint: setup
 	$(BIN)/ruff check src tests benchmarks docs hatch_build.py
@@ -59,7 +59,7 @@ lowest:
 
 # Lines and branches that were not run stand in out/coverage; the window counts by itself.
 coverage: setup
-	$(PYTEST) --cov --cov-report=html:out/coverage
+	$(PYTEST) --drawn --cov --cov-report=html:out/coverage
 	$(BIN)/coverage report --omit="*/viewer/*" --fail-under=95 --format=total
 	$(BIN)/coverage report --include="*/viewer/*" --fail-under=85 --format=total
 
