@@ -11,7 +11,8 @@ BIN := .venv/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 
 # Two workers of one thread each; tests/conftest.py says which tests go together.
-PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
+# Their bytecode is kept: to make it anew takes each worker some seconds.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: demo tour test nightly lint types tests lowest coverage mutants fuzz docs setup clean
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,17 @@ def little_to_collect() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def versions_known() -> Iterator[None]:
+    """anndata looks up which scipy there is at each part of a matrix that it reads from a file.
+
+    That takes five milliseconds, and in these tests parts are small.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("anndata._core.sparse_dataset.version", cache(version), raising=False)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
