@@ -104,17 +104,21 @@ def unheard(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def dock(viewer: Viewer | ViewerModel, qtbot: QtBot) -> DpvaeDock:
+def dock(viewer: Viewer | ViewerModel, qtbot: QtBot) -> Iterator[DpvaeDock]:
     """The dock, with settings that train in a second; as napari's menu opens it in a window."""
     if isinstance(viewer, Viewer):
         _, widget = viewer.window.add_plugin_dock_widget("napari-dpvae", "Place dissociated cells")
     else:
         widget = DpvaeDock(viewer)
-        qtbot.addWidget(widget)
     assert isinstance(widget, DpvaeDock)
     for name, value in QUICK.items():
         widget.model.form[name].value = value
-    return widget
+    yield widget
+    if not isinstance(viewer, Viewer):
+        # At once, while all that it refers to is there; Python would collect it in any order.
+        widget.close()
+        widget.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture

@@ -84,6 +84,8 @@ def test_the_window_knows_of_the_training_and_closing_it_keeps_what_there_is(
     idle(training.model)
     assert training.session.model is not None
     assert viewer.window._task_status_manager.get_status() == []
+    # Parted from the window, it would go on looking for what is opened in it.
+    training.deleteLater()
 
 
 def test_hiding_the_dock_lets_the_training_go_on(
