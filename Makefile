@@ -11,7 +11,8 @@ BIN := .venv/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 
 # Two workers of one thread each; tests/conftest.py says which tests go together.
-PYTEST := OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
+# Their bytecode is kept: to make it anew takes each worker some seconds.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: demo tour test nightly lint types tests lowest coverage mutants fuzz docs setup clean
 
@@ -36,7 +37,7 @@ tour: setup
 test: lint types tests
 
 nightly: lint types
-	$(PYTEST)
+	$(PYTEST) --drawn
 
 lint: setup
 	$(BIN)/ruff check src tests benchmarks docs hatch_build.py
@@ -59,7 +60,7 @@ lowest:
 
 # Lines and branches that were not run stand in out/coverage; the window counts by itself.
 coverage: setup
-	$(PYTEST) --cov --cov-report=html:out/coverage
+	$(PYTEST) --drawn --cov --cov-report=html:out/coverage
 	$(BIN)/coverage report --omit="*/viewer/*" --fail-under=95 --format=total
 	$(BIN)/coverage report --include="*/viewer/*" --fail-under=85 --format=total
 

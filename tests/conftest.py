@@ -1,11 +1,14 @@
 """What the tests share: real data where there is some, a phantom, and a model trained on it."""
 
+import gc
 import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,11 @@ Said = Callable[[Path, float], tuple[bytes, bool]]
 
 FORKED = ("placement/test_engine", "training/test_resume", "model/test_file", "network/test_optim")
 """What uses :func:`elsewhere`: together, its one process is started once."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Of the tests of the window."""
+    parser.addoption("--drawn", action="store_true", help="draw what tests of the dock show")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -61,6 +69,27 @@ def said_by_own_child() -> Iterator[Said]:
         patch.setattr(hdf5_child, "said_by_child", walker.said_by_child)
         yield real
     walker.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_to_collect() -> None:
+    """napari looks for garbage at each layer that goes, and Python whenever objects are many.
+
+    Among what a file's own tests made that is quick; among all of torch and scanpy it is not.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def versions_known() -> Iterator[None]:
+    """anndata looks up which scipy there is at each part of a matrix that it reads from a file.
+
+    That takes five milliseconds, and in these tests parts are small.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("anndata._core.sparse_dataset.version", cache(version), raising=False)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

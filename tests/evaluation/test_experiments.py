@@ -210,8 +210,14 @@ def apart(phantom: Phantom) -> ad.AnnData:
     return reference
 
 
-@pytest.mark.parametrize("split", ["random", "block", "none"])
-@pytest.mark.parametrize("frame", ["", "A", "B"])
+@pytest.mark.parametrize(
+    ("split", "frame"),
+    [
+        pytest.param(split, frame, marks=[pytest.mark.slow] * (frame not in ordinary))
+        for split, ordinary in {"random": ("", "A"), "block": ("B",), "none": ("", "B")}.items()
+        for frame in ("", "A", "B")
+    ],
+)
 def test_errors_are_told_in_the_frame_alone(
     apart: ad.AnnData, hasty: TrainingSettings, split: Split, frame: str
 ) -> None:

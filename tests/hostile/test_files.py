@@ -286,6 +286,8 @@ def test_a_model_of_a_reference_with_odd_images_is_saved_and_loaded(
     reference.uns["spatial"] = IMAGES[kind]
     model = dpv.DPVAE(hasty, epochs=1).fit(reference)
     model.save(tmp_path / "m.safetensors")
-    again = dpv.DPVAE.load(tmp_path / "m.safetensors").place(phantom.query)
-    np.testing.assert_array_equal(again.obsm["spatial"], model.place(phantom.query).obsm["spatial"])
+    # Spots are placed in half the time of cells of another platform.
+    again = dpv.DPVAE.load(tmp_path / "m.safetensors").place(phantom.reference)
+    placed = model.place(phantom.reference)
+    np.testing.assert_array_equal(again.obsm["spatial"], placed.obsm["spatial"])
     dpv.write_placed(again, tmp_path / "placed.h5ad")

@@ -12,6 +12,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from tests.conftest import Refuses
 
 import napari_dpvae as dpv
@@ -24,6 +25,12 @@ MEASURES = {
     "procrustes": [0.1234, 0.8765],
     "coverage": [0.9, np.nan],
 }
+
+
+@pytest.fixture
+def words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are empty: most of a page's time goes into drawing them."""
+    monkeypatch.setattr(Figure, "savefig", lambda *a, **k: None)
 
 
 def page(path: Path, placed: ad.AnnData, **more: Any) -> str:
@@ -44,6 +51,7 @@ def test_the_page_is_whole_and_asks_for_nothing_else(
     assert "$" not in html
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_measures_stand_beside_chance_and_the_vanilla_vae(
     placed: ad.AnnData, model: dpv.DPVAE, tmp_path: Path
 ) -> None:
@@ -54,6 +62,7 @@ def test_measures_stand_beside_chance_and_the_vanilla_vae(
         assert f"{value:.4g}" in html
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_what_is_wrong_is_told(
     placed: ad.AnnData, phantom: Any, model: dpv.DPVAE, tmp_path: Path
 ) -> None:
@@ -63,6 +72,7 @@ def test_what_is_wrong_is_told(
     assert "genes of the panel are not in" not in page(tmp_path / "fine.html", placed, model=model)
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_names_in_the_data_are_text_and_no_markup(placed: ad.AnnData, tmp_path: Path) -> None:
     strange = placed.copy()
     strange.uns["dpvae"] = {**placed.uns["dpvae"], "frame": "<script>alert(1)</script>"}
@@ -89,6 +99,7 @@ def test_cells_and_model_that_do_not_belong_together_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_the_command_writes_the_page(
     placed: ad.AnnData, model: dpv.DPVAE, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +114,7 @@ def test_the_command_writes_the_page(
     assert "0.8765" in Path(given[1]).read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_a_training_that_was_stopped_is_told_and_a_table_of_something_else_refused(
     placed: ad.AnnData, model: dpv.DPVAE, tmp_path: Path, refuses: Refuses
 ) -> None:

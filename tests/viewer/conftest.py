@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from napari import Viewer
 from napari._qt.qt_viewer import QtViewer
+from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QSettings
 from qtpy.QtWidgets import QApplication
@@ -60,16 +60,12 @@ def window() -> Iterator[Viewer]:
         viewer = Viewer(show=False, show_welcome_screen=False)
         # It looks at each event of each widget, for a menu bar that comes and goes.
         QApplication.instance().removeEventFilter(viewer.window._qt_window)
-        # napari collects garbage at each layer that goes: without torch and scanpy that is quick.
-        gc.collect()
-        gc.freeze()
         yield viewer
-        gc.unfreeze()
         viewer.close()
 
 
 @pytest.fixture
-def viewer(window: Viewer, qtbot: QtBot) -> Iterator[Viewer]:
+def drawn(window: Viewer, qtbot: QtBot) -> Iterator[Viewer]:
     """The window, as if it were new."""
     callbacks = list(window.mouse_move_callbacks)
     yield window
@@ -87,6 +83,18 @@ def viewer(window: Viewer, qtbot: QtBot) -> Iterator[Viewer]:
     window.theme = "dark"
 
 
+@pytest.fixture
+def viewer(request: pytest.FixtureRequest) -> Viewer | ViewerModel:
+    """Layers, camera and dimensions. To draw them too takes most of a test's time.
+
+    So a window shows them where a test is marked ``drawn``, and everywhere with ``--drawn``.
+    """
+    if request.node.get_closest_marker("drawn") or request.config.option.drawn:
+        window: Viewer = request.getfixturevalue("drawn")
+        return window
+    return ViewerModel()
+
+
 @pytest.fixture(autouse=True)
 def unheard(request: pytest.FixtureRequest) -> None:
     """The window that all tests share is no leak of make_napari_viewer's."""
@@ -96,13 +104,21 @@ def unheard(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def dock(viewer: Viewer) -> DpvaeDock:
-    """The dock as napari's menu opens it, with settings that train in a second."""
-    _, widget = viewer.window.add_plugin_dock_widget("napari-dpvae", "Place dissociated cells")
+def dock(viewer: Viewer | ViewerModel, qtbot: QtBot) -> Iterator[DpvaeDock]:
+    """The dock, with settings that train in a second; as napari's menu opens it in a window."""
+    if isinstance(viewer, Viewer):
+        _, widget = viewer.window.add_plugin_dock_widget("napari-dpvae", "Place dissociated cells")
+    else:
+        widget = DpvaeDock(viewer)
     assert isinstance(widget, DpvaeDock)
     for name, value in QUICK.items():
         widget.model.form[name].value = value
-    return widget
+    yield widget
+    if not isinstance(viewer, Viewer):
+        # At once, while all that it refers to is there; Python would collect it in any order.
+        widget.close()
+        widget.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture

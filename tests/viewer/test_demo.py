@@ -13,6 +13,7 @@ from napari_dpvae import TrainingSettings
 from napari_dpvae.cli import commands, main
 
 
+@pytest.mark.drawn
 def test_the_demo_trains_places_measures_and_shows(
     viewer: Viewer,
     hasty: TrainingSettings,

@@ -31,6 +31,7 @@ def names(viewer: Viewer) -> list[str]:
     return [layer.name for layer in viewer.layers]
 
 
+@pytest.mark.drawn
 def test_a_reference_opens_with_its_image_and_a_dock_that_comes_later_takes_it(
     viewer: Viewer, slide: Path, phantom: Any, qtbot: QtBot
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_reference_opens_with_its_image_and_a_dock_that_comes_later_takes_it(
     assert "321 spots" in dock.data.reference.summary.text()
 
 
+@pytest.mark.drawn
 def test_what_is_dropped_on_the_canvas_fills_the_dock_once(
     viewer: Viewer, dock: Any, slide: Path, phantom: Any, tmp_path: Path, qtbot: QtBot
 ) -> None:

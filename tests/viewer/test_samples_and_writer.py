@@ -43,6 +43,7 @@ def network(phantom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
     return asked
 
 
+@pytest.mark.drawn
 def test_real_tissue_is_fetched_in_the_background_and_fills_the_dock(
     viewer: Viewer, dock: Any, network: list[str], qtbot: QtBot
 ) -> None:
@@ -64,6 +65,7 @@ def test_every_sample_is_one_that_squidpy_knows() -> None:
     assert set(published.SECTIONS.values()) <= set(known)
 
 
+@pytest.mark.drawn
 def test_without_a_network_it_is_said(
     viewer: Viewer, network: list[str], monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -181,5 +182,9 @@ def _provenance(calibrated: Calibrated, settings: PlacementSettings) -> dict[str
         "section_key": trained.section_key or "",
         "frame": trained.frame or "",
         "model": trained.model_hash(),
-        "versions": {name: version(name) for name in ("napari-dpvae", "torch", "anndata")},
+        "versions": {name: _version(name) for name in ("napari-dpvae", "torch", "anndata")},
     }
+
+
+_version = cache(version)
+"""To look a version up takes five milliseconds."""

@@ -41,6 +41,7 @@ def test_in_a_volume_the_first_along_the_line_of_sight_is_found() -> None:
     assert finder.nearest(np.array([0, 50.0, 0]), ahead, 0.5, shown) is None
 
 
+@pytest.mark.drawn
 def test_pointing_at_a_cell_tells_what_is_known_of_it(
     viewer: Viewer, phantom: Any, placed: Any, qtbot: QtBot
 ) -> None:

@@ -20,6 +20,7 @@ def test_a_picture_is_a_png_and_nothing_else_is_written_under_another_name(
     assert not (tmp_path / name).exists()
 
 
+@pytest.mark.drawn
 def test_a_picture_is_written_whatever_the_case_of_its_ending(
     viewer: Viewer, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
@@ -18,6 +19,7 @@ Idle = Callable[[Any], None]
 LEFT = Qt.MouseButton.LeftButton
 
 
+@pytest.mark.drawn
 def test_the_whole_job_by_buttons(
     dock: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle, phantom: Any, tmp_path: Path
 ) -> None:

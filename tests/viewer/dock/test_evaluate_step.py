@@ -32,6 +32,7 @@ def arrows(viewer: Viewer) -> list[str]:
     return [layer.name for layer in viewer.layers if "errors" in layer.name]
 
 
+@pytest.mark.drawn
 def test_the_table_and_the_arrows_of_one_evaluation(
     step: Any, viewer: Viewer, qtbot: QtBot, idle: Idle
 ) -> None:

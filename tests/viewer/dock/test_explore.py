@@ -111,6 +111,7 @@ def test_a_column_of_categories_has_a_legend_that_hides_and_recolours(
     assert not step.limits.isHidden()
 
 
+@pytest.mark.drawn
 def test_genes_are_blended_by_their_expression_until_their_boxes_are_emptied(
     explored: DpvaeDock, viewer: Viewer, qtbot: QtBot
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_table_is_sorted_and_filtered_whole(qtbot: QtBot) -> None:
     assert len(QApplication.clipboard().text().splitlines()) == 12
 
 
+@pytest.mark.drawn
 def test_cells_within_a_drawing_become_a_group_with_its_genes(
     explored: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
 ) -> None:

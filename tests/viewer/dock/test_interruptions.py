@@ -18,21 +18,21 @@ LEFT = Qt.MouseButton.LeftButton
 FOR_EVER = 100_000
 
 
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
-    """One of its own, which can be closed."""
-    return make_napari_viewer()
+def train_for_ever(dock: DpvaeDock, qtbot: QtBot) -> DpvaeDock:
+    """Begin a training that would last for days."""
+    dock.model.form["epochs"].value = FOR_EVER
+    qtbot.mouseClick(dock.model.train, LEFT)
+    qtbot.waitUntil(lambda: dock.model.training.curves.n_epochs > 3, timeout=60_000)
+    return dock
 
 
 @pytest.fixture
 def training(loaded: DpvaeDock, qtbot: QtBot) -> DpvaeDock:
-    """The dock, in a training that would last for days."""
-    loaded.model.form["epochs"].value = FOR_EVER
-    qtbot.mouseClick(loaded.model.train, LEFT)
-    qtbot.waitUntil(lambda: loaded.model.training.curves.n_epochs > 3, timeout=60_000)
-    return loaded
+    """The dock, in such a training."""
+    return train_for_ever(loaded, qtbot)
 
 
+@pytest.mark.drawn
 def test_closing_the_dock_stops_the_thread(
     training: DpvaeDock, viewer: Viewer, qtbot: QtBot
 ) -> None:
@@ -46,6 +46,7 @@ def test_closing_the_dock_stops_the_thread(
     state.query = None
 
 
+@pytest.mark.drawn
 def test_a_dock_opened_again_shows_what_there_is(
     loaded: DpvaeDock, viewer: Viewer, qtbot: QtBot, model: Any
 ) -> None:
@@ -60,13 +61,18 @@ def test_a_dock_opened_again_shows_what_there_is(
 
 
 def test_closing_the_viewer_stops_the_thread(
-    training: DpvaeDock, viewer: Viewer, qtbot: QtBot
+    make_napari_viewer: Callable[..., Viewer], phantom: Any, qtbot: QtBot
 ) -> None:
+    viewer = make_napari_viewer()
+    dock = open_dock(viewer)
+    dock.session.reference, dock.session.query = phantom.reference, phantom.query
+    train_for_ever(dock, qtbot)
     viewer.close()
     qtbot.wait(200)
     assert QThreadPool.globalInstance().waitForDone(30_000)
 
 
+@pytest.mark.drawn
 def test_the_window_knows_of_the_training_and_closing_it_keeps_what_there_is(
     training: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
 ) -> None:
@@ -78,6 +84,8 @@ def test_the_window_knows_of_the_training_and_closing_it_keeps_what_there_is(
     idle(training.model)
     assert training.session.model is not None
     assert viewer.window._task_status_manager.get_status() == []
+    # Parted from the window, it would go on looking for what is opened in it.
+    training.deleteLater()
 
 
 def test_hiding_the_dock_lets_the_training_go_on(
@@ -105,6 +113,7 @@ def test_layers_deleted_while_training_and_placing_do_no_harm(
     assert "nan" not in training.place.status.text()
 
 
+@pytest.mark.drawn
 def test_two_viewers_train_at_once_each_its_own(
     training: DpvaeDock, make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, idle: Idle
 ) -> None:

@@ -35,6 +35,7 @@ def run(command: str) -> None:
     get_app_model().commands.execute_command(f"napari-dpvae.{command}").result()
 
 
+@pytest.mark.drawn
 def test_every_command_is_in_the_menu_and_can_be_found(viewer: Viewer) -> None:
     manifest = PluginManifest.from_distribution("napari-dpvae")
     listed = {item.command for item in manifest.contributions.menus["dpvae"]}
@@ -46,6 +47,7 @@ def test_every_command_is_in_the_menu_and_can_be_found(viewer: Viewer) -> None:
         assert command in get_app_model().commands
 
 
+@pytest.mark.drawn
 def test_the_whole_job_by_commands(loaded: DpvaeDock, idle: Idle, viewer: Viewer) -> None:
     run("train")
     idle(loaded.model)
@@ -60,6 +62,7 @@ def test_the_whole_job_by_commands(loaded: DpvaeDock, idle: Idle, viewer: Viewer
     assert loaded.session.gene == before
 
 
+@pytest.mark.drawn
 def test_a_command_that_cannot_be_done_opens_its_step_which_says_why(viewer: Viewer) -> None:
     commands.place(viewer)
     dock = commands.open_dock(viewer)
@@ -71,6 +74,7 @@ def test_a_command_that_cannot_be_done_opens_its_step_which_says_why(viewer: Vie
         assert dock.save.unfolded and "needs" in dock.save.status.text()
 
 
+@pytest.mark.drawn
 def test_a_session_is_opened_and_saved_by_commands(
     loaded: DpvaeDock, idle: Idle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

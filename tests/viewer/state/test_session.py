@@ -39,6 +39,7 @@ def test_viewers_do_not_share_state(
     assert layer_names(second) == []
 
 
+@pytest.mark.drawn
 def test_setting_data_draws_and_replacing_leaves_no_old_layer(
     viewer: Viewer, phantom: Any, model: Any
 ) -> None:
@@ -56,6 +57,7 @@ def test_setting_data_draws_and_replacing_leaves_no_old_layer(
     assert layer_names(viewer) == []
 
 
+@pytest.mark.drawn
 def test_spots_and_cells_share_one_scale_and_one_bar(
     viewer: Viewer, phantom: Any, model: Any
 ) -> None:
@@ -174,6 +176,7 @@ def test_a_session_goes_with_its_viewer(phantom: Any) -> None:
     assert gone() is None
 
 
+@pytest.mark.drawn
 def test_a_console_says_how_it_looks_and_the_layers_follow(
     viewer: Viewer, phantom: Any, placed: Any
 ) -> None:
@@ -216,6 +219,7 @@ def test_limits_are_kept_for_each_gene(viewer: Viewer, phantom: Any) -> None:
         colouring.limits = (2.0, 1.0)
 
 
+@pytest.mark.drawn
 def test_side_by_side_shows_the_histology_twice_with_one_camera(
     viewer: Viewer, phantom: Any, placed: Any
 ) -> None:
@@ -267,6 +271,7 @@ def test_much_expression_is_sorted_in_the_background(
     assert "reading" not in caption.text
 
 
+@pytest.mark.drawn
 def test_very_many_cells_are_all_drawn_and_answer_like_few(
     viewer: Viewer, phantom: Any, placed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +291,7 @@ def test_very_many_cells_are_all_drawn_and_answer_like_few(
     assert len(layer.faces) == 2 * kept
 
 
+@pytest.mark.drawn
 def test_placed_cells_alone_bring_their_own_image_and_depth(viewer: Viewer, placed: Any) -> None:
     dpv.view(placed, viewer=viewer)
     assert layer_names(viewer) == ["histology phantom", "placed cells"]

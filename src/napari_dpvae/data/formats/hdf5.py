@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import h5py
 import numpy as np
 
 from napari_dpvae.data.formats.bounds import check_memory, check_regular
-from napari_dpvae.data.formats.hdf5_child import check_walk
+from napari_dpvae.data.formats.hdf5_child import FILES_KNOWN, check_walk
 from napari_dpvae.errors import DataError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -60,18 +61,27 @@ def hdf5(path: Path) -> Iterator[h5py.File]:
     check_walk(path)
     with ExitStack() as opened:
         try:
+            found = path.stat()
+            total = _checked_total(path, found.st_size, found.st_mtime_ns, found.st_ino)
             file = opened.enter_context(h5py.File(path, "r"))
-            _check_objects(file, path)
         except (OSError, RuntimeError, KeyError, UnicodeError) as error:
             raise DataError(
                 f"Cannot read {path}: it is no whole HDF5 file: give a file that was copied "
                 "completely."
             ) from error
+        check_memory(total, path, "what it holds")
         yield file
 
 
-def _check_objects(file: h5py.File, path: Path) -> None:
-    """Walk all groups once, without following anything out of the file."""
+@lru_cache(FILES_KNOWN)
+def _checked_total(path: Path, *_: int) -> int:
+    """Bytes of all data sets of a file whose objects are sound; once while it stays as it is."""
+    with h5py.File(path, "r") as file:
+        return _check_objects(file, path)
+
+
+def _check_objects(file: h5py.File, path: Path) -> int:
+    """Walk all groups once, without following anything out of the file; bytes of its data sets."""
     total = 0
     seen: set[int] = set()
     root = _address(file)
@@ -99,7 +109,7 @@ def _check_objects(file: h5py.File, path: Path) -> None:
                 waiting.append((entry, above | {address}))
             elif isinstance(entry, h5py.Dataset):
                 total += _checked_size(entry, path)
-    check_memory(total, path, "what it holds")
+    return total
 
 
 def _address(entry: h5py.HLObject) -> int:
