@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -23,31 +23,37 @@ Result = TypeVar("Result")
 Awaited = TypeVar("Awaited", covariant=True)
 
 
+class _Kept(Generic[Report, Result]):
+    """Steps to go through, and what they returned once they are done."""
+
+    result: Result
+
+    def __init__(self, steps: Generator[Report, None, Result]) -> None:
+        self._steps = steps
+
+    def __iter__(self) -> Iterator[Report]:
+        self.result = yield from self._steps
+
+
 def drain(
     steps: Generator[Report, None, Result], progress: Callable[[Report], None] | None = None
 ) -> Result:
     """Run to the end; ``progress`` is called with every report."""
-    while True:
-        try:
-            report = next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    kept = _Kept(steps)
+    for report in kept:
         if progress is not None:
             progress(report)
+    return kept.result
 
 
 def told(
     steps: Generator[Report, None, Result], say: Callable[[Report], Said]
 ) -> Generator[Said, None, Result]:
     """Steps of which whoever drains them hears what ``say`` makes of each report."""
-    while True:
-        try:
-            report = next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    kept = _Kept(steps)
+    for report in kept:
         yield say(report)
+    return kept.result
 
 
 class Future(Protocol[Awaited]):
