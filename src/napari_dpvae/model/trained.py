@@ -115,6 +115,11 @@ class Trained:
         return bool(np.isfinite(self.usual_spread))
 
     @property
+    def ensemble_scale(self) -> float:
+        """What scores of single networks are multiplied by to be those of their mean."""
+        return float(self.card.get("ensemble_scale") or 1.0)
+
+    @property
     def weights(self) -> np.ndarray:
         """(members,) of each network in the mean."""
         return np.array([member.weight for member in self.members])

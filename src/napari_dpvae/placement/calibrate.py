@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import imitate, unchanged
 from napari_dpvae.geometry.domain import Anywhere, NearSpots
 from napari_dpvae.model.member import Member
+from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.profiles import Profiles
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.settings import PlacementSettings
@@ -47,9 +49,9 @@ class HeldOut(NamedTuple):
     member: Member
     cells: Cells
     points: np.ndarray
-    """(h, 2 or 3) where the network alone puts them."""
+    """(h, 2 or 3) where the network puts them, alone or beside profiles."""
     spread: np.ndarray
-    """(h,) of their anchors."""
+    """(h,) of their anchors; the doubt in them, beside profiles."""
     true: np.ndarray
     """(h, 2 or 3) where they are."""
 
@@ -65,18 +67,20 @@ def calibrated(solver: Solver, *, with_profiles: bool = True) -> Calibrated:
     solver
         Of the query, by the model's own anchors.
     with_profiles
-        Whether profiles may have a say. They do where reference and query hold counts.
+        Whether cells may be compared with profiles. They are where reference and query hold counts.
     """
     trained, aligned = solver.trained, solver.query.aligned
     counts = aligned.depths is not None and trained.is_calibrated
     if counts and aligned.across_gap:
         held_out = list(imitated(solver))
         if with_profiles and aligned.gap is not None:
-            solver, _ = _with_a_say(solver, held_out)
-        return Calibrated(solver, _scores(solver, held_out), "query")
+            solver, held_out = _beside_profiles(solver, held_out)
+        # Not brought to an ensemble's: most of the error is a cell's noise, which networks share.
+        return Calibrated(solver, _scores(trained, held_out), "query")
     if counts and with_profiles:
-        solver, nearer = _with_a_say(solver, list(_as_they_are(solver)), BESIDE_ALL)
-        return Calibrated(solver, nearer * trained.scores, "reference")
+        solver, held_out = _beside_profiles(solver, list(_as_they_are(solver)), BESIDE_ALL)
+        scores = trained.ensemble_scale * _scores(trained, held_out)
+        return Calibrated(solver, scores, "reference")
     return Calibrated(solver, trained.scores, "reference")
 
 
@@ -103,49 +107,57 @@ def _as_they_are(solver: Solver) -> Iterator[HeldOut]:
         yield HeldOut(member, cells, points, spread, trained.coordinates[rows])
 
 
-def _with_a_say(
+def _beside_profiles(
     solver: Solver, held_out: Sequence[HeldOut], part: float = 1.0
-) -> tuple[Solver, float]:
+) -> tuple[Solver, list[HeldOut]]:
     """With profiles at the temperature and a part of the share of least mean error.
 
-    And that error, as a share of the networks' alone. Without, where networks alone are nearer.
+    And held-out spots where networks and profiles put them, with the doubt in that.
     """
     profiles = Profiles.of(solver.trained, solver.query)
-    by_networks, by_profiles = [], []
-    for member, cells, points, _, true in held_out:
-        own = profiles.among(member.trained_on)
-        likeness = own.likeness(cells)
-        by_networks.append(points - true)
-        by_profiles.append([own.places(likeness, t)[0] - true for t in TEMPERATURES])
-    alone, beside = np.concatenate(by_networks), np.concatenate(by_profiles, axis=1)
-    errors = np.array([_mean_errors(alone, beside, share) for share in SHARES])
-    best, temperature = np.unravel_index(np.argmin(errors), errors.shape)
-    share = part * SHARES[best]
-    if not share:
-        return solver, 1.0
-    error = _mean_errors(alone, beside, share)[temperature]
-    profiles = profiles.at(TEMPERATURES[temperature], share)
-    return replace(solver, profiles=profiles), float(error / errors[0, temperature])
+    each = [profiles.among(spots.member.trained_on) for spots in held_out]
+    likeness = [own.likeness(spots.cells) for own, spots in zip(each, held_out, strict=True)]
+    temperature, share = _nearest(each, likeness, held_out)
+    each = [own.at(temperature, part * share) for own in each]
+    found = [
+        own.beside_by(spots.points, like)
+        for own, like, spots in zip(each, likeness, held_out, strict=True)
+    ]
+    usual_doubt = float(np.median(np.concatenate([doubt for _, doubt in found])))
+    unit = solver.trained.usual_spread / usual_doubt if usual_doubt > 0 else 1.0
+    beside = [
+        spots._replace(points=points, spread=unit * doubt)
+        for spots, (points, doubt) in zip(held_out, found, strict=True)
+    ]
+    profiles = replace(profiles.at(temperature, part * share), unit=unit)
+    return replace(solver, profiles=profiles), beside
 
 
-def _mean_errors(by_networks: np.ndarray, by_profiles: np.ndarray, share: float) -> np.ndarray:
-    """(temperatures,) with this share, by residuals (h, d) and (temperatures, h, d)."""
-    residuals = (1 - share) * by_networks + share * by_profiles
-    return np.asarray(np.linalg.norm(residuals, axis=2).mean(axis=1))
+def _nearest(
+    profiles: Sequence[Profiles], likeness: Sequence[torch.Tensor], held_out: Sequence[HeldOut]
+) -> tuple[float, float]:
+    """Temperature and share of least mean error at held-out spots; profiles are each network's."""
+    alone = np.concatenate([spots.points - spots.true for spots in held_out])
+    by_profiles = np.concatenate(
+        [
+            [own.places(like, temperature)[0] - spots.true for temperature in TEMPERATURES]
+            for own, like, spots in zip(profiles, likeness, held_out, strict=True)
+        ],
+        axis=1,
+    )
+    errors = [
+        np.linalg.norm((1 - share) * alone + share * by_profiles, axis=2).mean(axis=1)
+        for share in SHARES
+    ]
+    best, temperature = np.unravel_index(np.argmin(errors), np.shape(errors))
+    return TEMPERATURES[temperature], SHARES[best]
 
 
-def _scores(solver: Solver, held_out: Sequence[HeldOut]) -> np.ndarray:
-    """(h,) conformity scores, each by the one network that did not see the spot.
-
-    Unlike those of spots, they are not brought to an ensemble's: most of the error is due to a
-    cell's noise, which networks share.
-    """
-    trained, scores = solver.trained, []
-    for member, cells, points, spread, true in held_out:
-        if solver.profiles is not None:
-            own = solver.profiles.among(member.trained_on)
-            points, spread = own.beside(points, cells)
-        points = NearSpots(trained.coordinates[member.trained_on]).keep_inside(points)
+def _scores(trained: Trained, held_out: Sequence[HeldOut]) -> np.ndarray:
+    """(h,) conformity scores, each by the one network that did not see the spot."""
+    scores = []
+    for member, _, points, spread, true in held_out:
+        inside = NearSpots(trained.coordinates[member.trained_on]).keep_inside(points)
         expected = expected_error(spread, trained.usual_spread)
-        scores.append(conformity_scores(np.linalg.norm(points - true, axis=1), expected))
+        scores.append(conformity_scores(np.linalg.norm(inside - true, axis=1), expected))
     return np.concatenate(scores)

@@ -43,14 +43,17 @@ class Profiles:
         ``t``.
     share
         In a cell's place, beside the networks; 0 to 1.
+    unit
+        Of doubt: by it, its median at held-out spots is that of their anchors' spread.
     """
 
     columns: np.ndarray
     spots: np.ndarray
     coordinates: np.ndarray
     roots: np.ndarray = field(repr=False)
-    temperature: float
-    share: float
+    temperature: float = 1.0
+    share: float = 0.0
+    unit: float = 1.0
 
     @classmethod
     def of(cls, trained: Trained, query: ReadQuery) -> Profiles:
@@ -63,7 +66,7 @@ class Profiles:
             assert aligned.totals is not None, "a query across a gap has totals"
             shares = expected_shares(shares, aligned.totals)
         columns = np.flatnonzero(np.flatnonzero(aligned.present) < panel.n_core)
-        return cls(columns, spots, trained.coordinates[spots], _roots(shares[:, columns]), 1.0, 0.0)
+        return cls(columns, spots, trained.coordinates[spots], _roots(shares[:, columns]))
 
     def among(self, chosen: np.ndarray) -> Profiles:
         """Those of some of the model's spots, a boolean mask of all."""
@@ -113,14 +116,17 @@ class Profiles:
         step = max(1, PAIRS_AT_ONCE // len(self.roots))
         parts = (slice(start, start + step) for start in range(0, len(points), step))
         found, doubt = zip(
-            *(self._beside(points[part], self.likeness(cells.take(part))) for part in parts),
+            *(self.beside_by(points[part], self.likeness(cells.take(part))) for part in parts),
             strict=True,
         )
         return np.concatenate(found), np.concatenate(doubt)
 
-    def _beside(self, points: np.ndarray, likeness: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def beside_by(
+        self, points: np.ndarray, likeness: torch.Tensor
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`beside` of cells by their likeness (n, r)."""
         found, apart = self.places(likeness, self.temperature)
-        doubt = apart + np.linalg.norm(found - points, axis=1)
+        doubt = self.unit * (apart + np.linalg.norm(found - points, axis=1))
         share = np.where(likeness.any(dim=1).numpy(), self.share, 0.0)[:, None]
         return np.asarray((1 - share) * points + share * found), doubt
 

@@ -28,7 +28,7 @@ class Solved(NamedTuple):
     points: np.ndarray
     """(n, 2 or 3)."""
     spread: np.ndarray
-    """(n,) anchor spread; across a platform gap the doubt of profiles, where these have a say."""
+    """(n,) anchor spread; the doubt of profiles in its place, where cells are compared with them."""
     apart: np.ndarray
     """(n,) how far apart the members place each; 0 of one alone."""
     latents: np.ndarray
@@ -61,7 +61,7 @@ class Solver:
     coordinates, expression
         Of the anchors, (r, 2 or 3) and (r, n_genes), standardised.
     profiles
-        That have a say beside the networks; None for none.
+        That cells are compared with beside the networks; None for none.
     """
 
     trained: Trained
@@ -137,8 +137,7 @@ class Solver:
         )
         together, spread = self._mean(points), self._mean(spreads)
         if self.profiles is not None:
-            together, doubt = self.profiles.beside(together, cells)
-            spread = doubt if self.query.aligned.across_gap else spread
+            together, spread = self.profiles.beside(together, cells)
         return Solved(
             domain.keep_inside(together),
             spread,

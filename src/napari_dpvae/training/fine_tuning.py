@@ -72,7 +72,7 @@ def fine_tune(
     assembly = Assembly(origin, material, progress)
     # As they were: no part is held out from the choice of genes any more, and by now all networks
     # have seen all blocks.
-    together = Together(float(start.card["ensemble_scale"]), start.usual_apart)
+    together = Together(start.ensemble_scale, start.usual_apart)
 
     def made(networks: Sequence[FittedNetwork]) -> Trained:
         ensemble = Ensemble(networks, start.weights / start.weights.sum())
