@@ -28,7 +28,7 @@ class Solved(NamedTuple):
     points: np.ndarray
     """(n, 2 or 3)."""
     spread: np.ndarray
-    """(n,) anchor spread; the doubt of profiles in its place, where cells are compared with them."""
+    """(n,) anchor spread, or the doubt of profiles, where cells are compared with them."""
     apart: np.ndarray
     """(n,) how far apart the members place each; 0 of one alone."""
     latents: np.ndarray
