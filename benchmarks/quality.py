@@ -61,8 +61,9 @@ def coverage(model: DPVAE, task: Task, points: np.ndarray) -> dict[str, float]:
     """Share of cells inside their regions, by stated probability; and inside the wide ones.
 
     With the median radius of those stated to hold 90 %, in per cent of the diagonal of the true
-    places, and Spearman's correlation of radius and error. Sections lie in frames of their own: the registered share is that after the true places were
-    turned and shifted onto the placed ones, without a change of scale.
+    places, and Spearman's correlation of radius and error. Sections lie in frames of their own: the
+    registered share is that after the true places were turned and shifted onto the placed ones,
+    without a change of scale.
     """
     registered = replace(fit_similarity(task.true, points), scale=1.0).apply(task.true)
     errors, registered_errors = (
