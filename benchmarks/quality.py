@@ -60,8 +60,8 @@ def run(case_name: str, method: str, seed: int) -> dict[str, object]:
 def coverage(model: DPVAE, task: Task, points: np.ndarray) -> dict[str, float]:
     """Share of cells inside their regions, by stated probability; and inside the wide ones.
 
-    With the median radius of those stated to hold 90 %, in per cent of the diagonal of the true
-    places, and Spearman's correlation of radius and error. Sections lie in frames of their own: the
+    With the median radius of those stated to hold 90 %, in per cent of the reference's
+    diagonal, and Spearman's correlation of radius and error. Sections lie in frames of their own: the
     registered share is that after the true places were turned and shifted onto the placed ones,
     without a change of scale.
     """
@@ -79,7 +79,7 @@ def coverage(model: DPVAE, task: Task, points: np.ndarray) -> dict[str, float]:
         ):
             found[f"{kind}_{stated}"] = float((error <= regions[radius]).mean())
         if stated == TOLD:
-            extent = diagonal(task.true) / 100
+            extent = diagonal(task.reference.obsm[SPATIAL]) / 100
             found["radius_percent"] = float(regions[RADIUS].median() / extent)
             found["radius_wide_percent"] = float(regions[RADIUS_WIDE].median() / extent)
             found["radius_spearman"] = float(spearmanr(regions[RADIUS], errors).statistic)
