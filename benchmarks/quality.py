@@ -60,8 +60,8 @@ def run(case_name: str, method: str, seed: int) -> dict[str, object]:
 def coverage(model: DPVAE, task: Task, points: np.ndarray) -> dict[str, float]:
     """Share of cells inside their regions, by stated probability; and inside the wide ones.
 
-    With the median radius of those stated to hold 90 %, in per cent of the reference's
-    diagonal, and Spearman's correlation of radius and error. Sections lie in frames of their own: the
+    With the median radius of those stated to hold 90 %, in per cent of the reference's diagonal,
+    and Spearman's correlation of radius and error. Sections lie in frames of their own: the
     registered share is that after the true places were turned and shifted onto the placed ones,
     without a change of scale.
     """
