@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
@@ -15,7 +16,7 @@ import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.forms import SettingsForm
-from napari_dpvae.viewer.dock.job import Job
+from napari_dpvae.viewer.dock.job import Job, Steps
 from napari_dpvae.viewer.state.memory import (
     remember_folder,
     remember_settings,
@@ -59,6 +60,30 @@ def test_a_step_that_is_done_can_be_opened_again(
     assert unfolded(loaded) == ["data", "model"]
     loaded.session.query = phantom.query.copy()
     assert unfolded(loaded) == ["data", "model"]
+
+
+@pytest.mark.parametrize("name", ["data", "model", "place", "explore", "evaluate", "save"])
+def test_a_job_has_the_say_in_its_step_and_what_went_wrong_before_is_gone(
+    loaded: DpvaeDock, qtbot: QtBot, name: str
+) -> None:
+    step = getattr(loaded, name)
+    row = (loaded.data.reference if name == "data" else step).progress
+    usual = step.status.text()
+    step.complain("It broke.")
+
+    def steps() -> Steps:
+        while True:
+            yield 1
+
+    row.run(steps, "at work")
+    assert step.status.isHidden() and step.headline.text() == "at work"
+    row.show_share(0.5, "half")
+    loaded.session.placed = None
+    assert step.status.isHidden() and step.headline.text() == "half"
+    row.stop.click()
+    qtbot.waitUntil(lambda: not row.running)
+    assert step.status.text() == usual
+    assert step.status.property("tone") != "error"
 
 
 def test_a_model_that_is_loaded_first_leaves_the_data_to_do(

@@ -57,7 +57,7 @@ class ExploreStep(Step):
         self.groups, self.cells, self.ask = Groups(session), CellList(session), Ask(session)
         self.progress = JobRow()
         self.figure = figure_button(session, self.progress)
-        self.figure.saved.connect(lambda path: self.tell(f"saved {path}"))
+        self.figure.saved.connect(self._on_saved)
         self.figure.failed.connect(self.complain)
         self._lay_out()
         for signal in (session.reference_changed, session.placed_changed):
@@ -67,6 +67,7 @@ class ExploreStep(Step):
         self.follow(session.colouring.changed, self._refresh)
         for name in (*CHOICES, "statuses"):
             self.follow(getattr(session.look, f"{name}_changed"), self._refresh_look)
+        self.give_way(self.progress, self.groups.progress, self.ask.progress)
         self._list()
 
     def _lay_out(self) -> None:
@@ -149,7 +150,8 @@ class ExploreStep(Step):
         for widget in self._scale_rows:
             widget.setVisible(not categorical and not colouring.genes)
         self.set_done(colouring.shown is not None)
-        self.tell(self._lacking())
+        if not self.busy:
+            self.tell(self._lacking())
 
     def _refresh_look(self) -> None:
         self.look.update({name: getattr(self.session.look, name) for name in self.look.asdict()})
