@@ -60,6 +60,9 @@ class DpvaeDock(QScrollArea):
         # Measured with all steps unfolded: none may be cut off later.
         self.setMinimumWidth(content.minimumSizeHint().width() + bar)
         self.flow = Flow(steps, self)
+        self._parted = QTimer(self)
+        self._parted.setSingleShot(True)
+        self._parted.timeout.connect(self._go)
         self.setAcceptDrops(True)
         self._follow_theme(napari_viewer)
 
@@ -79,7 +82,17 @@ class DpvaeDock(QScrollArea):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             for row in self.findChildren(JobRow):
+                row.ended.connect(self._parted.start)
                 row.stop.click()
+            self._parted.start()
+
+    def _go(self) -> None:
+        """End with the last job, which may have had something to keep.
+
+        napari lets go of a dock that it removes; what it listens to would hold it.
+        """
+        if self.parent() is None and not any(row.running for row in self.findChildren(JobRow)):
+            self.deleteLater()
 
     def showEvent(self, event: QShowEvent) -> None:
         """From now on the window is not closed over unsaved cells without a question."""
