@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
@@ -138,6 +139,11 @@ class Job(QObject):
 
 class _Worker(GeneratorWorker):
     """Ends what was stopped in the thread that it ran in, and lets go of what that held."""
+
+    def run(self) -> None:
+        """Outlive the window: when Qt has taken the signals away, nobody is left to be told."""
+        with suppress(RuntimeError):
+            super().run()
 
     def work(self) -> Any:
         found = super().work()
