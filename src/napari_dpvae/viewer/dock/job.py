@@ -146,9 +146,12 @@ class _Worker(GeneratorWorker):
             super().run()
 
     def work(self) -> Any:
-        found = super().work()
-        self._gen.close()
-        return found
+        try:
+            found = super().work()
+        finally:
+            self._gen.close()
+        # The job keeps the work's own errors: this one is of signals that are gone.
+        return None if isinstance(found, RuntimeError) else found
 
 
 def sentence(error: Exception) -> str:
