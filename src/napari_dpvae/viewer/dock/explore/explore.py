@@ -151,7 +151,9 @@ class ExploreStep(Step):
             widget.setVisible(not categorical and not colouring.genes)
         self.set_done(colouring.shown is not None)
         if not self.busy:
-            self.tell(self._lacking())
+            lacking = self._lacking()
+            self.tell(lacking)
+            self.summarise(lacking or " · ".join(colouring.genes) or colouring.shown or "")
 
     def _refresh_look(self) -> None:
         self.look.update({name: getattr(self.session.look, name) for name in self.look.asdict()})
