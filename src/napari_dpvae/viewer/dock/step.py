@@ -43,7 +43,7 @@ class Step(Fold):
         self.number = number
         self._name = f"{number}  {name}"
         self._done = False
-        self._rows: tuple[JobRow, ...] = ()
+        self._job_rows: tuple[JobRow, ...] = ()
         self._add_headline()
         self.status = note()
         self.status.setTextInteractionFlags(
@@ -96,7 +96,7 @@ class Step(Fold):
 
     def give_way(self, *rows: JobRow) -> None:
         """While a job runs in one of these, nothing else is said: old words are not of it."""
-        self._rows = rows
+        self._job_rows = rows
         for row in rows:
             row.began.connect(self._on_began)
             row.told.connect(self.headline.setText)
@@ -105,7 +105,7 @@ class Step(Fold):
     @property
     def busy(self) -> bool:
         """Whether one of its jobs is under way."""
-        return any(row.running for row in self._rows)
+        return any(row.running for row in self._job_rows)
 
     def summarise(self, line: str) -> None:
         """What to say in a few words while folded, where the status is longer."""
