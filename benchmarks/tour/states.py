@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from qtpy.QtWidgets import QWidget
 
 from benchmarks.tour.stage import Stage
 from napari_dpvae.data.phantom import sample_folder
+from napari_dpvae.viewer.dock.job import Job
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.style import bring_into_view
 
@@ -43,10 +45,19 @@ def play(stage: Stage) -> None:
                 stage.settle(50)
 
 
-def hold(stage: Stage, part: Any, reports: int = 0) -> None:
-    """Let a job come to so many reports, and no further."""
+def hold(stage: Stage, part: Any, begin: Callable[[], None], reports: int = 0) -> None:
+    """Begin a job, and let it come to so many reports and no further."""
+    start = Job.start
+
+    def start_held(job: Job) -> None:
+        job.paused = True
+        start(job)
+
+    with patch.object(Job, "start", start_held):
+        begin()
     job, heard = part.progress.job, []
     job.progressed.connect(heard.append)
+    job.paused = reports == 0
     while job.running and len(heard) < reports:
         stage.settle(10)
     job.paused = True
@@ -64,8 +75,8 @@ def refuse_file(stage: Stage) -> None:
 
 def read_reference(stage: Stage) -> None:
     """One that is."""
-    stage.dock.data.reference.open(REFERENCE)
-    hold(stage, stage.dock.data.reference)
+    row = stage.dock.data.reference
+    hold(stage, row, lambda: row.open(REFERENCE))
 
 
 def read_query(stage: Stage) -> None:
@@ -82,8 +93,7 @@ def fail_training(stage: Stage) -> None:
 
 def train(stage: Stage) -> None:
     """Some epochs."""
-    stage.dock.model.train.click()
-    hold(stage, stage.dock.model, 15)
+    hold(stage, stage.dock.model, stage.dock.model.train.click, 15)
 
 
 def read_card(stage: Stage) -> QWidget:
@@ -104,8 +114,7 @@ def fail_placing(stage: Stage) -> None:
 
 def place(stage: Stage) -> None:
     """The same cells once more."""
-    stage.dock.place.place.click()
-    hold(stage, stage.dock.place)
+    hold(stage, stage.dock.place, stage.dock.place.place.click)
 
 
 def have_placed(stage: Stage) -> None:
@@ -154,8 +163,11 @@ def ask(number: int, *, held: bool = False) -> Reach:
         asked = stage.dock.explore.ask
         asked.question.setCurrentIndex(number)
         asked.types.setCurrentText("cell_type")
-        asked.ask.click()
-        (hold if held else Stage.wait)(stage, asked)
+        if held:
+            hold(stage, asked, asked.ask.click)
+        else:
+            asked.ask.click()
+            stage.wait(asked)
         return look_at("ask the placement")(stage)
 
     return reach
@@ -168,8 +180,7 @@ def fail_evaluation(stage: Stage) -> None:
 
 def evaluate(stage: Stage) -> None:
     """To the first report."""
-    stage.dock.evaluate.evaluate.click()
-    hold(stage, stage.dock.evaluate, 5)
+    hold(stage, stage.dock.evaluate, stage.dock.evaluate.evaluate.click, 5)
 
 
 def fail_saving(stage: Stage) -> None:
@@ -180,8 +191,8 @@ def fail_saving(stage: Stage) -> None:
 
 def save(stage: Stage) -> None:
     """The placed cells."""
-    stage.dock.save.cells.save_to(str(stage.folder / "cells.h5ad"))
-    hold(stage, stage.dock.save)
+    path = str(stage.folder / "cells.h5ad")
+    hold(stage, stage.dock.save, lambda: stage.dock.save.cells.save_to(path))
 
 
 def with_given_pairs(stage: Stage, step: Any, button: Any) -> None:

@@ -177,6 +177,8 @@ class DataStep(Step):
         reference, query = self.session.reference, self.session.query
         if reference is None or query is None:
             self.tell(_missing(reference, query))
+            if reference is query:
+                self.summarise("needs a reference and a query")
             return
         shared = self._n_shared
         if shared is None:

@@ -45,7 +45,7 @@ class AnswerPlot(NamesPlot):
         self.setLabel("bottom", below)
         self.setLabel("left", beside)
         self.name()
-        self.autoRange()
+        self.enableAutoRange()
 
     def _matrix(self, answer: pd.DataFrame) -> None:
         names = list(dict.fromkeys([*answer["type"], *answer["beside"]]))
@@ -61,5 +61,5 @@ class AnswerPlot(NamesPlot):
         self.name(left=names, bottom=names, first=0.5)
         self.setLabel("bottom", "")
         self.setLabel("left", "")
-        self.setTitle(f"blue: apart · red: beside each other · ±{most:.3g}", size="9pt")
-        self.autoRange()
+        self.setTitle(f"blue: apart · red: together · ±{most:.3g}", size="9pt")
+        self.setRange(xRange=(0, len(names)), yRange=(0, len(names)), padding=0)

@@ -6,7 +6,7 @@ from functools import partial
 
 import anndata as ad
 import numpy as np
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dpvae.analysis.gene_sets import gene_set_score, score_name
@@ -77,8 +77,11 @@ class ExploreStep(Step):
         rows.addRow(self.limits.kind, self.limits)
         label = rows.labelForField(self.colormap)
         self._scale_rows = (label, self.colormap, self.limits.kind, self.limits)
-        parts = {
-            "how it is shown": self.look.native,
+        shown = QWidget()
+        shown.setLayout(form(**{box.name: box.native for box in self.look}))
+        shown.layout().setContentsMargins(0, 0, 0, 0)
+        parts: dict[str, QWidget] = {
+            "how it is shown": shown,
             "list of cells": self.cells,
             "groups of cells": self.groups,
             "latent space": self.latent,
@@ -89,7 +92,9 @@ class ExploreStep(Step):
         for title in ("list of cells", "latent space"):
             self.folds[title].title.toggled.connect(partial(setattr, parts[title], "looked_at"))
         below = (*self.folds.values(), self.figure, self.progress)
-        self.body.insertLayout(0, column(rows, self.legend, self.statuses, *below, spacing=6))
+        self.controls = QWidget()
+        self.controls.setLayout(column(rows, self.legend, self.statuses, *below, spacing=6))
+        self.body.insertWidget(0, self.controls)
 
     def score(self) -> None:
         """Colour by how much cells express the list of markers together, in the background."""
@@ -135,7 +140,7 @@ class ExploreStep(Step):
 
     def _refresh(self) -> None:
         session, colouring = self.session, self.session.colouring
-        self.setEnabled(bool(session.data()))
+        self.controls.setEnabled(bool(session.data()))
         self.gene.refresh()
         self.blend.refresh()
         with signals_blocked(self.column), signals_blocked(self.colormap):

@@ -47,7 +47,7 @@ class GroupPlot(NamesPlot):
             self.plot([middle, middle], [i - 0.2, i + 0.2], pen=pg.mkPen("w", width=2))
         self.name(left=list(values))
         self.setLabel("bottom", "log1p")
-        self.autoRange()
+        self.enableAutoRange()
 
     def show_dots(self, table: pd.DataFrame) -> None:
         """Draw a dot a group and gene: its size is the share of cells, its colour the mean."""

@@ -29,9 +29,7 @@ def look_form(look: Look) -> Container[Any]:
         box = create_widget(getattr(look, name), name=name, widget_type=ComboBox, options=options)
         box.changed.connect_setattr(look, name, maxargs=1)
         rows.append(box)
-    form = Container(widgets=rows, labels=True)
-    form.margins = (0, 0, 0, 0)
-    return form
+    return Container(widgets=rows, labels=False)
 
 
 class StatusRow(QWidget):

@@ -18,8 +18,8 @@ MOST_UPRIGHT = 20
 """More names than these have no room below a plot."""
 ROW = 15
 """Pixels of a name in a column."""
-BESIDE = 70
-"""Pixels of what is above and below a column of names."""
+TITLE = 35
+"""Pixels of what is above a column of names."""
 
 
 def shortened(name: object) -> str:
@@ -46,6 +46,9 @@ class NamesPlot(pg.PlotWidget):
         self._below = _NamesBelow()
         super().__init__(background=None, axisItems={"bottom": self._below})
         self._height = height
+        for axis in ("left", "bottom"):
+            # 0.6 is not said as 600 (x0.001).
+            self.getAxis(axis).enableAutoSIPrefix(False)
         self.setFixedHeight(height)
         self.setMouseEnabled(x=False, y=False)
         self.hideButtons()
@@ -60,8 +63,8 @@ class NamesPlot(pg.PlotWidget):
         ticks = [[(first + i, name) for i, name in enumerate(names)]]
         self.getAxis("left").setTicks(ticks if names else None)
         self.getPlotItem().invertY(bool(names))
-        self.setFixedHeight(max(self._height, ROW * len(names) + BESIDE))
-        self._below.name([shortened(name) for name in bottom], first)
+        below = self._below.name([shortened(name) for name in bottom], first)
+        self.setFixedHeight(max(self._height, ROW * len(names) + TITLE + round(below)))
 
 
 class _NamesBelow(pg.AxisItem):
@@ -71,14 +74,16 @@ class _NamesBelow(pg.AxisItem):
         super().__init__("bottom")
         self._upright: list[str] = []
 
-    def name(self, names: list[str], first: float) -> None:
+    def name(self, names: list[str], first: float) -> float:
+        """Show these; gives how high the axis is with them, in pixels."""
         crowded = sum(len(name) + 2 for name in names) > ABREAST
         self._upright = names if crowded and len(names) <= MOST_UPRIGHT else []
         shown = [""] * len(names) if crowded else names
         self.setTicks([[(first + i, name) for i, name in enumerate(shown)]] if names else None)
         measure = QFontMetricsF(QApplication.font()).horizontalAdvance
-        widths = [measure(name) for name in self._upright]
-        self.setHeight(max(widths) + 12 if widths else None)
+        height = max((measure(name) + 12 for name in self._upright), default=None)
+        self.setHeight(height)
+        return height or TITLE
 
     def drawPicture(self, p: Any, axisSpec: Any, tickSpecs: Any, textSpecs: Any) -> None:
         """Draw the axis; upright names read from below, and end at it."""

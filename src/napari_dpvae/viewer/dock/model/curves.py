@@ -30,6 +30,7 @@ class LossCurves(pg.PlotWidget):
             f'<span style="color:{CURVES[name]}">{NAMES[name]}</span>' for name in CURVES
         )
         self.setTitle(legend, size="9pt")
+        self.getAxis("bottom").enableAutoSIPrefix(False)
         self.getAxis("left").setStyle(autoExpandTextSpace=False, tickTextWidth=34)
         self.getAxis("left").setWidth(40)
         self._before = {name: self.plot(pen=_pen(name, FADED, 1)) for name in CURVES}

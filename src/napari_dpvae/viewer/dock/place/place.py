@@ -163,7 +163,9 @@ class PlaceStep(Step):
         notes = _notes(placed)
         text = "\n".join([_summary(placed, self.session.unit), *notes])
         (self.warn if notes else self.tell)(text)
-        self.summarise(_counts(placed, dict(zip(STATUSES, STATUSES, strict=True))))
+        # It folds at once.
+        mark = "⚠ " if notes else ""
+        self.summarise(mark + _counts(placed, dict(zip(STATUSES, STATUSES, strict=True))))
 
 
 def _counts(placed: ad.AnnData, words: dict[str, str]) -> str:
