@@ -15,7 +15,7 @@ from napari_dpvae.viewer.dock.job import Job
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.style import bring_into_view
 
-SIZES = {"laptop": (1366, 768), "monitor": (1920, 1080)}
+SIZES = {"monitor": (1920, 1080), "laptop": (1366, 768)}
 QUICK = {"epochs": 20, "regularisation": "light", "members": 2}
 REFERENCE, QUERY = (
     str(sample_folder() / f"phantom_{name}.h5ad") for name in ("reference", "query")

@@ -62,6 +62,14 @@ def test_a_step_that_is_done_can_be_opened_again(
     assert unfolded(loaded) == ["data", "model"]
 
 
+def test_nothing_that_unfolds_is_wider_than_the_dock(loaded: DpvaeDock, placed: Any) -> None:
+    loaded.session.placed = placed
+    for fold in loaded.findChildren(Fold):
+        fold.unfolded = True
+    bar = loaded.verticalScrollBar().sizeHint().width()
+    assert loaded.widget().minimumSizeHint().width() + bar <= loaded.minimumWidth()
+
+
 @pytest.mark.parametrize("name", ["data", "model", "place", "explore", "evaluate", "save"])
 def test_a_job_has_the_say_in_its_step_and_what_went_wrong_before_is_gone(
     loaded: DpvaeDock, qtbot: QtBot, name: str

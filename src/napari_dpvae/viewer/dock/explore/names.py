@@ -10,6 +10,8 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QFontMetricsF
 from qtpy.QtWidgets import QApplication
 
+from napari_dpvae.viewer.dock.plot import Plot
+
 MOST_LETTERS = 14
 """Of a name; what is left out is the middle, as clusters often differ by the end."""
 ABREAST = 30
@@ -31,7 +33,7 @@ def shortened(name: object) -> str:
     return f"{text[: half - 1]}…{text[-half:]}"
 
 
-class NamesPlot(pg.PlotWidget):
+class NamesPlot(Plot):
     """A plot with names down its left side and along its bottom, or numbers.
 
     It is hidden until there is something to show, and as high as its names want.
@@ -44,15 +46,8 @@ class NamesPlot(pg.PlotWidget):
 
     def __init__(self, height: int) -> None:
         self._below = _NamesBelow()
-        super().__init__(background=None, axisItems={"bottom": self._below})
+        super().__init__(height, axisItems={"bottom": self._below})
         self._height = height
-        for axis in ("left", "bottom"):
-            # 0.6 is not said as 600 (x0.001).
-            self.getAxis(axis).enableAutoSIPrefix(False)
-        self.setFixedHeight(height)
-        self.setMouseEnabled(x=False, y=False)
-        self.hideButtons()
-        self.setMenuEnabled(False)
         self.hide()
 
     def name(
