@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from napari import Viewer
+from napari.qt import get_current_stylesheet
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton
 from tests.viewer.conftest import WAIT_MS
 
 import napari_dpvae as dpv
-from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.dock import WIDTH, DpvaeDock
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.forms import SettingsForm
 from napari_dpvae.viewer.dock.job import Job, Steps
@@ -62,12 +63,20 @@ def test_a_step_that_is_done_can_be_opened_again(
     assert unfolded(loaded) == ["data", "model"]
 
 
-def test_nothing_that_unfolds_is_wider_than_the_dock(loaded: DpvaeDock, placed: Any) -> None:
-    loaded.session.placed = placed
-    for fold in loaded.findChildren(Fold):
+def test_nothing_that_unfolds_is_cut_off(dock: DpvaeDock, qtbot: QtBot, placed: Any) -> None:
+    """As wide as it is at first; napari's theme has its own fonts and widths."""
+    dock.setStyleSheet(get_current_stylesheet() + dock.styleSheet())
+    dock.session.placed = placed
+    dock.resize(WIDTH, 700)
+    dock.show()
+    qtbot.waitExposed(dock)
+    for fold in dock.findChildren(Fold):
         fold.unfolded = True
-    bar = loaded.verticalScrollBar().sizeHint().width()
-    assert loaded.widget().minimumSizeHint().width() + bar <= loaded.minimumWidth()
+    content, view = dock.widget(), dock.viewport()
+    qtbot.waitUntil(lambda: dock.verticalScrollBar().isVisible())
+    assert 250 < content.minimumSizeHint().width() <= view.width() == content.width()
+    dock.resize(100, 700)
+    assert content.minimumSizeHint().width() <= view.width() < WIDTH
 
 
 @pytest.mark.parametrize("name", ["data", "model", "place", "explore", "evaluate", "save"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
@@ -56,9 +56,6 @@ class DpvaeDock(QScrollArea):
         self.setWidget(content)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bar = self.verticalScrollBar().sizeHint().width()
-        # Measured with all steps unfolded: none may be cut off later.
-        self.setMinimumWidth(content.minimumSizeHint().width() + bar)
         self.flow = Flow(steps, self)
         self._parted = QTimer(self)
         self._parted.setSingleShot(True)
@@ -76,6 +73,14 @@ class DpvaeDock(QScrollArea):
         event.acceptProposedAction()
         self.data.unfolded = True
         self.data.open_dropped([url.toLocalFile() for url in event.mimeData().urls()])
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """What unfolds is not cut off: the dock is as wide as that needs, and stays so."""
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            around = self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
+            needed = self.widget().minimumSizeHint().width() + around
+            self.setMinimumWidth(max(self.minimumWidth(), needed))
+        return bool(super().eventFilter(watched, event))
 
     def changeEvent(self, event: QEvent) -> None:
         """Closed by its cross it is parted from the window: nothing goes on unseen."""
