@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 
 from qtpy.QtCore import QSettings
 
-from benchmarks.tour import cortex, embryo, failures, section
+from benchmarks.tour import cortex, embryo, section, states
 from benchmarks.tour.stage import Stage
 
 SCENES = {
     "section": section.play,
     "embryo": embryo.play,
     "cortex": cortex.play,
-    "failures": failures.play,
+    "states": states.play,
 }
 OUT = Path("out/tour")
 

@@ -31,7 +31,7 @@ class Stage:
     """
 
     def __init__(self, scene: str, folder: Path, data: Path | None) -> None:
-        self._scene, self._folder, self._data = scene, folder, data
+        self._scene, self.folder, self._data = scene, folder, data
         self._taken = 0
         self.viewer = napari.Viewer(title="napari-dpvae", show=True)
         self.viewer.window.resize(*SIZE)
@@ -76,7 +76,7 @@ class Stage:
         """Take a picture of the window."""
         self.settle()
         self._taken += 1
-        path = self._folder / f"{self._scene}-{self._taken:02d}-{name}.png"
+        path = self.folder / f"{self._scene}-{self._taken:02d}-{name}.png"
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         print(path)
 

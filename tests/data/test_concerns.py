@@ -52,10 +52,11 @@ def test_names_that_differ_by_case_are_told_from_names_that_differ(
     query.var_names = [name.upper() for name in query.var_names]
     matched, species = concerns(reference, query)
     assert "300 of 300 genes are matched" in matched and "case" in matched
-    assert "orthologs" in species
+    assert "orthologs is safer (napari-dpvae place --gene-table)" in species
     query.var_names = [f"ENSG{i}" for i in range(query.n_vars)]
     (said,) = concerns(reference, query)
     assert "Only 0 genes" in said and "Ensembl" in said
+    assert "napari-dpvae place --gene-table takes a table of names" in said
 
 
 def test_a_shallow_query_and_one_of_another_unit(pair: tuple[ad.AnnData, ad.AnnData]) -> None:

@@ -23,6 +23,8 @@ def test_it_is_refused_in_one_sentence(viewer: Viewer, dock: DpvaeDock, tmp_path
         folder.mkdir()
         windows[words] = text = said(viewer, dock, words, folder)
         assert "\n" not in text and 20 < len(text) < 500 and text.endswith("."), text
+        # An option by itself is of no window.
+        assert "--" not in text or "napari-dpvae" in text, text
     written = PAGE.read_text(encoding="utf-8")
     missing = [row for row in table("The window", windows).splitlines() if row not in written]
     assert not missing, "write it again: python -m tests.wrong_inputs"

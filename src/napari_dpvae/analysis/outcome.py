@@ -74,8 +74,7 @@ def _reasons(about: dict[str, object]) -> Iterator[str]:
     if about["standardised_by"] == "query":
         yield (
             "Why: query and reference differ in platform or unit, and regions are wider across "
-            "such a gap. Give raw counts of both, and adapt the model to the query "
-            "(train --fine-tune)."
+            "such a gap. Give raw counts of both, and adapt (fine-tune) the model to the query."
         )
     if lacking <= LACKING * genes and about["standardised_by"] != "query":
         yield (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.data.counts import counts_elsewhere
-from napari_dpvae.data.gene_names import AS_THEY_ARE, GeneMatch, match_genes
+from napari_dpvae.data.gene_names import AS_THEY_ARE, BY_TABLE, GeneMatch, match_genes
 from napari_dpvae.data.image_fit import about_image
 from napari_dpvae.data.images import best_image, image_of, libraries
 from napari_dpvae.data.keys import DPVAE, SPATIAL
@@ -137,8 +137,8 @@ def _about_sections(reference: ad.AnnData, section_key: str | None) -> Iterator[
     named = " or ".join(f"'{name}'" for name in columns[:3])
     if twice > SAME_PLACE * reference.n_obs:
         advice = (
-            f"name the obs column that says which section each is of (--section-key; it may be "
-            f"{named})"
+            f"name the obs column that says which section each is of as the section key (it may "
+            f"be {named})"
             if columns
             else "are they of several sections, or in coordinates of each field of view"
         )
@@ -146,7 +146,7 @@ def _about_sections(reference: ad.AnnData, section_key: str | None) -> Iterator[
     elif columns and _overlap(places, reference.obs[columns[0]]):
         yield (
             f"The obs column {named} may name sections, and those lie over one another: name it "
-            "as the section key (--section-key) if so."
+            "as the section key if so."
         )
 
 
@@ -173,7 +173,7 @@ def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
         if "case" in match.rule:
             yield (
                 "Gene names differ by upper and lower case: if the two are of different species, "
-                "a table of orthologs is safer (--gene-table)."
+                f"a table of orthologs is safer ({BY_TABLE})."
             )
         shared = match.matched
     n = min(reference.n_vars, query.n_vars)
@@ -181,8 +181,8 @@ def _about_genes(reference: ad.AnnData, query: ad.AnnData) -> Iterator[str]:
         return
     yield (
         f"Only {shared:,} genes are shared: are both named alike (symbols or Ensembl "
-        f"identifiers), and of the same species? Best were {match.rule or AS_THEY_ARE}; a table "
-        "of names can be given (--gene-table)."
+        f"identifiers), and of the same species? Best were {match.rule or AS_THEY_ARE}; "
+        f"{BY_TABLE} takes a table of names."
     )
 
 

@@ -53,6 +53,8 @@ COLUMNS = (
 """Columns of ``var`` with other names of genes, in lower case with ``_`` for blanks and dots."""
 UNLIKE = 0.5
 """Share of a text column's values that differ, where it may name genes whatever it is called."""
+BY_TABLE = "napari-dpvae place --gene-table"
+"""The command, whole: scripts and the window tell of it, too."""
 FEWEST = 10
 """A match of fewer genes is none: it may be by accident."""
 AS_GOOD = 0.95

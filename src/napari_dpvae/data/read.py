@@ -280,9 +280,9 @@ def _check_has_places(reference: ad.AnnData, path: str | Path) -> None:
         return
     if _is_tenx(path):
         raise DataError(
-            f"The reference {path} has no coordinates: name the folder of its instrument, put "
-            "Space Ranger's folder 'spatial' beside its counts, or give a table with the columns "
-            "barcode, x and y (--coordinates)."
+            f"The reference {path} has no coordinates: name the folder of its instrument, or put "
+            "Space Ranger's folder 'spatial', or a table coordinates.csv with the columns barcode, "
+            "x and y, beside its counts."
         )
     if "CSV" in recognise(Path(path).expanduser()).name:
         raise DataError(

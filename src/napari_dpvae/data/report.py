@@ -16,7 +16,7 @@ from napari_dpvae.data.concerns import concerns
 from napari_dpvae.data.coordinates import has_places
 from napari_dpvae.data.formats.modalities import MODALITIES
 from napari_dpvae.data.formats.registry import recognise
-from napari_dpvae.data.gene_names import FEWEST, match_genes
+from napari_dpvae.data.gene_names import BY_TABLE, FEWEST, match_genes
 from napari_dpvae.data.images import best_image, libraries
 from napari_dpvae.data.keys import SECTION, SPATIAL
 from napari_dpvae.data.read import read_query, read_reference
@@ -164,8 +164,8 @@ def _report_genes(report: Report, spots: ad.AnnData, cells: ad.AnnData) -> None:
     if match.matched < min(FEWEST, match.wanted):
         report.refused.append(
             f"Only {match.matched} genes are shared by any rule (reference: "
-            f"{', '.join(spots.var_names[:3])}; query: {', '.join(cells.var_names[:3])}): give a "
-            "table of names (--gene-table), or check that both are of the same species."
+            f"{', '.join(spots.var_names[:3])}; query: {', '.join(cells.var_names[:3])}): give "
+            f"{BY_TABLE} a table of names, or check that both are of the same species."
         )
 
 

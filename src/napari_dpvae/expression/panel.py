@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from napari_dpvae.data.gene_names import other_names
+from napari_dpvae.data.gene_names import BY_TABLE, other_names
 from napari_dpvae.data.values import Matrix, dense, depths
 from napari_dpvae.errors import DataError
 from napari_dpvae.expression.aligned import (
@@ -221,8 +221,8 @@ class GenePanel:
                 "rename its genes to the reference's spelling."
             )
         raise DataError(
-            f"Only {found} and {needed} are needed: name both alike, or give a table of names "
-            f"with --gene-table (reference: {_some(core)}; query: {_some(cells.var_names)})."
+            f"Only {found} and {needed} are needed: name both alike, as {BY_TABLE} does by a table "
+            f"of names (reference: {_some(core)}; query: {_some(cells.var_names)})."
         )
 
 

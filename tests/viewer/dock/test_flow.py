@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from napari import Viewer
+from napari.qt import get_current_stylesheet
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton
 from tests.viewer.conftest import WAIT_MS
 
 import napari_dpvae as dpv
-from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.dock.dock import WIDTH, DpvaeDock
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.forms import SettingsForm
-from napari_dpvae.viewer.dock.job import Job
+from napari_dpvae.viewer.dock.job import Job, Steps
 from napari_dpvae.viewer.state.memory import (
     remember_folder,
     remember_settings,
@@ -59,6 +61,46 @@ def test_a_step_that_is_done_can_be_opened_again(
     assert unfolded(loaded) == ["data", "model"]
     loaded.session.query = phantom.query.copy()
     assert unfolded(loaded) == ["data", "model"]
+
+
+def test_nothing_that_unfolds_is_cut_off(dock: DpvaeDock, qtbot: QtBot, placed: Any) -> None:
+    """As wide as it is at first; napari's theme has its own fonts and widths."""
+    dock.setStyleSheet(get_current_stylesheet() + dock.styleSheet())
+    dock.session.placed = placed
+    dock.resize(WIDTH, 700)
+    dock.show()
+    qtbot.waitExposed(dock)
+    for fold in dock.findChildren(Fold):
+        fold.unfolded = True
+    content, view = dock.widget(), dock.viewport()
+    qtbot.waitUntil(lambda: dock.verticalScrollBar().isVisible())
+    assert 250 < content.minimumSizeHint().width() <= view.width() == content.width()
+    dock.resize(100, 700)
+    assert content.minimumSizeHint().width() <= view.width() < WIDTH
+
+
+@pytest.mark.parametrize("name", ["data", "model", "place", "explore", "evaluate", "save"])
+def test_a_job_has_the_say_in_its_step_and_what_went_wrong_before_is_gone(
+    loaded: DpvaeDock, qtbot: QtBot, name: str
+) -> None:
+    step = getattr(loaded, name)
+    row = (loaded.data.reference if name == "data" else step).progress
+    usual = step.status.text()
+    step.complain("It broke.")
+
+    def steps() -> Steps:
+        while True:
+            yield 1
+
+    row.run(steps, "at work")
+    assert step.status.isHidden() and step.headline.text() == "at work"
+    row.show_share(0.5, "half")
+    loaded.session.placed = None
+    assert step.status.isHidden() and step.headline.text() == "half"
+    row.stop.click()
+    qtbot.waitUntil(lambda: not row.running)
+    assert step.status.text() == usual
+    assert step.status.property("tone") != "error"
 
 
 def test_a_model_that_is_loaded_first_leaves_the_data_to_do(

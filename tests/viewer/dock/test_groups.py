@@ -132,6 +132,45 @@ def test_a_question_is_answered_and_its_row_shown(
         assert session.gene == texts(ask.table, 0)[0]
 
 
+def test_what_was_found_of_other_cells_is_not_shown(
+    explored: DpvaeDock, qtbot: QtBot, idle: Idle
+) -> None:
+    """Nor what was still being looked for."""
+    ask, groups, session = explored.explore.ask, explored.explore.groups, explored.session
+    shown = (ask.table, ask.plot, groups.table, groups.plot)
+    for button, part in ((ask.ask, ask), (groups.genes, groups), (groups.violins, groups)):
+        qtbot.mouseClick(button, LEFT)
+        idle(part)
+    assert not any(widget.isHidden() for widget in shown)
+    session.placed = session.placed.copy()
+    assert all(widget.isHidden() for widget in shown)
+    qtbot.mouseClick(ask.ask, LEFT)
+    qtbot.mouseClick(groups.genes, LEFT)
+    session.placed = session.placed.copy()
+    idle(ask)
+    idle(groups)
+    assert all(widget.isHidden() for widget in shown)
+
+
+def test_an_answer_does_not_stay_beside_the_failure_of_the_next_question(
+    explored: DpvaeDock, qtbot: QtBot, idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = explored.explore.ask
+    qtbot.mouseClick(ask.ask, LEFT)
+    idle(ask)
+    assert not ask.table.isHidden()
+
+    def refuse(*_: Any) -> Any:
+        raise dpv.DataError("no answer")
+
+    failing = QUESTIONS[0]._replace(ask=refuse, value="")
+    monkeypatch.setattr("napari_dpvae.viewer.dock.explore.ask.QUESTIONS", (failing,))
+    qtbot.mouseClick(ask.ask, LEFT)
+    idle(ask)
+    assert ask.status.text() == "no answer"
+    assert ask.table.isHidden() and ask.plot.isHidden()
+
+
 def test_in_a_volume_there_is_no_drawing(explored: DpvaeDock) -> None:
     assert explored.explore.groups.draw.isEnabled()
     volume = explored.session.placed.copy()

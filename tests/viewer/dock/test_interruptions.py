@@ -9,6 +9,7 @@ import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtWidgets import QWidget
 
 from napari_dpvae.viewer.commands import open_dock
 from napari_dpvae.viewer.dock.dock import DpvaeDock
@@ -37,9 +38,8 @@ def test_closing_the_dock_stops_the_thread(
     training: DpvaeDock, viewer: Viewer, qtbot: QtBot
 ) -> None:
     state = training.session
-    viewer.window.remove_dock_widget("all")
-    training.deleteLater()
-    qtbot.wait(200)
+    with qtbot.waitSignal(training.destroyed, timeout=30_000):
+        viewer.window.remove_dock_widget("all")
     assert QThreadPool.globalInstance().waitForDone(30_000)
     # What listened is gone: the session can still be changed from the console.
     state.gene = None
@@ -51,9 +51,8 @@ def test_a_dock_opened_again_shows_what_there_is(
     loaded: DpvaeDock, viewer: Viewer, qtbot: QtBot, model: Any
 ) -> None:
     loaded.session.model = model
-    viewer.window.remove_dock_widget("all")
-    loaded.deleteLater()
-    qtbot.wait(50)
+    with qtbot.waitSignal(loaded.destroyed):
+        viewer.window.remove_dock_widget("all")
     again = open_dock(viewer)
     assert again is not loaded
     assert again.data.done and again.model.done
@@ -74,18 +73,37 @@ def test_closing_the_viewer_stops_the_thread(
 
 @pytest.mark.drawn
 def test_the_window_knows_of_the_training_and_closing_it_keeps_what_there_is(
-    training: DpvaeDock, viewer: Viewer, qtbot: QtBot, idle: Idle
+    training: DpvaeDock, viewer: Viewer, qtbot: QtBot
 ) -> None:
     # What napari reads out before it closes, if a person wants that.
     (known,) = viewer.window._task_status_manager.get_status()
     assert "dp-VAE" in known
+    state = training.session
     # The cross of the dock.
-    viewer.window.remove_dock_widget(training)
-    idle(training.model)
-    assert training.session.model is not None
+    with qtbot.waitSignal(training.destroyed, timeout=60_000):
+        viewer.window.remove_dock_widget(training)
+    assert state.model is not None
     assert viewer.window._task_status_manager.get_status() == []
-    # Parted from the window, it would go on looking for what is opened in it.
-    training.deleteLater()
+
+
+def test_a_dock_that_is_taken_out_of_its_window_listens_no_more(
+    viewer: Viewer, qtbot: QtBot, loaded: DpvaeDock
+) -> None:
+    def listeners() -> list[int]:
+        layers, state = viewer.layers.events, loaded.session
+        events = (layers.inserted, layers.removed, viewer.events.theme)
+        signals = (state.reference_changed, state.placed_changed, state.colouring.changed)
+        return [*(len(event.callbacks) for event in events), *(len(each) for each in signals)]
+
+    before = listeners()
+    other = DpvaeDock(viewer)
+    assert all(now > then for now, then in zip(listeners(), before, strict=True))
+    window = QWidget()
+    qtbot.addWidget(window)
+    other.setParent(window)
+    with qtbot.waitSignal(other.destroyed):
+        other.setParent(None)
+    assert listeners() == before
 
 
 def test_hiding_the_dock_lets_the_training_go_on(

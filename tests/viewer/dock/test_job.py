@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QThreadPool
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_dpvae.viewer.dock.job import Job, Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
@@ -135,6 +136,27 @@ def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(
     with qtbot.waitSignal(job.destroyed):
         slow.set()
     assert ends == [("stopped",)]
+
+
+def test_work_that_outlives_the_window_ends_unheard(qtbot: QtBot, parent: QWidget) -> None:
+    """An error in a thread of Qt's would be shown, by pytest-qt too."""
+    slow = threading.Event()
+
+    def steps() -> Steps:
+        yield 1
+        slow.wait(30)
+        return 42
+
+    job = Job(steps, parent)
+    reports: list[Any] = []
+    job.progressed.connect(reports.append)
+    job.start()
+    qtbot.waitUntil(lambda: bool(reports))
+    # As Qt does at the end.
+    job._worker.signals.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    slow.set()
+    assert QThreadPool.globalInstance().waitForDone(30_000)
 
 
 class Held:

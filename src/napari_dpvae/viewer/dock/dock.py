@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
@@ -56,10 +56,10 @@ class DpvaeDock(QScrollArea):
         self.setWidget(content)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bar = self.verticalScrollBar().sizeHint().width()
-        # Measured with all steps unfolded: none may be cut off later.
-        self.setMinimumWidth(content.minimumSizeHint().width() + bar)
         self.flow = Flow(steps, self)
+        self._parted = QTimer(self)
+        self._parted.setSingleShot(True)
+        self._parted.timeout.connect(self._go)
         self.setAcceptDrops(True)
         self._follow_theme(napari_viewer)
 
@@ -74,12 +74,30 @@ class DpvaeDock(QScrollArea):
         self.data.unfolded = True
         self.data.open_dropped([url.toLocalFile() for url in event.mimeData().urls()])
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """What unfolds is not cut off: the dock is as wide as that needs, and stays so."""
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            around = self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
+            needed = self.widget().minimumSizeHint().width() + around
+            self.setMinimumWidth(max(self.minimumWidth(), needed))
+        return bool(super().eventFilter(watched, event))
+
     def changeEvent(self, event: QEvent) -> None:
         """Closed by its cross it is parted from the window: nothing goes on unseen."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             for row in self.findChildren(JobRow):
+                row.ended.connect(self._parted.start)
                 row.stop.click()
+            self._parted.start()
+
+    def _go(self) -> None:
+        """End with the last job, which may have had something to keep.
+
+        napari lets go of a dock that it removes; what it listens to would hold it.
+        """
+        if self.parent() is None and not any(row.running for row in self.findChildren(JobRow)):
+            self.deleteLater()
 
     def showEvent(self, event: QShowEvent) -> None:
         """From now on the window is not closed over unsaved cells without a question."""

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
@@ -139,10 +140,18 @@ class Job(QObject):
 class _Worker(GeneratorWorker):
     """Ends what was stopped in the thread that it ran in, and lets go of what that held."""
 
+    def run(self) -> None:
+        """Outlive the window: when Qt has taken the signals away, nobody is left to be told."""
+        with suppress(RuntimeError):
+            super().run()
+
     def work(self) -> Any:
-        found = super().work()
-        self._gen.close()
-        return found
+        try:
+            found = super().work()
+        finally:
+            self._gen.close()
+        # The job keeps the work's own errors: this one is of signals that are gone.
+        return None if isinstance(found, RuntimeError) else found
 
 
 def sentence(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_dpvae.viewer.dock.job import Job, Steps
@@ -14,6 +14,12 @@ from napari_dpvae.viewer.dock.style import bring_into_view, column, note, row
 
 class JobRow(QWidget):
     """Shows the one job that runs in it, and is hidden when there is none."""
+
+    began = Signal()
+    told = Signal(str)
+    """How far it is, in words."""
+    ended = Signal()
+    """However it ended, and before whoever waits for its result hears of it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,8 +79,9 @@ class JobRow(QWidget):
         self.pause.setVisible(pausable)
         self.stop.setText("Stop")
         self._clock = _Stopwatch()
+        self.began.emit()
+        self._tell(text)
         self.bar.setRange(0, 0)
-        self.text.setText(text)
         for ending in (job.done, job.failed, job.stopped):
             ending.connect(self._on_end)
         self.show()
@@ -86,7 +93,7 @@ class JobRow(QWidget):
         """What is going on, where there is no telling how far it is."""
         if self.job is not None and not self.job.stopping:
             self.bar.setRange(0, 0)
-            self.text.setText(text)
+            self._tell(text)
 
     def show_share(self, share: float, text: str) -> None:
         """How far it is, 0 to 1, and in words; the time left is added, from the second time on."""
@@ -95,7 +102,11 @@ class JobRow(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(1000 * share))
         left = self._clock.left(share)
-        self.text.setText(f"{text} · {left}" if left else text)
+        self._tell(f"{text} · {left}" if left else text)
+
+    def _tell(self, text: str) -> None:
+        self.text.setText(text)
+        self.told.emit(text)
 
     def _set_paused(self, paused: bool) -> None:
         self.pause.setText("Resume" if paused else "Pause")
@@ -110,7 +121,7 @@ class JobRow(QWidget):
             self.job.abandon()
             return
         self.job.stop()
-        self.text.setText("stopping…")
+        self._tell("stopping…")
         self.setEnabled(False)
 
     def _on_end(self) -> None:
@@ -118,6 +129,7 @@ class JobRow(QWidget):
         self.pause.setChecked(False)
         self.setEnabled(True)
         self.hide()
+        self.ended.emit()
 
 
 class _Stopwatch:

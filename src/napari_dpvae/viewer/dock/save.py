@@ -71,6 +71,7 @@ class SaveStep(Step):
         self._buttons = (*files, self.report, self.figure, self.whole)
         for button in (self.cells, self.spatial, self.whole):
             button.saved.connect(self._on_kept)
+        self.give_way(self.progress)
         grid = QGridLayout()
         for i, button in enumerate(self._buttons):
             grid.addWidget(button, i // 2, i % 2)
@@ -86,10 +87,8 @@ class SaveStep(Step):
         return self._followed(SaveButton(label, help, proposed, (suffix,), writer, self.progress))
 
     def _followed(self, button: SaveButton) -> SaveButton:
-        button.clicked.connect(self._enable)
         button.saved.connect(self._on_saved)
-        button.failed.connect(self._on_failed)
-        button.ended.connect(self._refresh)
+        button.failed.connect(self.complain)
         return button
 
     def _on_kept(self) -> None:
@@ -125,11 +124,9 @@ class SaveStep(Step):
             evaluation=table,
         )
 
-    def _enable(self) -> None:
+    def _refresh(self) -> None:
         for button in self._buttons:
             button.enable()
-
-    def _refresh(self) -> None:
-        self._enable()
         ready = self.session.placed is not None or self.session.model is not None
-        self.tell("" if ready else "needs placed cells, or a model")
+        if not self.busy:
+            self.tell("" if ready else "needs placed cells, or a model")

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolButton, QWidget
 from superqt import QElidingLabel
 
 from napari_dpvae.viewer.dock.fold import Fold
+from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.style import column, note, set_tone
 from napari_dpvae.viewer.state.session import Session
 
@@ -42,6 +43,7 @@ class Step(Fold):
         self.number = number
         self._name = f"{number}  {name}"
         self._done = False
+        self._job_rows: tuple[JobRow, ...] = ()
         self._add_headline()
         self.status = note()
         self.status.setTextInteractionFlags(
@@ -92,6 +94,19 @@ class Step(Fold):
         self._say(text, "error")
         self.unfolded = True
 
+    def give_way(self, *rows: JobRow) -> None:
+        """While a job runs in one of these, nothing else is said: old words are not of it."""
+        self._job_rows = rows
+        for row in rows:
+            row.began.connect(self._on_began)
+            row.told.connect(self.headline.setText)
+            row.ended.connect(self._refresh)
+
+    @property
+    def busy(self) -> bool:
+        """Whether one of its jobs is under way."""
+        return any(row.running for row in self._job_rows)
+
     def summarise(self, line: str) -> None:
         """What to say in a few words while folded, where the status is longer."""
         self.headline.setText(line)
@@ -102,15 +117,14 @@ class Step(Fold):
         follow(self, signal, slot)
 
     def _refresh(self) -> None:
-        """Show what the session holds now, and what can be done with it."""
+        """Show what the session holds now, and what can be done with it; in words when idle."""
+
+    def _on_began(self) -> None:
+        self.tell("")
+        self._refresh()
 
     def _on_saved(self, path: str) -> None:
-        self._refresh()
         self.tell(f"saved {path}")
-
-    def _on_failed(self, text: str) -> None:
-        self._refresh()
-        self.complain(text)
 
     def _say(self, text: str, tone: str) -> None:
         set_tone(self.status, tone)

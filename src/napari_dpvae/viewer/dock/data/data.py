@@ -66,6 +66,9 @@ class DataStep(Step):
             self.body.insertWidget(i, part)
         for part in (self.concerns, self.certainty, self.sample, self.saved):
             self.body.addWidget(part)
+        self.give_way(*(part.progress for part in (self.reference, self.query, self.saved)))
+        self._n_shared: int | None = None
+        """Genes that both have, by whatever both call them; not known at first."""
         self._dropped: list[str] = []
         self._placed: ad.AnnData | None = None
         """Of what was dropped: shown last, as another reference takes placed cells away."""
@@ -74,10 +77,10 @@ class DataStep(Step):
             source.opened.connect(self._open_dropped)
         opened = OpenedLayers(viewer, self._wants, self._take_opened, self)
         self.destroyed.connect(lambda: opened.end())
-        self.follow(session.reference_changed, self._refresh)
-        self.follow(session.query_changed, self._refresh)
+        self.follow(session.reference_changed, self._on_data)
+        self.follow(session.query_changed, self._on_data)
         self.follow(session.section_key_changed, self._look_twice)
-        self._refresh()
+        self._on_data()
 
     def open_dropped(self, paths: list[str]) -> None:
         """Open what was dropped: a session, or paths of cells.
@@ -156,27 +159,47 @@ class DataStep(Step):
     def _set_query(self, query: ad.AnnData) -> None:
         self.session.query = Checked(query)
 
+    def _on_data(self) -> None:
+        self._n_shared = None
+        self._look_twice()
+        self._refresh()
+
     def _refresh(self) -> None:
         reference, query = self.session.reference, self.session.query
-        self.tell(_missing(reference, query))
         self.sample.setVisible(reference is None and query is None)
         self.reference.show_cells(reference, _spots(reference, self.session.unit))
         self.query.show_cells(query, _cells(query))
-        if reference is not None and query is not None:
-            shared = len(reference.var_names.intersection(query.var_names))
-            self.tell(f"{shared:,} genes shared")
-            self.summarise(_headline(reference, query))
-        self._look_twice()
         self.set_done(reference is not None and query is not None)
+        if not self.busy:
+            self._tell_data()
+
+    def _tell_data(self) -> None:
+        reference, query = self.session.reference, self.session.query
+        if reference is None or query is None:
+            self.tell(_missing(reference, query))
+            if reference is query:
+                self.summarise("needs a reference and a query")
+            return
+        shared = self._n_shared
+        if shared is None:
+            shared = len(reference.var_names.intersection(query.var_names))
+        self.tell(f"{shared:,} genes shared")
+        headline = f"{reference.n_obs:,} spots · {query.n_obs:,} cells"
+        if concerns := self.concerns.text():
+            # A step that folds must not hide what it has to say.
+            self.summarise(f"⚠ {headline}")
+            self.headline.setToolTip(concerns)
+        else:
+            self.summarise(headline)
 
     def _look_twice(self) -> None:
         """Find concerns in the background: they look at every value."""
         reference, query = self.session.reference, self.session.query
-        self.concerns.hide()
+        self._show_concerns([])
         self.certainty.hide()
         if reference is None:
             return
-        section_key, said = self.session.section_key, self.status.text()
+        section_key = self.session.section_key
 
         def steps() -> Steps:
             yield "looking"
@@ -188,24 +211,21 @@ class DataStep(Step):
         def show(result: tuple[list[str], int | None, str]) -> None:
             now = (self.session.reference, self.session.query)
             if reference is now[0] and query is now[1] and section_key == self.session.section_key:
-                found, shared, certainty = result
+                found, self._n_shared, certainty = result
                 self.certainty.setText(certainty)
                 self.certainty.show()
-                if shared is not None and query is not None:
-                    # What went wrong since is not talked over.
-                    if self.status.text() == said:
-                        self.tell(f"{shared:,} genes shared")
-                    self.summarise(_headline(reference, query))
-                self.concerns.setText("\n".join(f"⚠ {concern}" for concern in found))
-                self.concerns.setVisible(bool(found))
-                if found and self.done:
-                    # A step that folds must not hide what it has to say.
-                    self.summarise(f"⚠ {self.headline.text()}")
-                    self.headline.setToolTip(self.concerns.text())
+                self._show_concerns(found)
+                # What went wrong since is not talked over.
+                if self.status.property("tone") != "error":
+                    self._refresh()
 
         job = Job(steps, self)
         job.done.connect(show)
         job.start()
+
+    def _show_concerns(self, found: list[str]) -> None:
+        self.concerns.setText("\n".join(f"⚠ {concern}" for concern in found))
+        self.concerns.setVisible(bool(found))
 
 
 def _shared(reference: ad.AnnData, query: ad.AnnData | None) -> int | None:
@@ -239,10 +259,6 @@ def _missing(reference: ad.AnnData | None, query: ad.AnnData | None) -> str:
     if reference is None:
         return "needs a reference: spots with coordinates"
     return "needs a query: dissociated cells" if query is None else ""
-
-
-def _headline(reference: ad.AnnData, query: ad.AnnData) -> str:
-    return f"{reference.n_obs:,} spots · {query.n_obs:,} cells"
 
 
 def _spots(reference: ad.AnnData | None, unit: str) -> str:

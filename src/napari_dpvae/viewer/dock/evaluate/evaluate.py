@@ -49,7 +49,7 @@ class EvaluateStep(Step):
         self._lay_out()
         self.follow(session.reference_changed, self._on_reference)
         self.follow(session.evaluation_changed, self._show)
-        self._refresh()
+        self.give_way(self.progress)
         self._show(session.evaluation)
 
     def _make_controls(self) -> None:
@@ -85,7 +85,7 @@ class EvaluateStep(Step):
     def start(self) -> None:
         """Evaluate what is chosen, in the background."""
         reference, choice = self.session.reference, self.choice.choice
-        if reference is None or self.progress.running:
+        if reference is None or self.busy:
             return
         try:
             training, placement = self._training.settings, self._placement.settings
@@ -96,10 +96,7 @@ class EvaluateStep(Step):
         job = self.progress.run(steps, "beginning")
         job.progressed.connect(self._on_progress)
         job.done.connect(self._on_done)
-        job.failed.connect(self._on_failed)
-        job.stopped.connect(self._refresh)
-        self.tell("")
-        self._refresh()
+        job.failed.connect(self.complain)
 
     def _steps(
         self,
@@ -130,7 +127,7 @@ class EvaluateStep(Step):
 
     def _on_reference(self) -> None:
         """What is being evaluated is of another reference now: it ends."""
-        if self.progress.running:
+        if self.busy:
             self.progress.stop.click()
         self._refresh()
 
@@ -141,30 +138,39 @@ class EvaluateStep(Step):
         reference, evaluation = result
         if reference is self.session.reference:
             self.session.evaluation = evaluation
-        self._refresh()
 
     def _show(self, evaluation: Evaluation | None) -> None:
         there = evaluation is not None
         for part in (self.table, self.copy, self.arrows, self._results.labelForField(self.arrows)):
             part.setVisible(there)
-        self.set_done(there)
+        self._refresh()
         if evaluation is None:
-            self.tell(READY)
-            self.summarise("" if self.session.reference is not None else "needs a reference")
             return
         self.table.show_measures(_taken(evaluation), one_frame=evaluation.one_frame)
         self.arrows.clear()
         for part in evaluation.held_out[: evaluation.table["method"].nunique()]:
             self.arrows.addItem(part.method, part)
         self.arrows.addItem("none", None)
-        self.tell(_summary(evaluation))
-        self.summarise(f"Procrustes {evaluation.table['procrustes'].iloc[0]:.3g}")
 
     def _draw(self) -> None:
         self.session.held_out = self.arrows.currentData()
 
     def _refresh(self) -> None:
-        self.evaluate.setEnabled(self.session.reference is not None and not self.progress.running)
+        self.evaluate.setEnabled(self.session.reference is not None and not self.busy)
+        self.set_done(self.session.evaluation is not None)
+        if not self.busy:
+            self._tell_evaluation()
+
+    def _tell_evaluation(self) -> None:
+        evaluation = self.session.evaluation
+        if evaluation is not None:
+            self.tell(_summary(evaluation))
+            self.summarise(f"Procrustes {evaluation.table['procrustes'].iloc[0]:.3g}")
+        elif self.session.reference is not None:
+            self.tell(READY)
+            self.summarise("")
+        else:
+            self.tell("needs a reference")
 
 
 def _taken(evaluation: Evaluation) -> pd.DataFrame:

@@ -6,31 +6,24 @@ import numpy as np
 import pandas as pd
 import pyqtgraph as pg
 
+from napari_dpvae.viewer.dock.explore.names import NamesPlot
+
 HEIGHT = 190
 LINE = "#5aa9e6"
-MOST_LETTERS = 10
-"""Of a type's name along an axis."""
 
 
-class AnswerPlot(pg.PlotWidget):
-    """A plot that is hidden until there is something to show."""
+class AnswerPlot(NamesPlot):
+    """A plot of the answers that have one."""
 
     def __init__(self) -> None:
-        super().__init__(background=None)
+        super().__init__(HEIGHT)
         self.unit = "units"
         """Of coordinates."""
-        self.setFixedHeight(HEIGHT)
-        self.setMouseEnabled(x=False, y=False)
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.hide()
 
     def show_answer(self, answer: pd.DataFrame, row: pd.Series | None = None) -> None:
         """Draw what belongs to an answer, and to the row of it that is chosen."""
         self.clear()
         self.setTitle(None)
-        for axis in ("bottom", "left"):
-            self.getAxis(axis).setTicks(None)
         columns = set(answer.columns)
         self.setVisible(bool(columns & {"I", "z", "ratio"}) and len(answer) > 0)
         if "I" in columns:
@@ -51,8 +44,8 @@ class AnswerPlot(pg.PlotWidget):
         self.plot(np.asarray(x), np.asarray(y), pen=pg.mkPen(LINE, width=2))
         self.setLabel("bottom", below)
         self.setLabel("left", beside)
-        self.getPlotItem().invertY(False)
-        self.autoRange()
+        self.name()
+        self.enableAutoRange()
 
     def _matrix(self, answer: pd.DataFrame) -> None:
         names = list(dict.fromkeys([*answer["type"], *answer["beside"]]))
@@ -65,11 +58,8 @@ class AnswerPlot(pg.PlotWidget):
         image = pg.ImageItem(z, levels=(-most, most))
         image.setColorMap(pg.colormap.get("CET-D1A"))
         self.addItem(image)
-        ticks = [(i + 0.5, name[:MOST_LETTERS]) for i, name in enumerate(names)]
-        self.getAxis("left").setTicks([ticks])
-        self.getAxis("bottom").setTicks([ticks if len(names) <= 5 else []])
+        self.name(left=names, bottom=names, first=0.5)
         self.setLabel("bottom", "")
         self.setLabel("left", "")
-        self.getPlotItem().invertY(True)
-        self.setTitle(f"blue: apart · red: beside each other · ±{most:.3g}", size="9pt")
-        self.autoRange()
+        self.setTitle(f"blue: apart · red: together · ±{most:.3g}", size="9pt")
+        self.setRange(xRange=(0, len(names)), yRange=(0, len(names)), padding=0)

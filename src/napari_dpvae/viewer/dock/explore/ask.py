@@ -71,7 +71,7 @@ class Ask(QWidget):
             return (yield from question.answer(placed, column))
 
         self._asked = column or ""
-        self._tell("")
+        self._forget()
         job = self.progress.run(steps, question.name)
         job.progressed.connect(lambda share: self.progress.show_share(share, question.name))
         job.done.connect(self._show)
@@ -109,10 +109,16 @@ class Ask(QWidget):
             self._session.gene = named[ligand.upper()]
 
     def _on_placed(self) -> None:
+        """An answer about the cells before is none about these."""
+        self.progress.stop.click()
+        self._forget()
+        self._list()
+
+    def _forget(self) -> None:
         self._answer = pd.DataFrame()
         self.table.hide()
         self.plot.hide()
-        self._list()
+        self._tell("")
 
     def _list(self) -> None:
         placed, kept = self._session.placed, self.types.currentText()

@@ -6,7 +6,7 @@ from functools import partial
 
 import anndata as ad
 import numpy as np
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dpvae.analysis.gene_sets import gene_set_score, score_name
@@ -57,7 +57,7 @@ class ExploreStep(Step):
         self.groups, self.cells, self.ask = Groups(session), CellList(session), Ask(session)
         self.progress = JobRow()
         self.figure = figure_button(session, self.progress)
-        self.figure.saved.connect(lambda path: self.tell(f"saved {path}"))
+        self.figure.saved.connect(self._on_saved)
         self.figure.failed.connect(self.complain)
         self._lay_out()
         for signal in (session.reference_changed, session.placed_changed):
@@ -67,6 +67,7 @@ class ExploreStep(Step):
         self.follow(session.colouring.changed, self._refresh)
         for name in (*CHOICES, "statuses"):
             self.follow(getattr(session.look, f"{name}_changed"), self._refresh_look)
+        self.give_way(self.progress, self.groups.progress, self.ask.progress)
         self._list()
 
     def _lay_out(self) -> None:
@@ -76,8 +77,11 @@ class ExploreStep(Step):
         rows.addRow(self.limits.kind, self.limits)
         label = rows.labelForField(self.colormap)
         self._scale_rows = (label, self.colormap, self.limits.kind, self.limits)
-        parts = {
-            "how it is shown": self.look.native,
+        shown = QWidget()
+        shown.setLayout(form(**{box.name: box.native for box in self.look}))
+        shown.layout().setContentsMargins(0, 0, 0, 0)
+        parts: dict[str, QWidget] = {
+            "how it is shown": shown,
             "list of cells": self.cells,
             "groups of cells": self.groups,
             "latent space": self.latent,
@@ -88,7 +92,9 @@ class ExploreStep(Step):
         for title in ("list of cells", "latent space"):
             self.folds[title].title.toggled.connect(partial(setattr, parts[title], "looked_at"))
         below = (*self.folds.values(), self.figure, self.progress)
-        self.body.insertLayout(0, column(rows, self.legend, self.statuses, *below, spacing=6))
+        self.controls = QWidget()
+        self.controls.setLayout(column(rows, self.legend, self.statuses, *below, spacing=6))
+        self.body.insertWidget(0, self.controls)
 
     def score(self) -> None:
         """Colour by how much cells express the list of markers together, in the background."""
@@ -134,7 +140,7 @@ class ExploreStep(Step):
 
     def _refresh(self) -> None:
         session, colouring = self.session, self.session.colouring
-        self.setEnabled(bool(session.data()))
+        self.controls.setEnabled(bool(session.data()))
         self.gene.refresh()
         self.blend.refresh()
         with signals_blocked(self.column), signals_blocked(self.colormap):
@@ -149,7 +155,10 @@ class ExploreStep(Step):
         for widget in self._scale_rows:
             widget.setVisible(not categorical and not colouring.genes)
         self.set_done(colouring.shown is not None)
-        self.tell(self._lacking())
+        if not self.busy:
+            lacking = self._lacking()
+            self.tell(lacking)
+            self.summarise(lacking or " · ".join(colouring.genes) or colouring.shown or "")
 
     def _refresh_look(self) -> None:
         self.look.update({name: getattr(self.session.look, name) for name in self.look.asdict()})

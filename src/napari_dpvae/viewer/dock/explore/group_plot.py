@@ -10,31 +10,25 @@ import pyqtgraph as pg
 from matplotlib import colormaps
 from qtpy.QtCore import QTimer
 
+from napari_dpvae.viewer.dock.explore.names import NamesPlot
 from napari_dpvae.viewer.dock.style import bring_into_view
 
 HEIGHT = 220
 VIOLIN = "#5aa9e6"
-MOST_LETTERS = 12
-"""Of a name along an axis."""
 HALF_WIDTH = 0.42
 """Of a violin; the next one is 1 away."""
 LARGEST_DOT = 16
 """Pixels, where all cells of a group express a gene."""
 
 
-class GroupPlot(pg.PlotWidget):
-    """A plot that is hidden until there is something to show."""
+class GroupPlot(NamesPlot):
+    """Groups from top to bottom: there is room for any number, with their names."""
 
     def __init__(self) -> None:
-        super().__init__(background=None)
-        self.setFixedHeight(HEIGHT)
-        self.setMouseEnabled(x=False, y=False)
-        self.hideButtons()
-        self.setMenuEnabled(False)
+        super().__init__(HEIGHT)
         self._shown = QTimer(self)
         self._shown.setSingleShot(True)
         self._shown.timeout.connect(lambda: bring_into_view(self))
-        self.hide()
 
     def show_violins(self, values: Mapping[str, np.ndarray], gene: str) -> None:
         """Draw the distribution of a gene in each group, with its median as a line."""
@@ -42,29 +36,28 @@ class GroupPlot(pg.PlotWidget):
         for i, own in enumerate(values.values()):
             grid, density = violin(own)
             outline = pg.PlotCurveItem(
-                np.concatenate([i - density, (i + density)[::-1]]),
                 np.concatenate([grid, grid[::-1]]),
+                np.concatenate([i - density, (i + density)[::-1]]),
                 pen=pg.mkPen(VIOLIN),
                 brush=pg.mkBrush(VIOLIN + "90"),
                 fillLevel="enclosed",
             )
             self.addItem(outline)
             middle = float(np.median(own))
-            self.plot([i - 0.2, i + 0.2], [middle, middle], pen=pg.mkPen("w", width=2))
-        self._name("bottom", list(values))
-        self.getAxis("left").setTicks(None)
-        self.setLabel("left", "log1p")
-        self.autoRange()
+            self.plot([middle, middle], [i - 0.2, i + 0.2], pen=pg.mkPen("w", width=2))
+        self.name(left=list(values))
+        self.setLabel("bottom", "log1p")
+        self.enableAutoRange()
 
     def show_dots(self, table: pd.DataFrame) -> None:
         """Draw a dot a group and gene: its size is the share of cells, its colour the mean."""
         self._begin("size: share of cells · colour: mean")
         groups, genes = (list(dict.fromkeys(table[name])) for name in ("group", "gene"))
-        means = table.pivot(index="gene", columns="group", values="mean").loc[genes, groups]
-        low = means.min(axis=1).to_numpy()[:, None]
-        width = (means.max(axis=1).to_numpy()[:, None] - low) + 1e-12
+        means = table.pivot(index="group", columns="gene", values="mean").loc[groups, genes]
+        low = means.min(axis=0).to_numpy()
+        width = (means.max(axis=0).to_numpy() - low) + 1e-12
         shades = colormaps["viridis"]((means.to_numpy() - low) / width)
-        shares = table.pivot(index="gene", columns="group", values="share").loc[genes, groups]
+        shares = table.pivot(index="group", columns="gene", values="share").loc[groups, genes]
         y, x = np.indices(means.shape)
         self.addItem(
             pg.ScatterPlotItem(
@@ -74,10 +67,9 @@ class GroupPlot(pg.PlotWidget):
                 pen=None,
             )
         )
-        self._name("bottom", groups)
-        self._name("left", genes)
-        self.setLabel("left", "")
-        self.setRange(xRange=(-0.6, len(groups) - 0.4), yRange=(-0.6, len(genes) - 0.4))
+        self.name(left=groups, bottom=genes)
+        self.setLabel("bottom", "")
+        self.setRange(xRange=(-0.6, len(genes) - 0.4), yRange=(-0.6, len(groups) - 0.4))
 
     def _begin(self, title: str) -> None:
         self.clear()
@@ -85,10 +77,6 @@ class GroupPlot(pg.PlotWidget):
         self.show()
         # It has its place when the layout has heard of it.
         self._shown.start(0)
-
-    def _name(self, axis: str, names: list[str]) -> None:
-        ticks = [(i, str(name)[:MOST_LETTERS]) for i, name in enumerate(names)]
-        self.getAxis(axis).setTicks([ticks])
 
 
 def violin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

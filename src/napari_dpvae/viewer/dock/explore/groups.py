@@ -52,7 +52,7 @@ class Groups(QWidget):
         self._session = session
         self._make_controls()
         self._lay_out()
-        follow(self, session.placed_changed, self._list)
+        follow(self, session.placed_changed, self._on_placed)
         follow(self, session.selection.changed, self._refresh)
         follow(self, session.selection.grouped, self._on_grouped)
         self._list()
@@ -110,6 +110,14 @@ class Groups(QWidget):
             self._tell(str(error), "error")
             return
         self.name.clear()
+
+    def _on_placed(self) -> None:
+        """What was found of the groups before is not of these."""
+        self.progress.stop.click()
+        self.plot.hide()
+        self.table.show_frame(pd.DataFrame())
+        self.table.hide()
+        self._list()
 
     def _on_grouped(self) -> None:
         self._list()

@@ -16,6 +16,7 @@ from napari_dpvae.analysis.latent import latent_plane
 from napari_dpvae.colours.categories import category_codes, category_colours, is_numeric
 from napari_dpvae.colours.scale import Expression, colour_limits
 from napari_dpvae.viewer.dock.job import Job, Steps
+from napari_dpvae.viewer.dock.plot import Plot
 from napari_dpvae.viewer.dock.step import follow
 from napari_dpvae.viewer.state.session import Session
 
@@ -38,7 +39,7 @@ class _Plane(NamedTuple):
     expression: Expression
 
 
-class LatentView(pg.PlotWidget):
+class LatentView(Plot):
     """First two principal components of the latent means, coloured as the tissue is.
 
     Parameters
@@ -49,14 +50,12 @@ class LatentView(pg.PlotWidget):
 
     def __init__(self, session: Session) -> None:
         self._box = _LassoBox()
-        super().__init__(background=None, viewBox=self._box)
+        super().__init__(HEIGHT, viewBox=self._box)
         self._session, self._looked_at = session, False
         self._plane: _Plane | None = None
         self._job: Job | None = None
-        self.setFixedHeight(HEIGHT)
         self.setToolTip("Draw around dots with the mouse: these cells are selected on the tissue.")
-        self.hideButtons()
-        self.setMenuEnabled(False)
+        self.setMouseEnabled(x=True, y=True)
         for axis, name in (("bottom", "latent component 1"), ("left", "2")):
             self.setLabel(axis, name)
             self.getAxis(axis).setTicks([])

@@ -10,7 +10,7 @@ from superqt.utils import signals_blocked
 
 from napari_dpvae.data.keys import STATUS
 from napari_dpvae.uncertainty.status import STATUSES
-from napari_dpvae.viewer.dock.style import row
+from napari_dpvae.viewer.dock.style import elastic, row
 from napari_dpvae.viewer.state.look import CHOICES, Look
 from napari_dpvae.viewer.state.session import Session
 
@@ -28,10 +28,9 @@ def look_form(look: Look) -> Container[Any]:
         options = {"tooltip": getattr(Look, name).__doc__, "choices": get_args(kind)}
         box = create_widget(getattr(look, name), name=name, widget_type=ComboBox, options=options)
         box.changed.connect_setattr(look, name, maxargs=1)
+        elastic(box.native)
         rows.append(box)
-    form = Container(widgets=rows, labels=True)
-    form.margins = (0, 0, 0, 0)
-    return form
+    return Container(widgets=rows, labels=False)
 
 
 class StatusRow(QWidget):

@@ -6,25 +6,23 @@ import pyqtgraph as pg
 from qtpy.QtCore import QTimer
 
 from napari_dpvae.training.report import EpochReport
+from napari_dpvae.viewer.dock.plot import Plot
 
 CURVES = {"reconstruction": "#4f9fe0", "distance": "#e8944a", "kl": "#6fae4f"}
 """Readable on napari's dark and light themes."""
 NAMES = {"reconstruction": "reconstruction", "distance": "distance term", "kl": "KL"}
+HEIGHT = 156
 REDRAW_MS = 100
 FADED = 70
 """Opacity, of 255, of the network before."""
 
 
-class LossCurves(pg.PlotWidget):
+class LossCurves(Plot):
     """Reconstruction, distance term and KL by epoch of a network; the one before stands faded."""
 
     def __init__(self) -> None:
-        super().__init__(background=None)
-        self.setFixedHeight(150)
+        super().__init__(HEIGHT)
         self.setLogMode(y=True)
-        self.setMouseEnabled(x=False, y=False)
-        self.hideButtons()
-        self.setMenuEnabled(False)
         self.setLabel("bottom", "epoch of this network")
         legend = " · ".join(
             f'<span style="color:{CURVES[name]}">{NAMES[name]}</span>' for name in CURVES

@@ -57,9 +57,9 @@ class ModelStep(Step):
         self.training.abandoned.connect(self._on_abandoned)
         self._ended_for = ""
         self.save.saved.connect(self._on_saved)
-        self.save.ended.connect(self._refresh)
         for source in (self.training, self.save):
-            source.failed.connect(self._on_failed)
+            source.failed.connect(self.complain)
+        self.give_way(self.progress)
         self.follow(session.reference_changed, self._on_reference)
         self.follow(session.query_changed, self._enable)
         self.follow(session.model_changed, self._on_model)
@@ -82,18 +82,14 @@ class ModelStep(Step):
             self.complain(sentence(error))
             return
         self.unfolded = True
-        self.tell("")
         self.training.start(model, reference, self.session.section_key)
-        self._enable()
 
     def start_tuning(self) -> None:
         """Go on training the model with the query, in the background."""
         session = self.session
         if session.model is None or session.reference is None or session.query is None:
             return
-        self.tell("")
         self.training.tune(session.model, session.reference, session.query, session.section_key)
-        self._enable()
 
     def _choose_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
@@ -114,9 +110,7 @@ class ModelStep(Step):
         job = self.progress.run(steps, "loading", only_reads=True)
         job.done.connect(self._take)
         job.done.connect(lambda: remember_folder(path))
-        job.failed.connect(self._on_failed)
-        job.stopped.connect(self._refresh)
-        self._enable()
+        job.failed.connect(self.complain)
 
     def _take(self, model: DPVAE) -> None:
         self.session.model = model
@@ -130,7 +124,6 @@ class ModelStep(Step):
             self._ended_for = GONE
 
     def _on_abandoned(self) -> None:
-        self._refresh()
         if self._ended_for:
             self.warn(self._ended_for)
             self._ended_for = ""
@@ -140,7 +133,7 @@ class ModelStep(Step):
         self._refresh()
 
     def _enable(self) -> None:
-        idle = not self.progress.running
+        idle = not self.busy
         self.train.setEnabled(idle and self.session.reference is not None)
         self.load.setEnabled(idle)
         self.save.enable()
@@ -151,6 +144,11 @@ class ModelStep(Step):
 
     def _refresh(self) -> None:
         self._enable()
+        self.set_done(self.session.model is not None and self.session.model_fits)
+        if not self.busy:
+            self._tell_model()
+
+    def _tell_model(self) -> None:
         model, reference = self.session.model, self.session.reference
         if model is None:
             self.tell("ready to train" if reference is not None else NOTHING)
@@ -160,7 +158,6 @@ class ModelStep(Step):
             whole = "stopped_at" not in model.card
             (self.tell if whole else self.warn)(_summary(model, self.session.unit))
             self.summarise(_headline(model, self.session.unit))
-        self.set_done(model is not None and self.session.model_fits)
 
 
 GONE = "Training was stopped, and thrown away: the reference was changed meanwhile."

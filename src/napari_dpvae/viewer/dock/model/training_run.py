@@ -116,9 +116,10 @@ class TrainingRun(QWidget):
         text = f"{report.stage} · epoch {report.epoch:,} of {report.epochs:,}"
         self.progress.show_share(report.epoch / report.epochs, text)
         if report.held_out_error is not None:
-            self._errors.append(f"{report.held_out_error:.4g}")
-            errors = " · ".join(self._errors)
-            self.held_out.setText(f"error on held-out spots, stage by stage: {errors}")
+            # Of a block they are larger than of spots here and there: each says what it is of.
+            stage = report.stage.split(":")[0]
+            self._errors.append(f"{stage}: {report.held_out_error:.4g}")
+            self.held_out.setText(f"error on held-out spots, {' · '.join(self._errors)}")
             self.held_out.show()
 
     def _on_end(self, model: DPVAE | None) -> None:

@@ -65,6 +65,7 @@ class PlaceStep(Step):
         for signal in (session.reference_changed, session.query_changed, session.model_changed):
             self.follow(signal, self._on_changed)
         self.follow(session.placed_changed, self._refresh)
+        self.give_way(self.progress)
         self._show_known()
         self._refresh()
 
@@ -100,13 +101,11 @@ class PlaceStep(Step):
             )
             return placed
 
+        self._under_way = (self.session.reference, model, query)
         job = self.progress.run(steps, "placing")
         job.progressed.connect(self._on_progress)
         job.done.connect(self._on_placed)
-        job.failed.connect(self._on_failed)
-        job.stopped.connect(self._refresh)
-        self._under_way = (self.session.reference, model, query)
-        self._refresh()
+        job.failed.connect(self.complain)
 
     def _show_known(self) -> None:
         wanted = self.form["mode"].value == "impute"
@@ -116,9 +115,7 @@ class PlaceStep(Step):
     def _on_changed(self) -> None:
         """What is being placed is of other data now: it ends."""
         now = (self.session.reference, self.session.model, self.session.query)
-        if self.progress.running and any(
-            a is not b for a, b in zip(now, self._under_way, strict=True)
-        ):
+        if self.busy and any(a is not b for a, b in zip(now, self._under_way, strict=True)):
             self.progress.stop.click()
         self._refresh()
 
@@ -137,13 +134,17 @@ class PlaceStep(Step):
     def _ready(self) -> bool:
         session = self.session
         complete = session.model is not None and session.query is not None
-        return complete and session.model_fits and not self.progress.running
+        return complete and session.model_fits and not self.busy
 
     def _refresh(self) -> None:
-        session = self.session
         self.place.setEnabled(self._ready)
-        placed = session.placed
-        stale = session.placed_by
+        self.set_done(self.session.placed is not None and self.session.placed_by is None)
+        if not self.busy:
+            self._tell_placement()
+
+    def _tell_placement(self) -> None:
+        session = self.session
+        placed, stale = session.placed, session.placed_by
         if placed is not None and stale is not None:
             self.warn(f"The {placed.n_obs:,} cells on show are of {stale}: {AGAIN[stale]}")
             self.unfolded = True
@@ -156,14 +157,15 @@ class PlaceStep(Step):
         elif not session.model_fits:
             self.tell("needs a model that was trained on this reference")
         else:
-            self.tell("" if self.progress.running else "ready to place")
-        self.set_done(placed is not None and stale is None)
+            self.tell("ready to place")
 
     def _tell_placed(self, placed: ad.AnnData) -> None:
         notes = _notes(placed)
         text = "\n".join([_summary(placed, self.session.unit), *notes])
         (self.warn if notes else self.tell)(text)
-        self.summarise(_counts(placed, dict(zip(STATUSES, STATUSES, strict=True))))
+        # It folds at once.
+        mark = "⚠ " if notes else ""
+        self.summarise(mark + _counts(placed, dict(zip(STATUSES, STATUSES, strict=True))))
 
 
 def _counts(placed: ad.AnnData, words: dict[str, str]) -> str:
