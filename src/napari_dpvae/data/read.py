@@ -175,6 +175,11 @@ def read_either(path: str | Path) -> ad.AnnData:
 def read_placed(path: str | Path) -> ad.AnnData:
     """Open cells that were placed before, from ``.h5ad`` or ``.zarr``.
 
+    Parameters
+    ----------
+    path
+        Of a file or a store that :func:`write_placed` or :func:`write_spatialdata` wrote.
+
     Raises
     ------
     DataError
