@@ -12,18 +12,19 @@ trap 'rm -rf "$kept"' EXIT
 job=$!
 trap 'kill "$job" 2>/dev/null; exit 130' INT TERM
 venv=${1%/bin/*}
-how_far() {
+tell() {
     new=$(find "$venv/lib" -maxdepth 3 -name "*.dist-info" -newer "$kept" 2>/dev/null | wc -l)
-    tr '\r' '\n' <"$log" | awk -v installed="$((new))" -f "${0%/*}/progress.awk"
+    said=$(tr '\r' '\n' <"$log" | awk -v installed="$((new))" -f "${0%/*}/progress.awk")
+    echo "  $1${said:+: $said}"
 }
 seconds=0
 while kill -0 "$job" 2>/dev/null; do
     sleep 1
     seconds=$((seconds + 1))
-    [ $((seconds % 8)) -ne 0 ] || echo "  $seconds s: $(how_far)"
+    [ $((seconds % 8)) -ne 0 ] || tell "$seconds s"
 done
 if wait "$job"; then
-    echo "  done after $seconds s: $(how_far)"
+    tell "done after $seconds s"
 else
     code=$?
     cat "$log" >&2
