@@ -1,24 +1,30 @@
 #!/bin/sh
 # Run a command that takes long and says little: `scripts/step.sh WHAT COMMAND...`.
-# Every eight seconds its last line is shown; where it fails, all that it said.
+# Every eight seconds it is said how far it is; where it fails, all that it said.
 set -u
 what=$1
 shift
 echo "$what"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+kept=$(mktemp -d)
+log=$kept/log
+trap 'rm -rf "$kept"' EXIT
 "$@" >"$log" 2>&1 &
 job=$!
 trap 'kill "$job" 2>/dev/null; exit 130' INT TERM
-last() { tr '\r' '\n' <"$log" | tail -n 1 | cut -c -100; }
+venv=${1%/bin/*}
+tell() {
+    new=$(find "$venv/lib" -maxdepth 3 -name "*.dist-info" -newer "$kept" 2>/dev/null | wc -l)
+    said=$(tr '\r' '\n' <"$log" | awk -v installed="$((new))" -f "${0%/*}/progress.awk")
+    echo "  $1${said:+: $said}"
+}
 seconds=0
 while kill -0 "$job" 2>/dev/null; do
     sleep 1
     seconds=$((seconds + 1))
-    [ $((seconds % 8)) -ne 0 ] || echo "  $seconds s: $(last)"
+    [ $((seconds % 8)) -ne 0 ] || tell "$seconds s"
 done
 if wait "$job"; then
-    echo "  done after $seconds s: $(last)"
+    tell "done after $seconds s"
 else
     code=$?
     cat "$log" >&2

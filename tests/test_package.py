@@ -1,6 +1,8 @@
 """The package as a whole: quick to import, layered as designed, complete when built."""
 
 import ast
+import dataclasses
+import inspect
 import json
 import re
 import subprocess
@@ -9,7 +11,9 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable
+from inspect import isfunction, ismethod
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import Refuses
@@ -120,6 +124,35 @@ def test_the_pythons_that_are_promised_are_those_that_are_tested() -> None:
 def test_every_public_name_is_there_and_listed(name: str) -> None:
     assert getattr(napari_dpvae, name) is not None
     assert name in dir(napari_dpvae)
+
+
+def callables(thing: Any) -> list[Any]:
+    """A function; or a class, how it is made and what it can do."""
+    if not inspect.isclass(thing):
+        return [thing]
+    does = inspect.getmembers(thing, lambda each: isfunction(each) or ismethod(each))
+    return [thing, *(each for name, each in does if not name.startswith("_"))]
+
+
+def told_parameters(thing: Any, owner: Any) -> set[str]:
+    """Those that a docstring names, or that of the method which it speaks of in their place."""
+    text = inspect.getdoc(thing) or ""
+    section = re.search(r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\w+\n-+$|\Z)", text, re.M | re.S)
+    if section is not None:
+        lines = re.findall(r"^[*\w].*$", section[1], re.M)
+        return {name.strip(" *") for line in lines for name in line.split(",")}
+    other = re.match(r":meth:`(\w+)`|.*\nParameters .* of :meth:`(\w+)`", text, re.S)
+    return told_parameters(getattr(owner, other[1] or other[2]), owner) if other else set()
+
+
+@pytest.mark.parametrize("name", sorted(set(napari_dpvae.__all__) - {"__version__", "DataError"}))
+def test_every_parameter_of_a_public_name_is_told(name: str) -> None:
+    public = getattr(napari_dpvae, name)
+    for thing in callables(public):
+        parameters = set(inspect.signature(thing).parameters)
+        if dataclasses.is_dataclass(thing):
+            parameters -= {each.name for each in dataclasses.fields(thing) if each.metadata}
+        assert parameters - told_parameters(thing, public) - {"self"} == set(), thing
 
 
 def test_an_unknown_name_is_refused_as_usual() -> None:

@@ -53,4 +53,10 @@ def _range(spec: dataclasses.Field[Any], hint: Any) -> str:
     low, high = spec.metadata["low"], spec.metadata["high"]
     if low is None and high is None:
         return "yes or no" if hint is bool else "text"
-    return f"{'' if low is None else f'{low:g}'} – {'' if high is None else f'{high:g}'}"
+    return f"{_number(low)} – {_number(high)}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"

@@ -265,6 +265,11 @@ class DPVAE:
     def encode(self, cells: ad.AnnData) -> np.ndarray:
         """Latent means (n, latent_dim) of cells, which are aligned to the panel by gene name.
 
+        Parameters
+        ----------
+        cells
+            Cells by genes, as :meth:`place` takes them.
+
         Raises
         ------
         DataError
@@ -359,6 +364,11 @@ class DPVAE:
     def save(self, path: str | Path) -> None:
         """Write the model, with the reference's coordinates and image, to one safetensors file.
 
+        Parameters
+        ----------
+        path
+            Of the file; what is there is replaced.
+
         Raises
         ------
         DataError
@@ -371,6 +381,11 @@ class DPVAE:
     @classmethod
     def load(cls, path: str | Path) -> DPVAE:
         """Read a model written by :meth:`save`.
+
+        Parameters
+        ----------
+        path
+            Of the file.
 
         Raises
         ------

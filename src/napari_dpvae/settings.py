@@ -42,6 +42,13 @@ class _Checked:
     def of(cls, settings: Self | None, changes: Mapping[str, Any]) -> Self:
         """The settings, or the defaults if not given, with some fields changed.
 
+        Parameters
+        ----------
+        settings
+            To start from.
+        changes
+            Values by the names of fields.
+
         Raises
         ------
         DataError

@@ -21,6 +21,7 @@ from napari_dpvae.data.formats.hdf5 import hdf5, is_hdf5
 from napari_dpvae.data.formats.modalities import MODALITIES, are_genes
 from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.formats.tenx import tenx_in_file
+from napari_dpvae.data.paths import as_path
 from napari_dpvae.data.read import read_either, read_query, reading, unique_names
 from napari_dpvae.data.rows import in_rows
 from napari_dpvae.data.structure import check_structure
@@ -107,7 +108,7 @@ def open_query(path: str | Path) -> ad.AnnData:
     DataError
         With what is wrong, where, and what to do.
     """
-    if _is_large(Path(path).expanduser()):
+    if _is_large(as_path(path)):
         with ExitStack() as stack:
             cells = _backed(stack, _opened(stack, path), path, None, places=True)
             if cells is not None:
@@ -124,7 +125,7 @@ def open_either(path: str | Path) -> ad.AnnData:
     DataError
         With what is wrong, where, and what to do.
     """
-    if _is_large(Path(path).expanduser()):
+    if _is_large(as_path(path)):
         cells = open_query(path)
         if is_backed(cells) and not has_places(cells):
             return cells
@@ -207,7 +208,7 @@ def _backed(
     """Cells by genes as asked for; None where reading changes more than that."""
     with reading(path):
         if isinstance(file, h5py.File) and "matrix" in file:
-            cells = tenx_in_file(file, Path(path).expanduser(), stack)
+            cells = tenx_in_file(file, as_path(path), stack)
             return None if cells is None or layer not in (None, X) else unique_names(cells)
         matrices = _Matrices(file, stack)
         if file.attrs.get("encoding-type") != "anndata" or not matrices.are_known:

@@ -13,6 +13,7 @@ from napari_dpvae.data.formats.laid_straight import laid_straight
 from napari_dpvae.data.formats.pictures import read_image
 from napari_dpvae.data.images import libraries, scale_factor, spot_size
 from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.data.paths import found_at
 from napari_dpvae.errors import DataError
 
 IDENTITY = 1.0
@@ -78,7 +79,7 @@ def as_matrix(affine: Any) -> np.ndarray:
 
 def _parsed(text: str) -> Any:
     """Numbers of the command line, or of a file such as Xenium's imagealignment.csv."""
-    path = Path(text).expanduser()
-    if path.is_file():
+    path = found_at(text)
+    if path is not None and path.is_file():
         return read_delimited(path, headed=False, named=False).to_numpy()
     return text.replace(",", " ").split()

@@ -13,6 +13,7 @@ import numpy as np
 from napari_dpvae.data.gene_names import FEWEST, match_genes, report_match
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.keys import SECTION, SPATIAL
+from napari_dpvae.data.paths import as_path
 from napari_dpvae.data.values import COUNTS, WORDS, expression_kind
 from napari_dpvae.errors import DataError
 
@@ -79,7 +80,7 @@ def section_names(paths: Sequence[str | Path]) -> list[str]:
     """What each file or folder is called, with a number where two are called alike."""
     names: list[str] = []
     for path in paths:
-        whole = Path(path).expanduser().absolute()
+        whole = as_path(path).absolute()
         while whole.name in NO_NAMES:
             whole = whole.parent
         name = whole.name.split(".")[0] or whole.name

@@ -28,6 +28,7 @@ from napari_dpvae.data.gene_names import name_column
 from napari_dpvae.data.images import libraries
 from napari_dpvae.data.joined import joined, section_names
 from napari_dpvae.data.keys import DPVAE, SPATIAL
+from napari_dpvae.data.paths import as_path
 from napari_dpvae.data.structure import check_matrices, sum_duplicates
 from napari_dpvae.errors import DataError
 
@@ -175,6 +176,11 @@ def read_either(path: str | Path) -> ad.AnnData:
 def read_placed(path: str | Path) -> ad.AnnData:
     """Open cells that were placed before, from ``.h5ad`` or ``.zarr``.
 
+    Parameters
+    ----------
+    path
+        Of a file or a store that :func:`write_placed` or :func:`write_spatialdata` wrote.
+
     Raises
     ------
     DataError
@@ -257,7 +263,7 @@ def reading(path: str | Path) -> Iterator[None]:
 def _with_places(spots: ad.AnnData, path: str | Path) -> ad.AnnData:
     """Spots with what is known of their places and images, which may be nothing."""
     if _is_tenx(path) and SPATIAL not in spots.obsm:
-        spots = _with_places_beside(spots, Path(path).expanduser())
+        spots = _with_places_beside(spots, as_path(path))
     spots = settled_places(spots)
     if SPATIAL in spots.uns:
         spots.uns[SPATIAL] = dict(libraries(spots))
@@ -284,7 +290,7 @@ def _check_has_places(reference: ad.AnnData, path: str | Path) -> None:
             "Space Ranger's folder 'spatial', or a table coordinates.csv with the columns barcode, "
             "x and y, beside its counts."
         )
-    if "CSV" in recognise(Path(path).expanduser()).name:
+    if "CSV" in recognise(as_path(path)).name:
         raise DataError(
             f"The reference {path} has no coordinates: give a table with the columns barcode, x "
             "and y beside it, called like it with _coordinates.csv, or put them in "
@@ -293,7 +299,7 @@ def _check_has_places(reference: ad.AnnData, path: str | Path) -> None:
 
 
 def _is_tenx(path: str | Path) -> bool:
-    return recognise(Path(path).expanduser()).name.startswith("10x")
+    return recognise(as_path(path)).name.startswith("10x")
 
 
 def _named_genes(cells: ad.AnnData) -> ad.AnnData:

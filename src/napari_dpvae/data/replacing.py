@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from napari_dpvae.data.paths import NO_PATH, as_path, is_there, shown
 from napari_dpvae.data.scratch import NEW, OLD, clear, make_scratch, reason, watched
 from napari_dpvae.errors import DataError
 
@@ -112,13 +113,13 @@ def check_output(path: str | Path, suffixes: Sequence[str] = ()) -> None:
 def _target(path: str | Path, *, store: bool = False) -> Path:
     """Where a file goes, links followed, if it can go there."""
     try:
-        target = Path(path).expanduser()
+        target = as_path(path)
         if target.is_symlink():
             target = target.resolve()
-        there = target.exists()
+        there = is_there(target)
         in_folder = target.parent.is_dir()
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise DataError(f"Cannot write {str(path)[:200]}: {reason(error)}.") from error
+    except NO_PATH as error:
+        raise DataError(f"Cannot write {shown(path)}: {reason(error)}.") from error
     if not in_folder:
         raise DataError(f"Cannot write {path}: the folder {target.parent} does not exist.")
     if not there:

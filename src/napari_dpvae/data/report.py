@@ -19,6 +19,7 @@ from napari_dpvae.data.formats.registry import recognise
 from napari_dpvae.data.gene_names import BY_TABLE, FEWEST, match_genes
 from napari_dpvae.data.images import best_image, libraries
 from napari_dpvae.data.keys import SECTION, SPATIAL
+from napari_dpvae.data.paths import as_path
 from napari_dpvae.data.read import read_query, read_reference
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.data.values import COUNTS, WORDS, depths, expression_kind
@@ -194,7 +195,7 @@ def _about(cells: ad.AnnData, paths: Sequence[str | Path], what: str) -> dict[st
     kind = expression_kind(cells.X)
     facts: dict[str, Any] = {
         "path": ", ".join(map(str, paths)),
-        "format": ", ".join(dict.fromkeys(recognise(Path(p).expanduser()).name for p in paths)),
+        "format": ", ".join(dict.fromkeys(recognise(as_path(p)).name for p in paths)),
         what: cells.n_obs,
         "genes": cells.n_vars,
         "expression": WORDS[kind],

@@ -60,6 +60,15 @@ def write_spatialdata(
 ) -> None:
     """Write :func:`to_spatialdata` as a ``.zarr`` folder: whole, or not at all.
 
+    Parameters
+    ----------
+    placed
+        Cells with coordinates in ``obsm["spatial"]``.
+    path
+        Of the folder; a zarr store that is there is replaced.
+    reference
+        Spots by genes with ``obsm["spatial"]``, to be in it as well.
+
     Raises
     ------
     DataError

@@ -13,6 +13,7 @@ import numpy as np
 from safetensors.numpy import load_file
 from scipy import sparse
 
+from napari_dpvae.data.paths import as_path
 from napari_dpvae.data.replacing import replacing
 from napari_dpvae.data.tensors import save_tensors
 from napari_dpvae.errors import DataError
@@ -39,7 +40,7 @@ class Unfinished:
     """
 
     def __init__(self, output: str | Path, *, resume: bool = False, apart: bool = False) -> None:
-        self._output = Path(output).expanduser()
+        self._output = as_path(output)
         self.folder = self._named("")
         self._resume, self._apart, self._of = resume, apart, ""
 

@@ -14,6 +14,7 @@ from napari_dpvae.data.hdf5_output import hdf5_output, write_anndata
 from napari_dpvae.data.interchange import placement_features, table_for
 from napari_dpvae.data.keys import DRAWS
 from napari_dpvae.data.matrices import copy_matrices, without_matrices
+from napari_dpvae.data.paths import as_path
 from napari_dpvae.data.replacing import check_output, replacing
 from napari_dpvae.data.scratch import reason
 from napari_dpvae.data.spatial_data import write_spatialdata
@@ -101,7 +102,7 @@ def write_into_copy(source: str | Path, path: str | Path, cells: ad.AnnData) -> 
     found = writable(cells)
     try:
         with replacing(path) as scratch:
-            shutil.copyfile(Path(source).expanduser(), scratch)
+            shutil.copyfile(as_path(source), scratch)
             with hdf5_output(scratch, change=True) as file:
                 _write_new(file, found)
     except (DataError, MemoryError):

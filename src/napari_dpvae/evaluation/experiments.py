@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator
-from functools import partial, wraps
+from functools import partial
 from typing import Any, NamedTuple
 
 import anndata as ad
@@ -136,9 +136,19 @@ def evaluate_steps(
     return Evaluation(table, held_out)
 
 
-@wraps(evaluate_steps, assigned=())
 def evaluate(
-    *what: Any, progress: Callable[[EvaluationReport], None] | None = None, **how: Any
+    model: DPVAE | TrainingSettings,
+    reference: ad.AnnData,
+    query: ad.AnnData | None = None,
+    *,
+    split: Split = "random",
+    section_key: str | None = None,
+    section: str | None = None,
+    seeds: int = 1,
+    placement: PlacementSettings | None = None,
+    fine_tune: bool = False,
+    registered: bool = False,
+    progress: Callable[[EvaluationReport], None] | None = None,
 ) -> pd.DataFrame:
     """The paper's measures for the dp-VAE and, beside it, the vanilla VAE (``alpha2 = 0``).
 
@@ -196,7 +206,19 @@ def evaluate(
     >>> bool(table["procrustes"][0] < table["procrustes"][1])
     True
     """
-    return drain(evaluate_steps(*what, **how), progress).table
+    steps = evaluate_steps(
+        model,
+        reference,
+        query,
+        split=split,
+        section_key=section_key,
+        section=section,
+        seeds=seeds,
+        placement=placement,
+        fine_tune=fine_tune,
+        registered=registered,
+    )
+    return drain(steps, progress).table
 
 
 def _of_tuning(done: float, report: EpochReport) -> EvaluationReport:

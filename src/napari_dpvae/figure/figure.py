@@ -191,6 +191,13 @@ def _add_legend(
 def write_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as ``.png``, ``.svg`` or ``.pdf``.
 
+    Parameters
+    ----------
+    figure
+        As :func:`draw_figure` gives it, or any other of matplotlib's.
+    path
+        Whose suffix says which of them; what is there is replaced.
+
     Raises
     ------
     DataError

@@ -12,6 +12,7 @@ from napari_dpvae import __version__
 from napari_dpvae.data.backed import is_backed, name_in_file, opened_query
 from napari_dpvae.data.concerns import concerns_of_query
 from napari_dpvae.data.counts import X
+from napari_dpvae.data.paths import as_path, is_there
 from napari_dpvae.data.replacing import check_output
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.data.write import SUFFIXES, write_into_copy, write_placed
@@ -112,7 +113,7 @@ def place_file(
     suffix = Path(output).suffix.lower()
     if not matrix or suffix in (".csv", ".geojson"):
         write_placed(bare, output)
-    elif as_it_is and suffix == ".h5ad" and Path(query).expanduser().is_file():
+    elif as_it_is and suffix == ".h5ad" and as_path(query).is_file():
         write_into_copy(query, output, bare)
     elif in_file:
         with opened_query(query, layer=layer, all_else=True) as cells:
@@ -125,7 +126,7 @@ def place_file(
 
 def _identity(trained: Trained, query: str | Path, settings: PlacementSettings, *how: Any) -> str:
     """Of a placing: another one has other chunks."""
-    file = Path(query).expanduser().resolve()
-    state = file.stat() if file.exists() else None
+    file = as_path(query).resolve()
+    state = file.stat() if is_there(file) else None
     seen = None if state is None else (state.st_size, state.st_mtime_ns)
     return repr((trained.model_hash(), str(file), seen, settings, how, aligned.CHUNK, __version__))

@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 import psutil
 
+from napari_dpvae.data.paths import NO_PATH, as_path, is_there, shown
+from napari_dpvae.data.scratch import reason
 from napari_dpvae.errors import DataError
 
 MOST_FILES = 5_000_000
@@ -63,15 +65,14 @@ def existing(path: str | Path) -> Path:
     DataError
         When there is nothing, or it is no path.
     """
-    said = str(path)[:200].replace("\0", "␀")
     try:
-        found = Path(path).expanduser()
-        there = found.exists()
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"Cannot read {said}: it is no path of a file ({reason}).") from error
+        found = as_path(path)
+        there = is_there(found)
+    except NO_PATH as error:
+        why = reason(error)
+        raise DataError(f"Cannot read {shown(path)}: it is no path of a file ({why}).") from error
     if not there:
-        raise DataError(f"There is no file or folder {said}.")
+        raise DataError(f"There is no file or folder {shown(path)}.")
     return found
 
 
