@@ -51,6 +51,29 @@ def test_stopping_a_placement_leaves_the_cells_there_were(
     assert ready.place.place.isEnabled()
 
 
+def test_what_has_no_colour_gets_the_most_spatial_gene(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, model: dpv.DPVAE
+) -> None:
+    qtbot.mouseClick(ready.place.place, LEFT)
+    idle(ready.place)
+    assert ready.session.gene == model.genes[0]
+
+
+def test_a_column_goes_on_colouring(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, phantom: dpv.Phantom
+) -> None:
+    reference = phantom.reference.copy()
+    reference.obs["layer"] = np.where(np.arange(reference.n_obs) % 2, "outer", "inner")
+    model = ready.session.model
+    ready.session.reference = reference
+    ready.session.model = model
+    ready.session.colouring.column = "layer"
+    qtbot.mouseClick(ready.place.place, LEFT)
+    idle(ready.place)
+    assert ready.session.placed is not None
+    assert ready.session.colouring.shown == "layer"
+
+
 def test_cells_of_a_reference_that_went_are_not_shown(
     ready: DpvaeDock, qtbot: QtBot, idle: Idle, volume: Any
 ) -> None:

@@ -126,9 +126,10 @@ class PlaceStep(Step):
         self.session.placed = placed
         self.session.unsaved = True
         model = self.session.model
-        if self.session.gene is None and model is not None:
-            # The panel is sorted: its first gene is the most spatial one.
-            self.session.gene = model.genes[0]
+        if self.session.colouring.shown is None and model is not None:
+            # The panel is sorted: its first genes are the most spatial ones.
+            there = set(self.session.genes)
+            self.session.gene = next((gene for gene in model.genes if gene in there), None)
 
     @property
     def _ready(self) -> bool:
