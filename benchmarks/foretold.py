@@ -1,7 +1,7 @@
 """``python -m benchmarks.foretold``: is certainty foretold before training as it is after it.
 
 For each section the errors that ``check`` foretells, beside those of random parts held out that
-``benchmarks.quality`` measured (``results/quality_now.csv``). Writes ``results/foretold.csv``.
+``benchmarks.quality`` measured (``results/quality.csv``). Writes ``results/foretold.csv``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MEASURED = ["median_error_percent", "p90_error_percent"]
 
 
 def main() -> None:
-    measured = pd.read_csv(RESULTS / "quality_now.csv").query("method == 'dp-VAE'")
+    measured = pd.read_csv(RESULTS / "quality.csv").query("method == 'dp-VAE'")
     means = measured.groupby("case")[MEASURED].mean()
     rows = []
     for section, file in SECTIONS.items():
