@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from benchmarks.tour.stage import Stage
 from napari_dpvae.data.phantom import sample_folder
+from napari_dpvae.data.read import read_query
 from napari_dpvae.viewer.dock.job import Job
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.style import bring_into_view
@@ -55,7 +56,8 @@ def hold(stage: Stage, part: Any, begin: Callable[[], None], reports: int = 0) -
 
     with patch.object(Job, "start", start_held):
         begin()
-    job, heard = part.progress.job, []
+    job = part.progress.job
+    heard: list[object] = []
     job.progressed.connect(heard.append)
     job.paused = reports == 0
     while job.running and len(heard) < reports:
@@ -105,7 +107,7 @@ def read_card(stage: Stage) -> QWidget:
 
 def fail_placing(stage: Stage) -> None:
     """Cells with other genes."""
-    strangers = stage.dock.session.query.copy()
+    strangers = read_query(QUERY)
     strangers.var_names = [f"Other{i}" for i in range(strangers.n_vars)]
     stage.dock.session.query = strangers
     stage.dock.place.place.click()
