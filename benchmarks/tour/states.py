@@ -75,13 +75,13 @@ def refuse_file(stage: Stage) -> None:
     stage.wait(stage.dock.data.reference)
 
 
-def read_reference(stage: Stage) -> None:
+def open_reference(stage: Stage) -> None:
     """One that is."""
     row = stage.dock.data.reference
     hold(stage, row, lambda: row.open(REFERENCE))
 
 
-def read_query(stage: Stage) -> None:
+def open_query(stage: Stage) -> None:
     """Both are there, and were looked at."""
     stage.dock.data.query.open(QUERY)
     stage.wait(stage.dock.data.query)
@@ -210,8 +210,8 @@ STATES: tuple[tuple[str, str, Reach], ...] = (
     *((step, "empty", as_it_is) for step in ("folded", "data", "model", "place")),
     *((step, "empty", as_it_is) for step in ("explore", "evaluate", "save")),
     ("data", "failed", refuse_file),
-    ("data", "busy", read_reference),
-    ("data", "done", read_query),
+    ("data", "busy", open_reference),
+    ("data", "done", open_query),
     ("model", "ready", as_it_is),
     ("model", "failed", fail_training),
     ("model", "busy", train),
