@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from benchmarks.tour.stage import Stage
 from napari_dpvae.data.phantom import sample_folder
+from napari_dpvae.data.read import read_query
 from napari_dpvae.viewer.dock.job import Job
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.style import bring_into_view
@@ -55,7 +56,8 @@ def hold(stage: Stage, part: Any, begin: Callable[[], None], reports: int = 0) -
 
     with patch.object(Job, "start", start_held):
         begin()
-    job, heard = part.progress.job, []
+    job = part.progress.job
+    heard: list[object] = []
     job.progressed.connect(heard.append)
     job.paused = reports == 0
     while job.running and len(heard) < reports:
@@ -73,13 +75,13 @@ def refuse_file(stage: Stage) -> None:
     stage.wait(stage.dock.data.reference)
 
 
-def read_reference(stage: Stage) -> None:
+def open_reference(stage: Stage) -> None:
     """One that is."""
     row = stage.dock.data.reference
     hold(stage, row, lambda: row.open(REFERENCE))
 
 
-def read_query(stage: Stage) -> None:
+def open_query(stage: Stage) -> None:
     """Both are there, and were looked at."""
     stage.dock.data.query.open(QUERY)
     stage.wait(stage.dock.data.query)
@@ -105,7 +107,7 @@ def read_card(stage: Stage) -> QWidget:
 
 def fail_placing(stage: Stage) -> None:
     """Cells with other genes."""
-    strangers = stage.dock.session.query.copy()
+    strangers = read_query(QUERY)
     strangers.var_names = [f"Other{i}" for i in range(strangers.n_vars)]
     stage.dock.session.query = strangers
     stage.dock.place.place.click()
@@ -208,8 +210,8 @@ STATES: tuple[tuple[str, str, Reach], ...] = (
     *((step, "empty", as_it_is) for step in ("folded", "data", "model", "place")),
     *((step, "empty", as_it_is) for step in ("explore", "evaluate", "save")),
     ("data", "failed", refuse_file),
-    ("data", "busy", read_reference),
-    ("data", "done", read_query),
+    ("data", "busy", open_reference),
+    ("data", "done", open_query),
     ("model", "ready", as_it_is),
     ("model", "failed", fail_training),
     ("model", "busy", train),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from napari import Viewer
 from napari._qt.qt_viewer import QtViewer
 from napari.components import ViewerModel
+from napari.qt import get_current_stylesheet
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QSettings
 from qtpy.QtWidgets import QApplication
 
-from napari_dpvae.viewer.dock.dock import DpvaeDock
+from napari_dpvae.viewer.commands import open_dock
+from napari_dpvae.viewer.dock.dock import WIDTH, DpvaeDock
 from napari_dpvae.viewer.dock.job import _Worker
 from napari_dpvae.viewer.open import _SESSIONS
 
@@ -103,22 +106,41 @@ def unheard(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("make_napari_viewer")
 
 
+@contextmanager
+def by_itself(viewer: ViewerModel) -> Iterator[DpvaeDock]:
+    """A dock in no window."""
+    widget = DpvaeDock(viewer)
+    yield widget
+    # At once, while all that it refers to is there; Python would collect it in any order.
+    widget.close()
+    widget.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@contextmanager
+def in_window(viewer: Viewer) -> Iterator[DpvaeDock]:
+    """A dock as napari's menu opens it."""
+    yield open_dock(viewer)
+
+
 @pytest.fixture
 def dock(viewer: Viewer | ViewerModel, qtbot: QtBot) -> Iterator[DpvaeDock]:
-    """The dock, with settings that train in a second; as napari's menu opens it in a window."""
-    if isinstance(viewer, Viewer):
-        _, widget = viewer.window.add_plugin_dock_widget("napari-dpvae", "Place dissociated cells")
-    else:
-        widget = DpvaeDock(viewer)
-    assert isinstance(widget, DpvaeDock)
-    for name, value in QUICK.items():
-        widget.model.form[name].value = value
-    yield widget
-    if not isinstance(viewer, Viewer):
-        # At once, while all that it refers to is there; Python would collect it in any order.
-        widget.close()
-        widget.deleteLater()
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    """The dock, with settings that train in a second."""
+    with (in_window if isinstance(viewer, Viewer) else by_itself)(viewer) as widget:
+        for name, value in QUICK.items():
+            widget.model.form[name].value = value
+        yield widget
+
+
+@pytest.fixture
+def seen(qtbot: QtBot) -> Iterator[DpvaeDock]:
+    """The dock by itself on the screen in napari's theme, as wide as it is at first, and low."""
+    with by_itself(ViewerModel()) as widget:
+        widget.setStyleSheet(get_current_stylesheet() + widget.styleSheet())
+        widget.resize(WIDTH, 400)
+        widget.show()
+        qtbot.waitExposed(widget)
+        yield widget
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from napari import Viewer
-from napari.qt import get_current_stylesheet
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton
@@ -63,19 +62,14 @@ def test_a_step_that_is_done_can_be_opened_again(
     assert unfolded(loaded) == ["data", "model"]
 
 
-def test_nothing_that_unfolds_is_cut_off(dock: DpvaeDock, qtbot: QtBot, placed: Any) -> None:
-    """As wide as it is at first; napari's theme has its own fonts and widths."""
-    dock.setStyleSheet(get_current_stylesheet() + dock.styleSheet())
-    dock.session.placed = placed
-    dock.resize(WIDTH, 700)
-    dock.show()
-    qtbot.waitExposed(dock)
-    for fold in dock.findChildren(Fold):
+def test_nothing_that_unfolds_is_cut_off(seen: DpvaeDock, qtbot: QtBot, placed: Any) -> None:
+    seen.session.placed = placed
+    for fold in seen.findChildren(Fold):
         fold.unfolded = True
-    content, view = dock.widget(), dock.viewport()
-    qtbot.waitUntil(lambda: dock.verticalScrollBar().isVisible())
+    content, view = seen.widget(), seen.viewport()
+    qtbot.waitUntil(lambda: seen.verticalScrollBar().maximum() > 1000)
     assert 250 < content.minimumSizeHint().width() <= view.width() == content.width()
-    dock.resize(100, 700)
+    seen.resize(100, 400)
     assert content.minimumSizeHint().width() <= view.width() < WIDTH
 
 
@@ -190,3 +184,14 @@ def test_two_viewers_have_docks_of_their_own(
     assert docks[1].session.reference is None
     assert not docks[1].model.train.isEnabled()
     assert docks[1].model.form["epochs"].value == dpv.TrainingSettings().epochs
+
+
+def test_what_goes_wrong_is_said_where_it_is_seen(seen: DpvaeDock, qtbot: QtBot) -> None:
+    seen.model.unfolded = True
+    for fold in seen.model.findChildren(Fold):
+        fold.unfolded = True
+    status = seen.model.status
+    qtbot.waitUntil(lambda: seen.verticalScrollBar().maximum() > 300)
+    assert status.visibleRegion().isEmpty()
+    seen.model.complain("It broke.")
+    qtbot.waitUntil(lambda: status.visibleRegion().boundingRect().height() == status.height())

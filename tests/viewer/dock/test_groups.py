@@ -233,3 +233,21 @@ def test_a_ligand_is_shown_however_its_name_is_written(explored: DpvaeDock) -> N
     for ligand, shown in (("GENE007", "Gene007"), ("WNT5A", "Gene007")):
         ask.table.chosen.emit(pd.Series({"ligand": ligand, "receptor": "GENE008"}))
         assert session.gene == shown
+
+
+def test_a_plot_that_is_asked_for_is_seen_whole(
+    seen: DpvaeDock, qtbot: QtBot, idle: Idle, placed: Any
+) -> None:
+    seen.session.placed, seen.session.gene = placed.copy(), "Gene001"
+    explore = seen.explore
+    explore.unfolded = True
+    for title in ("groups of cells", "ask the placement"):
+        explore.folds[title].unfolded = True
+
+    def whole(plot: Any) -> bool:
+        return bool(plot.visibleRegion().boundingRect().height() == plot.height())
+
+    for part, button in ((explore.groups, explore.groups.violins), (explore.ask, explore.ask.ask)):
+        button.click()
+        idle(part)
+        qtbot.waitUntil(lambda plot=part.plot: whole(plot))

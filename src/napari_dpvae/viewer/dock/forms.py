@@ -103,6 +103,9 @@ class SettingsForm(QWidget, Generic[Settings]):
     def _add_row(self, spec: dataclasses.Field[Any], grid: QGridLayout) -> None:
         value, hint = getattr(self._last, spec.name), self._hints[spec.name]
         widget = create_widget(value, annotation=hint, name=spec.name, options=_options(spec))
+        if isinstance(value, bool):
+            # Its label stands before it.
+            widget.text = ""
         self._widgets[spec.name] = widget
         name = spec.name.replace("_", " ")
         label = QLabel()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_dpvae.viewer.dock.job import Job, Steps
-from napari_dpvae.viewer.dock.style import bring_into_view, column, note, row
+from napari_dpvae.viewer.dock.style import column, note, row, when_laid_out
 
 
 class JobRow(QWidget):
@@ -42,10 +42,7 @@ class JobRow(QWidget):
         self.job: Job | None = None
         self._only_reads = False
         self._clock = _Stopwatch()
-        # The row has its place when the layout has heard of it.
-        self._appeared = QTimer(self)
-        self._appeared.setSingleShot(True)
-        self._appeared.timeout.connect(lambda: bring_into_view(self))
+        self._appeared = when_laid_out(self)
 
     @property
     def running(self) -> bool:

@@ -12,7 +12,7 @@ from superqt import QElidingLabel
 
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.job_row import JobRow
-from napari_dpvae.viewer.dock.style import column, note, set_tone
+from napari_dpvae.viewer.dock.style import column, note, set_tone, when_laid_out
 from napari_dpvae.viewer.state.session import Session
 
 
@@ -53,6 +53,7 @@ class Step(Fold):
         self.status.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.status.hide()
         self.body.addWidget(self.status)
+        self._complained = when_laid_out(self.status)
         self.set_done(False)
 
     def _add_headline(self) -> None:
@@ -90,9 +91,10 @@ class Step(Fold):
         self._say(f"⚠ {text}", "warning")
 
     def complain(self, text: str) -> None:
-        """Say what went wrong, in the colour of errors."""
+        """Say what went wrong, in the colour of errors and where it is seen."""
         self._say(text, "error")
         self.unfolded = True
+        self._complained.start()
 
     def give_way(self, *rows: JobRow) -> None:
         """While a job runs in one of these, nothing else is said: old words are not of it."""

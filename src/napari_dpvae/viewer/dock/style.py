@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QEvent, QPoint, QTimer
 from qtpy.QtWidgets import (
+    QApplication,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
@@ -18,6 +20,8 @@ from qtpy.QtWidgets import (
 
 LABEL_WIDTH = 72
 """Of the labels that stand before a row, in pixels."""
+MARGIN = 8
+"""Pixels above and below what is brought into view."""
 
 SHEET = """
 QLabel[tone="muted"] {{ color: {muted}; }}
@@ -76,7 +80,20 @@ def bring_into_view(widget: QWidget) -> None:
     while area is not None and not isinstance(area, QScrollArea):
         area = area.parent()
     if area is not None and widget.isVisible():
-        area.ensureWidgetVisible(widget, 0, 8)
+        # What has grown asks for room level by level.
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+        # Qt's own ensureWidgetVisible is content with the upper corner of a plot.
+        top = widget.mapTo(area.widget(), QPoint(0, 0)).y()
+        for y in (top + widget.height(), top):
+            area.ensureVisible(0, y, 0, MARGIN)
+
+
+def when_laid_out(widget: QWidget) -> QTimer:
+    """A timer, to be started, that brings a widget into view when all that it waits for is done."""
+    timer = QTimer(widget)
+    timer.setSingleShot(True)
+    timer.timeout.connect(lambda: bring_into_view(widget))
+    return timer
 
 
 def column(*parts: QWidget | QLayout, **spaces: Any) -> QVBoxLayout:

@@ -25,7 +25,7 @@ ROWS = {
     "p90_error": ("90 % error ↓", "Nine of ten cells are nearer to their true place than that."),
     "coverage": ("coverage = 0.9", "Share of cells inside their region; it should be 0.9."),
     "wide_coverage": (
-        "wide coverage = 0.9",
+        "wide\ncoverage = 0.9",
         "Share of cells inside their wide region, which also holds where tissue was held out.",
     ),
     "aligned_median_error": (
@@ -67,7 +67,7 @@ class MeasuresTable(QTableWidget):
         columns["by chance"] = pd.DataFrame([table.attrs[BY_CHANCE]], columns=table.columns)
         self.setRowCount(len(names))
         self.setColumnCount(len(columns))
-        self.setHorizontalHeaderLabels([method.replace(" ", "\n") for method in columns])
+        self.setHorizontalHeaderLabels([_in_lines(method) for method in columns])
         for row, name in enumerate(names):
             label, help = ROWS[name]
             header = QTableWidgetItem(label)
@@ -86,12 +86,23 @@ class MeasuresTable(QTableWidget):
         QApplication.clipboard().setText(self._table.to_csv(sep="\t", index=False))
 
 
+def _in_lines(method: str) -> str:
+    """The name of a method above a narrow column."""
+    return method.replace(" ", "\n").replace("fine-", "fine-\n")
+
+
 def _figure(values: pd.Series) -> str:
     """Three digits of the mean, with the spread of several runs; nothing where none is known."""
     if values.isna().all():
         return ""
     text = _digits(values.mean(), 3)
-    return f"{text}\n± {_digits(values.std(), 1)}" if len(values) > 1 else text
+    return f"{text}\n±{_spread(values.std())}" if len(values) > 1 else text
+
+
+def _spread(value: float) -> str:
+    """With one digit, of three decimals at most: columns of four methods are narrow."""
+    text = f"{value:.3f}" if 0 < value < 0.001 else _digits(value, 1)
+    return text.removeprefix("0") or "0"
 
 
 def _digits(value: float, n: int) -> str:

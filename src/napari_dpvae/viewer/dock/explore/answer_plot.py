@@ -61,5 +61,5 @@ class AnswerPlot(NamesPlot):
         self.name(left=names, bottom=names, first=0.5)
         self.setLabel("bottom", "")
         self.setLabel("left", "")
-        self.setTitle(f"blue: apart · red: together · ±{most:.3g}", size="9pt")
+        self.setTitle(f"blue apart · red together · ±{most:.3g}", size="9pt")
         self.setRange(xRange=(0, len(names)), yRange=(0, len(names)), padding=0)

@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 import pyqtgraph as pg
 from matplotlib import colormaps
-from qtpy.QtCore import QTimer
 
 from napari_dpvae.viewer.dock.explore.names import NamesPlot
-from napari_dpvae.viewer.dock.style import bring_into_view
 
 HEIGHT = 220
 VIOLIN = "#5aa9e6"
@@ -26,9 +24,6 @@ class GroupPlot(NamesPlot):
 
     def __init__(self) -> None:
         super().__init__(HEIGHT)
-        self._shown = QTimer(self)
-        self._shown.setSingleShot(True)
-        self._shown.timeout.connect(lambda: bring_into_view(self))
 
     def show_violins(self, values: Mapping[str, np.ndarray], gene: str) -> None:
         """Draw the distribution of a gene in each group, with its median as a line."""
@@ -75,8 +70,6 @@ class GroupPlot(NamesPlot):
         self.clear()
         self.setTitle(title, size="9pt")
         self.show()
-        # It has its place when the layout has heard of it.
-        self._shown.start(0)
 
 
 def violin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

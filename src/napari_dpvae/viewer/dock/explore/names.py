@@ -11,6 +11,7 @@ from qtpy.QtGui import QFontMetricsF
 from qtpy.QtWidgets import QApplication
 
 from napari_dpvae.viewer.dock.plot import Plot
+from napari_dpvae.viewer.dock.style import when_laid_out
 
 MOST_LETTERS = 14
 """Of a name; what is left out is the middle, as clusters often differ by the end."""
@@ -36,7 +37,8 @@ def shortened(name: object) -> str:
 class NamesPlot(Plot):
     """A plot with names down its left side and along its bottom, or numbers.
 
-    It is hidden until there is something to show, and as high as its names want.
+    It is hidden until there is something to show, and as high as its names want. Named, it comes
+    into view.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ class NamesPlot(Plot):
         self._below = _NamesBelow()
         super().__init__(height, axisItems={"bottom": self._below})
         self._height = height
+        self._drawn = when_laid_out(self)
         self.hide()
 
     def name(
@@ -60,6 +63,7 @@ class NamesPlot(Plot):
         self.getPlotItem().invertY(bool(names))
         below = self._below.name([shortened(name) for name in bottom], first)
         self.setFixedHeight(max(self._height, ROW * len(names) + TITLE + round(below)))
+        self._drawn.start()
 
 
 class _NamesBelow(pg.AxisItem):
