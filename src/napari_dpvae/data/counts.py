@@ -30,6 +30,11 @@ LAYERS = "layers/"
 ZEROS, BINARY = "only zeros", "only zeros and ones"
 
 
+def named_layers(cells: ad.AnnData) -> dict[str, Any]:
+    """Matrices beside ``X``, which is itself a layer, by the name None, from anndata 0.13 on."""
+    return {name: x for name, x in cells.layers.items() if name is not None}
+
+
 def with_expression(cells: ad.AnnData, layer: str | None) -> ad.AnnData:
     """The cells with the expression that is asked for in ``X``.
 
@@ -72,7 +77,7 @@ def chosen_matrix(matrices: Mapping[str, Any], layer: str | None) -> str:
 
 
 def _matrices(cells: ad.AnnData) -> dict[str, Any]:
-    found = {X: cells.X, **{LAYERS + str(name): x for name, x in cells.layers.items()}}
+    found = {X: cells.X, **{LAYERS + str(name): x for name, x in named_layers(cells).items()}}
     return found if cells.raw is None else {**found, f"{RAW}/{X}": cells.raw.X}
 
 
@@ -108,7 +113,7 @@ def tell_of_counts(cells: ad.AnnData, what: str) -> None:
     what
         Whose, for the sentence.
     """
-    if cells.raw is None and not len(cells.layers):
+    if cells.raw is None and not named_layers(cells):
         return
     found = _better_than_x(_matrices(cells))
     if found is not None:

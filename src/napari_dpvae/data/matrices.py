@@ -9,7 +9,7 @@ import h5py
 from scipy import sparse
 
 from napari_dpvae.data.backed import Stored, is_backed
-from napari_dpvae.data.counts import LAYERS, RAW, X
+from napari_dpvae.data.counts import LAYERS, RAW, X, named_layers
 from napari_dpvae.data.rows import AT_ONCE
 from napari_dpvae.errors import DataError
 
@@ -24,11 +24,11 @@ def without_matrices(cells: ad.AnnData) -> tuple[ad.AnnData, dict[str, Stored]]:
     """
     if not is_backed(cells):
         return cells, {}
-    matrices = {X: cells.X, **{LAYERS + name: x for name, x in cells.layers.items()}}
+    matrices = {X: cells.X, **{LAYERS + name: x for name, x in named_layers(cells).items()}}
     parts: dict[str, Any] = {
         name: dict(getattr(cells, name)) for name in ("uns", "obsm", "varm", "obsp", "varp")
     }
-    parts["layers"] = {name: _empty(x) for name, x in cells.layers.items()}
+    parts["layers"] = {name: _empty(x) for name, x in named_layers(cells).items()}
     if cells.raw is not None:
         matrices[f"{RAW}/{X}"] = x = cells.raw.X
         parts["raw"] = {"X": _empty(x), "var": cells.raw.var, "varm": dict(cells.raw.varm)}

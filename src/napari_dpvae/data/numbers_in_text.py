@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any
 
 import pandas as pd
 
-FLOATS: Literal["round_trip"] = "round_trip"
-"""How ``read_csv`` is to read numbers: by Python's way, which knows no such exponent."""
+PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+FLOATS: dict[str, Any] = {} if PANDAS >= (3, 1) else {"float_precision": "round_trip"}
+"""How ``read_csv`` is to read numbers: by Python's way, which knows no such exponent.
+
+From pandas 3.1 on it is the only one, and need not be asked for."""
 BEYOND = re.compile(r"e[+-]?\d{5,}", re.IGNORECASE)
 """An exponent that no number of a computer has."""
 

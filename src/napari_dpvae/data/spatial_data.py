@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_dpvae.data.backed import Stored
 from napari_dpvae.data.checks import check_located
-from napari_dpvae.data.counts import LAYERS
+from napari_dpvae.data.counts import LAYERS, named_layers
 from napari_dpvae.data.formats.spatialdata_store import SPOT_DIAMETER
 from napari_dpvae.data.images import best_image, libraries, scale_factor, spot_size
 from napari_dpvae.data.keys import SPATIAL
@@ -94,7 +94,8 @@ def _copy_into_table(matrices: dict[str, Stored], data: SpatialData, bare: ad.An
     import zarr
 
     # Stores take fewer characters in names.
-    written = dict(zip(bare.layers, data.tables[TABLE].layers, strict=True))
+    tables = (named_layers(bare), named_layers(data.tables[TABLE]))
+    written = dict(zip(*tables, strict=True))
     named = {LAYERS + name: LAYERS + new for name, new in written.items()}
     root = zarr.open_group(data.path, mode="r+", use_consolidated=False)
     copy_matrices(

@@ -88,7 +88,9 @@ def _matrices(cells: ad.AnnData) -> list[tuple[str, Any]]:
     if cells.raw is not None:
         found.append(("raw", cells.raw.X))
     for name in ("layers", "obsm", "varm", "obsp", "varp"):
-        found += [(f"{name}['{key}']", x) for key, x in getattr(cells, name).items()]
+        arrays = getattr(cells, name).items()
+        # From anndata 0.13 on X is a layer without a name.
+        found += [(f"{name}['{key}']", x) for key, x in arrays if key is not None]
     return found
 
 

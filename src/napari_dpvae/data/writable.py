@@ -98,7 +98,8 @@ def _name(name: object, taken: set[Any]) -> str:
 
 
 def _clean_arrays(arrays: Any, what: str) -> None:
-    for key in list(arrays):
+    """Of all but X, which is a layer without a name from anndata 0.13 on."""
+    for key in [key for key in arrays if key is not None]:
         values = arrays.pop(key)
         if isinstance(values, pd.DataFrame):
             values = _named(values, f"{what}['{key}']")

@@ -48,7 +48,7 @@ def read_delimited(path: Path, *, headed: bool = True, named: bool = True) -> pd
                 header=0 if headed else None,
                 skiprows=len(lines) - 1,
                 encoding=encoding,
-                float_precision=FLOATS,
+                **FLOATS,
                 decimal="," if separator != "," and _has_decimal_commas(path, encoding) else ".",
             )
     except pd.errors.EmptyDataError:

@@ -144,7 +144,7 @@ def _table(folder: Path, *patterns: str, index: bool = False) -> pd.DataFrame:
     if found[0].suffix == ".parquet":
         return pd.read_parquet(found[0])
     with opened(found[0]) as file:
-        table = pd.read_csv(file, index_col=0 if index else None, float_precision=FLOATS)
+        table = pd.read_csv(file, index_col=0 if index else None, **FLOATS)
     if index:
         table.index = table.index.astype(str)
     return table

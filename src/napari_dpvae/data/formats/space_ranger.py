@@ -170,7 +170,7 @@ def _read_places(folder: Path) -> pd.DataFrame:
             io.BytesIO(data),
             header=0 if headed else None,
             names=None if headed else COLUMNS,
-            float_precision=FLOATS,
+            **FLOATS,
         )
     lacking = {"barcode", *PLACES} - set(table.columns)
     if lacking:

@@ -250,7 +250,7 @@ def _entries(file: BinaryIO, path: Path, size: tuple[int, int, int]) -> sparse.c
         names=list(types),
         dtype=types,
         index_col=False,
-        float_precision=FLOATS,
+        **FLOATS,
     )
     rows, columns, entries = size
     row, column = table["row"].to_numpy() - 1, table["column"].to_numpy() - 1
