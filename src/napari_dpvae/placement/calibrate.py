@@ -22,8 +22,10 @@ from napari_dpvae.uncertainty.conformal import conformity_scores, expected_error
 MOST_SPOTS = 2000
 """Of the reference that are imitated: more take time, and hardly change a quantile."""
 
-TEMPERATURES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
-"""Of profiles: by the first a cell lies at the few spots most like it, by the last among many."""
+TEMPERATURES = tuple(0.001 * 2 ** (step / 2) for step in range(11))
+"""Of profiles: by the first a cell lies at the few spots most like it, by the last among many.
+
+In steps so small that it makes little difference which of two that are as good is taken."""
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """That profiles may have in a place: imitated spots, which differ from a query's cells by no more
 than depth and the genes' efficiencies, flatter them."""
