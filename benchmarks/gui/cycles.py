@@ -93,11 +93,13 @@ def cycle(viewer: Viewer, reference: Path, query: Path) -> None:
         wait(dock)
     for held in ("placed", "query", "model", "reference"):
         setattr(dock.session, held, None)
+    gone: list[bool] = []
+    dock.destroyed.connect(lambda: gone.append(True))
     viewer.window.remove_dock_widget("all")
-    dock.deleteLater()
     viewer.layers.clear()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    QApplication.processEvents()
+    while not gone:
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def wait(dock: DpvaeDock) -> None:

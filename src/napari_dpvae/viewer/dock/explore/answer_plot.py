@@ -25,7 +25,11 @@ class AnswerPlot(NamesPlot):
         self.clear()
         self.setTitle(None)
         columns = set(answer.columns)
-        self.setVisible(bool(columns & {"I", "z", "ratio"}) and len(answer) > 0)
+        there = bool(columns & {"I", "z", "ratio"}) and len(answer) > 0
+        self.setVisible(there)
+        if there and row is None:
+            # A row is clicked in the table below, which should not move away.
+            self.appear()
         if "I" in columns:
             self._curve(np.arange(1, len(answer) + 1), answer["I"], "genes by rank", "Moran's I")
         elif "z" in columns:

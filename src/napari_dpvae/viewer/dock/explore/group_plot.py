@@ -69,7 +69,7 @@ class GroupPlot(NamesPlot):
     def _begin(self, title: str) -> None:
         self.clear()
         self.setTitle(title, size="9pt")
-        self.show()
+        self.appear()
 
 
 def violin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

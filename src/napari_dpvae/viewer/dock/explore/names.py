@@ -37,8 +37,7 @@ def shortened(name: object) -> str:
 class NamesPlot(Plot):
     """A plot with names down its left side and along its bottom, or numbers.
 
-    It is hidden until there is something to show, and as high as its names want. Named, it comes
-    into view.
+    It is hidden until there is something to show, and as high as its names want.
 
     Parameters
     ----------
@@ -50,8 +49,13 @@ class NamesPlot(Plot):
         self._below = _NamesBelow()
         super().__init__(height, axisItems={"bottom": self._below})
         self._height = height
-        self._drawn = when_laid_out(self)
+        self._appeared = when_laid_out(self)
         self.hide()
+
+    def appear(self) -> None:
+        """Show it, where it is seen."""
+        self.show()
+        self._appeared.start()
 
     def name(
         self, left: Sequence[object] = (), bottom: Sequence[object] = (), first: float = 0.0
@@ -63,7 +67,6 @@ class NamesPlot(Plot):
         self.getPlotItem().invertY(bool(names))
         below = self._below.name([shortened(name) for name in bottom], first)
         self.setFixedHeight(max(self._height, ROW * len(names) + TITLE + round(below)))
-        self._drawn.start()
 
 
 class _NamesBelow(pg.AxisItem):
