@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+import anndata
 import pytest
 from tests.wrong_inputs.kinds import COMMANDS, WRONG, sentence
 from tests.wrong_inputs.page import PAGE, section
@@ -26,6 +27,9 @@ def test_it_is_refused_in_one_sentence(name: str, words: str) -> None:
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.filterwarnings("ignore")
 def test_the_page_is_up_to_date(name: str) -> None:
+    pinned = PAGE.parents[1].joinpath("constraints.txt").read_text(encoding="utf-8")
+    if f"anndata=={anndata.__version__}\n" not in pinned:
+        pytest.skip("another anndata writes other files, of which other things are wrong")
     written = PAGE.read_text(encoding="utf-8")
     assert section(name) in written, "write it again: python -m tests.wrong_inputs"
 

@@ -254,7 +254,7 @@ def test_a_model_is_fine_tuned_with_a_query(files: Path, tmp_path: Path) -> None
 
 def test_known_places_are_imputed_around(files: Path, tmp_path: Path, phantom: Phantom) -> None:
     query = phantom.query.copy()
-    query.obsm["some"] = phantom.truth.loc[query.obs_names].to_numpy()
+    query.obsm["some"] = phantom.truth.loc[query.obs_names].to_numpy(copy=True)
     query.obsm["some"][3:] = np.nan
     query.write_h5ad(tmp_path / "query.h5ad")
     out = str(tmp_path / "placed.h5ad")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from inspect import signature
+from inspect import getdoc, signature
 from pathlib import Path
 
 import anndata as ad
@@ -294,9 +294,9 @@ def test_spots_of_no_known_section_are_not_held_out(apart: ad.AnnData, split: Sp
 
 def test_help_shows_what_an_evaluation_can_be_told() -> None:
     shown = signature(evaluate).parameters
-    documented = str(evaluate.__doc__)
+    documented = getdoc(evaluate) or ""
     assert list(shown)[:4] == ["model", "reference", "query", "split"]
-    assert all(f"    {name}\n" in documented for name in shown)
+    assert all(f"\n{name}\n" in documented for name in shown)
 
 
 def test_a_query_too_small_to_be_measured_is_refused_before_training(

@@ -38,8 +38,10 @@ def instead(where: str, value: Any, attributes: dict[str, str] | None = None) ->
     """Another data set with the same attributes; a function makes it from what was there."""
 
     def change(file: h5py.File) -> None:
-        kept = dict(file[where].attrs) if attributes is None else attributes
-        new = value(file[where][:]) if callable(value) else value
+        # Text of pandas 3 is kept as a group, of values and of which there are none.
+        was = file.get(f"{where}/values", file[where])
+        kept = dict(was.attrs) if attributes is None else attributes
+        new = value(was[:]) if callable(value) else value
         del file[where]
         file[where] = new
         file[where].attrs.update(kept)
@@ -55,7 +57,9 @@ def odd_sparse(where: str, part: str, value: int) -> Change:
     """A sparse matrix of the cells beside, with a number that does not fit."""
 
     def change(file: h5py.File) -> None:
-        ad.io.write_elem(file, where, sparse.random(120, 300, 0.1, "csr", rng=0))
+        group, _, name = where.rpartition("/")
+        matrix = sparse.random(120, 300, 0.1, "csr", rng=0)
+        ad.io.write_elem(file.require_group(group), name, matrix)
         file[where][part][3] = value
 
     return change

@@ -43,7 +43,8 @@ def test_among_counts_in_a_table(phantom: Phantom, tmp_path: Path, refuses: Refu
 def test_among_counts_of_10x(phantom: Phantom, tmp_path: Path, refuses: Refuses) -> None:
     write_mtx(phantom.query[:20, :30], tmp_path / "mtx")
     without_end(tmp_path / "mtx" / "matrix.mtx.gz", rb"(?<=\d )\d+$")
-    with refuses("a part of it is missing or not as its format asks for"):
+    # From pandas 3.1 on it is read, as a number that is not finite.
+    with refuses("a part of it is missing or not as its format asks for|not finite"):
         dpv.read_query(tmp_path / "mtx")
 
 

@@ -458,7 +458,7 @@ def virtual(file: h5py.File) -> None:
 
 def circular(file: h5py.File) -> None:
     """Categories that are the column that has them."""
-    ad.io.write_elem(file, "obs/kind", pd.Categorical(["a", "b"] * 30))
+    ad.io.write_elem(file["obs"], "kind", pd.Categorical(["a", "b"] * 30))
     del file["obs/kind/categories"]
     file["obs/kind/categories"] = file["obs/kind"]
 

@@ -136,6 +136,8 @@ def check_expression(cells: ad.AnnData, what: str, *, values: bool = True) -> No
     _check_is_anndata(cells, what)
     if cells.X is None or cells.n_vars == 0:
         raise DataError(f"{what} has no expression in X: name the layer that holds the counts.")
+    if len(cells.X.shape) != 2:
+        raise DataError(f"{what} has {len(cells.X.shape)} axes in X: give cells by genes.")
     for names, kind, fix in (
         (cells.var_names, "gene", "var_names_make_unique()"),
         (cells.obs_names, "cell", "obs_names_make_unique()"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 NO_PATH = (OSError, ValueError, TypeError, RuntimeError)
 """What is raised of what is no path, or of one that cannot be looked at."""
-NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR)
 
 
 def shown(given: object) -> str:
@@ -35,7 +35,7 @@ def is_there(path: Path) -> bool:
     """Whether a path names something, links followed.
 
     ``Path.exists`` says no, from Python 3.14 on, of what cannot be looked at, too: a name that is
-    too long, a folder that may not be entered.
+    too long, a folder that may not be entered, a link to itself.
 
     Raises
     ------

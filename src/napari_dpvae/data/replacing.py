@@ -114,9 +114,9 @@ def _target(path: str | Path, *, store: bool = False) -> Path:
     """Where a file goes, links followed, if it can go there."""
     try:
         target = as_path(path)
+        there = is_there(target)
         if target.is_symlink():
             target = target.resolve()
-        there = is_there(target)
         in_folder = target.parent.is_dir()
     except NO_PATH as error:
         raise DataError(f"Cannot write {shown(path)}: {reason(error)}.") from error

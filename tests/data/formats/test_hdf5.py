@@ -120,7 +120,8 @@ def test_the_walk_reads_all_but_numbers(
         h5py.Dataset, "__getitem__", lambda entry, *a: read.append(entry.name) or take(entry, *a)
     )
     hdf5_walk.walk(str(path))
-    assert {"/obs/_index", "/var/_index"} <= set(read)
+    # Text of pandas 3 is kept as a group, of values and of which there are none.
+    assert {"/obs/_index", "/var/_index"} <= {name.removesuffix("/values") for name in read}
     assert not {"/X/data", "/obsm/spatial"} & set(read)
 
 
