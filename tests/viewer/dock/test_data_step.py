@@ -196,6 +196,12 @@ def test_several_files_are_one_reference_of_several_sections(
     assert dock.session.reference.n_obs == 642
 
 
+def test_more_sections_than_a_path_is_long_are_sections(dock: DpvaeDock, idle: Idle) -> None:
+    dock.data.reference.open("; ".join(f"~nobody/{i:0200d}.h5ad" for i in range(40)))
+    idle(dock.data.reference)
+    assert "~nobody" in dock.data.status.text()
+
+
 def test_several_files_can_be_chosen(
     dock: DpvaeDock, idle: Idle, sections: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

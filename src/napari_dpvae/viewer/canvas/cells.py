@@ -130,7 +130,7 @@ class Cells:
         """(n,) bool: cells whose status is to be drawn."""
         if STATUS not in self.adata.obs:
             return np.ones(self.adata.n_obs, bool)
-        return self.adata.obs[STATUS].isin(look.statuses).to_numpy()
+        return self.adata.obs[STATUS].isin(look.statuses).to_numpy(copy=True)
 
     def weigh(self, uncertainty: Uncertainty) -> bool:
         """Size and opacity after the radius; tells whether the colours must be painted again."""

@@ -131,7 +131,7 @@ def _cells_layer(
         # A ring is a pixel wide at least: round small discs it would hide their colour.
         "border_width": 0.05 if ringed else 0.0,
         # napari also draws a ring round discs that it keeps from getting smaller.
-        "canvas_size_limits": (2 if ringed else 0, 10_000),
+        "canvas_size_limits": (5 if ringed else 0, 10_000),
         "border_color": "#000000a0",
         "symbol": "disc",
         "shading": "none" if centres.shape[1] == 2 else "spherical",

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dpvae.data.paths import found_at
 from napari_dpvae.data.phantom import sample_folder
 from napari_dpvae.viewer.canvas.open_layers import layer_tables
 from napari_dpvae.viewer.dock.job import Steps, sentence
@@ -161,7 +162,7 @@ class Source(QWidget):
 
     def _paths(self, text: str) -> list[str]:
         """One, or the sections."""
-        if not self._sections or Path(text).expanduser().exists():
+        if not self._sections or found_at(text) is not None:
             return [text]
         return [path.strip() for path in text.split(BETWEEN.strip()) if path.strip()]
 
