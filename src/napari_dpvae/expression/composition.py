@@ -7,7 +7,7 @@ from scipy.special import fdtrc
 
 from napari_dpvae.expression.aligned import Totals
 from napari_dpvae.expression.imitate import expected_counts, expected_shares, linear_profiles
-from napari_dpvae.expression.normalise import log_normalise
+from napari_dpvae.expression.normalise import expected_logs
 from napari_dpvae.expression.panel import GenePanel
 
 AXES = 10
@@ -40,7 +40,7 @@ def as_of_the_whole(
     panel, spots, present, totals
         As for :func:`~napari_dpvae.expression.imitate.imitate`.
     seed
-        Of the molecules that are drawn to find how means of logarithms follow from the shares.
+        Of the depths that are drawn to find how means of logarithms follow from the shares.
     surely_a_part
         Whether it is known to be of a part of the tissue, and need not be told by its genes.
 
@@ -57,13 +57,7 @@ def as_of_the_whole(
         return totals
     rng = np.random.default_rng(seed)
     expected, depth = expected_counts(expected_shares(profiles, totals), totals, rng)
-    counts = rng.poisson(expected)
-    # The same molecules less those that are too many: drawn anew, they would differ by more.
-    of_whole = rng.binomial(counts, np.minimum(1 / folds, 1))
-    of_whole += rng.poisson(expected * np.maximum(1 / folds - 1, 0))
-    part, whole = (
-        log_normalise(each.astype(float), depth).mean(axis=0) for each in (counts, of_whole)
-    )
+    part, whole = (expected_logs(counts, depth) for counts in (expected, expected / folds))
     return totals._replace(mean=totals.mean + whole - part, share=totals.share / folds)
 
 

@@ -16,6 +16,10 @@ LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
 COLUMNS = 200
 """Of a sparse matrix that are made dense at once, at most."""
+MANY = 16
+"""Counts that are expected of a cell, of which each is no longer told apart."""
+MOST_LIKELY = 45
+"""More counts than these are next to never seen where fewer than MANY are expected."""
 VALUES_AT_ONCE = 4_000_000
 """That are dense at once: bounds memory."""
 CONSTANT = 1e-12
@@ -27,6 +31,31 @@ def log_normalise(values: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
     if depth is None:
         return values
     return np.log1p(values * (TARGET_SUM / np.maximum(depth, 1.0))[:, None])
+
+
+def expected_logs(expected: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Mean (g,) of :func:`log_normalise` over cells whose counts are Poisson, once for each cell.
+
+    Summed over the counts that are likely, or where many are expected to second order: without
+    chance, so that what hardly differs has hardly another mean.
+
+    Parameters
+    ----------
+    expected
+        (n, g) counts that are expected of each cell.
+    depth
+        (n,) of the cells.
+    """
+    scale = (TARGET_SUM / np.maximum(depth, 1.0))[:, None]
+    few = np.where(expected < MANY, expected, 0.0)
+    probability, logs = np.exp(-few), np.zeros_like(few)
+    for count in range(1, MOST_LIKELY):
+        probability *= few / count
+        logs += probability * np.log1p(count * scale)
+    scaled = 1 + expected * scale
+    many = np.log(scaled) - expected * (scale / scaled) ** 2 / 2
+    means: np.ndarray = np.where(expected < MANY, logs, many).mean(axis=0)
+    return means
 
 
 def log_normalise_rows(values: sparse.csr_matrix, depth: np.ndarray | None) -> sparse.csr_matrix:
