@@ -30,7 +30,7 @@ def log_normalise(values: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
     """``log1p`` of values (n, g) brought to a depth of TARGET_SUM; as they are without a depth."""
     if depth is None:
         return values
-    return np.log1p(values * (TARGET_SUM / np.maximum(depth, 1.0))[:, None])
+    return np.log1p(values * _to_target(depth))
 
 
 def expected_logs(expected: np.ndarray, depth: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def expected_logs(expected: np.ndarray, depth: np.ndarray) -> np.ndarray:
     depth
         (n,) of the cells.
     """
-    scale = (TARGET_SUM / np.maximum(depth, 1.0))[:, None]
+    scale = _to_target(depth)
     few = np.where(expected < MANY, expected, 0.0)
     probability, logs = np.exp(-few), np.zeros_like(few)
     for count in range(1, MOST_LIKELY):
@@ -56,6 +56,12 @@ def expected_logs(expected: np.ndarray, depth: np.ndarray) -> np.ndarray:
     many = np.log(scaled) - expected * (scale / scaled) ** 2 / 2
     means: np.ndarray = np.where(expected < MANY, logs, many).mean(axis=0)
     return means
+
+
+def _to_target(depth: np.ndarray) -> np.ndarray:
+    """(n, 1) what brings cells of a depth (n,) to TARGET_SUM."""
+    scale: np.ndarray = (TARGET_SUM / np.maximum(depth, 1.0))[:, None]
+    return scale
 
 
 def log_normalise_rows(values: sparse.csr_matrix, depth: np.ndarray | None) -> sparse.csr_matrix:

@@ -131,8 +131,7 @@ def _beside_profiles(
         spots._replace(points=points, spread=unit * doubt)
         for spots, (points, doubt) in zip(held_out, found, strict=True)
     ]
-    profiles = replace(profiles.at(temperature, part * share), unit=unit)
-    return replace(solver, profiles=profiles), beside
+    return replace(solver, profiles=profiles.at(temperature, part * share, unit)), beside
 
 
 def _nearest(

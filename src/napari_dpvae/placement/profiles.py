@@ -83,9 +83,9 @@ class Profiles:
             roots=np.concatenate([self.roots, self._roots_of(cells)]),
         )
 
-    def at(self, temperature: float, share: float) -> Profiles:
-        """With this temperature and share."""
-        return replace(self, temperature=temperature, share=share)
+    def at(self, temperature: float, share: float, unit: float = 1.0) -> Profiles:
+        """With this temperature, share, and unit of doubt."""
+        return replace(self, temperature=temperature, share=share, unit=unit)
 
     def likeness(self, cells: Cells) -> torch.Tensor:
         """``b`` of cells with the spots, (n, r)."""

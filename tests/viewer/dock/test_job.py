@@ -116,10 +116,9 @@ def test_time_left_counts_from_the_first_share_on(
     qtbot.waitUntil(lambda: not row.running)
 
 
-def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(
-    qtbot: QtBot, parent: QWidget
-) -> None:
-    slow = threading.Event()
+def held_up(qtbot: QtBot, parent: QWidget) -> tuple[Job, threading.Event]:
+    """A job that has reported, and waits until it may go on."""
+    slow, reports = threading.Event(), []
 
     def steps() -> Steps:
         yield 1
@@ -127,10 +126,17 @@ def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(
         return 42
 
     job = Job(steps, parent)
-    ends, reports = watched(job), []
     job.progressed.connect(reports.append)
     job.start()
     qtbot.waitUntil(lambda: bool(reports))
+    return job, slow
+
+
+def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(
+    qtbot: QtBot, parent: QWidget
+) -> None:
+    job, slow = held_up(qtbot, parent)
+    ends = watched(job)
     job.abandon()
     assert ends == [("stopped",)] and not job.running
     with qtbot.waitSignal(job.destroyed):
@@ -140,18 +146,7 @@ def test_what_is_abandoned_ends_at_once_and_is_not_heard_of_again(
 
 def test_work_that_outlives_the_window_ends_unheard(qtbot: QtBot, parent: QWidget) -> None:
     """An error in a thread of Qt's would be shown, by pytest-qt too."""
-    slow = threading.Event()
-
-    def steps() -> Steps:
-        yield 1
-        slow.wait(30)
-        return 42
-
-    job = Job(steps, parent)
-    reports: list[Any] = []
-    job.progressed.connect(reports.append)
-    job.start()
-    qtbot.waitUntil(lambda: bool(reports))
+    job, slow = held_up(qtbot, parent)
     # As Qt does at the end.
     job._worker.signals.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -130,7 +130,8 @@ def _cells_layer(
         "features": pd.DataFrame({name: held.to_numpy() for name, held in features.items()}),
         # A ring is a pixel wide at least: round small discs it would hide their colour.
         "border_width": 0.05 if ringed else 0.0,
-        # napari also draws a ring round discs that it keeps from getting smaller.
+        # Few cells are seen from afar. Of many not: napari also draws a ring round discs that it
+        # keeps from getting smaller.
         "canvas_size_limits": (5 if ringed else 0, 10_000),
         "border_color": "#000000a0",
         "symbol": "disc",
