@@ -160,14 +160,14 @@ def test_a_network_that_sees_fewer_spots_than_another_is_trained_on_them_alone()
 
 
 def test_components_are_read_with_the_noise_that_genes_would_give_them() -> None:
-    """Without spots' own expression, what is read is the noise: its covariance is A A'."""
+    """Noise of a deviation of 0.5: its covariance is 0.25 A A'."""
     axes = torch.randn(3, GENES, generator=torch.Generator().manual_seed(0))
     network = Network(GENES, 2, hidden=16, axes=axes)
     many = Batches(
         np.arange(4000), torch.zeros(4000, 2), SectionPairs(np.zeros(4000, int)), Noise(0.5, 0), 0
     )
     run = _Run([network], torch.zeros(4000, GENES), [many], SETTINGS, None)
-    read = run._noisy(torch.arange(4000)[None])[0]
+    read = run._noise_on(4000)[0]
     expected = 0.25 * axes @ axes.T
     assert torch.allclose(torch.cov(read.T), expected, atol=0.06 * expected.abs().max())
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.linalg import vector_norm
 from torch.nn import functional
 
+from napari_dpvae.network.drawn import Drawn
 from napari_dpvae.network.network import LOG_VARIANCE, Network
-
-BYTES = 256
-"""Values of a byte: dropout is rounded to so many parts."""
 
 
 class Stack:
@@ -26,9 +25,19 @@ class Stack:
     ----------
     networks
         Alike but for their weights and dropout; on one device.
+    n
+        Spots of a step at most.
+    source, rng
+        Of the dropout.
     """
 
-    def __init__(self, networks: Sequence[Network]) -> None:
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        n: int,
+        source: torch.Generator,
+        rng: np.random.Generator,
+    ) -> None:
         device = networks[0].log_lambda.device
         self.weights: dict[str, nn.Parameter] = {}
         for name, first in networks[0].named_parameters():
@@ -42,8 +51,8 @@ class Stack:
         for network in networks:
             network.eval()
         dropout = torch.tensor([network.dropout for network in networks], device=device)
-        self._silent = (BYTES * dropout[:, None, None]).round().to(torch.uint8)
-        self._louder = 1 / (1 - self._silent / BYTES)
+        hidden = self.weights["to_mean.weight"].shape[-1]
+        self._kept = Drawn(lambda rows: _kept(dropout, rows, hidden, source), n, rng)
 
     @property
     def learned(self) -> list[nn.Parameter]:
@@ -55,25 +64,23 @@ class Stack:
         """``lambda`` of each network, (M,)."""
         return self.weights["log_lambda"].exp()
 
-    def encode(self, read: Tensor, source: torch.Generator) -> tuple[Tensor, Tensor]:
+    def encode(self, read: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of ``q(z|x)``, (M, n, latent_dim) each, while training.
 
         Parameters
         ----------
         read
             (M, n, n_in) genes or components.
-        source
-            Of the dropout.
         """
-        h = self._trunk("encoder", read, source)
+        h = self._trunk("encoder", read)
         log_variance = self._linear("to_log_variance", h).clamp(*LOG_VARIANCE)
         return self._linear("to_mean", h), log_variance
 
-    def decode(self, z: Tensor, source: torch.Generator) -> Tensor:
-        """Mean of ``p(x|z)``, (M, n, n_genes), while training; parameters as for encoding."""
-        return self._linear("decoder.1", self._trunk("decoder.0", z, source))
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of ``p(x|z)``, (M, n, n_genes), of latents (M, n, latent_dim), while training."""
+        return self._linear("decoder.1", self._trunk("decoder.0", z))
 
-    def _trunk(self, name: str, h: Tensor, source: torch.Generator) -> Tensor:
+    def _trunk(self, name: str, h: Tensor) -> Tensor:
         """Two hidden layers: linear, LayerNorm, SiLU, dropout."""
         for layer in (0, 4):
             h = self._linear(f"{name}.{layer}", h)
@@ -81,7 +88,7 @@ class Stack:
             gain, shift = self.weights[f"{norm}.weight"], self.weights[f"{norm}.bias"]
             normal = functional.layer_norm(h, h.shape[-1:])
             h = torch.addcmul(shift[:, None], normal, gain[:, None])
-            h = self._drop(functional.silu(h), source)
+            h = functional.silu(h) * self._kept.take(h.shape[1])
         return h
 
     def _linear(self, name: str, h: Tensor) -> Tensor:
@@ -90,13 +97,6 @@ class Stack:
         )
         return mapped
 
-    def _drop(self, h: Tensor, source: torch.Generator) -> Tensor:
-        """Dropout by random bytes, four to a draw: it would take twice as long by random floats."""
-        draws = torch.empty(-(-h.numel() // 4), dtype=torch.int32, device=h.device)
-        drawn = draws.random_(-(2**31), None, generator=source).view(torch.uint8)
-        kept = drawn[: h.numel()].view(h.shape) >= self._silent
-        return h * (kept * self._louder)
-
     def clip_gradients(self, most: float) -> None:
         """Scale the gradient of each network to a norm of so much at most."""
         gradients = [weight.grad for weight in self.learned if weight.grad is not None]
@@ -104,6 +104,13 @@ class Stack:
         factor = (most / (vector_norm(torch.stack(norms), dim=0) + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
             gradient.mul_(factor.view(-1, *[1] * (gradient.ndim - 1)))
+
+
+def _kept(dropout: Tensor, n: int, hidden: int, source: torch.Generator) -> Tensor:
+    """What hidden units of n spots are multiplied by, (M, n, hidden), for dropout (M,)."""
+    silent = dropout[:, None, None]
+    drawn = torch.rand(len(dropout), n, hidden, generator=source, device=dropout.device)
+    return (drawn >= silent) / (1 - silent)
 
 
 class _Linear(torch.autograd.Function):

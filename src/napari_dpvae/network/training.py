@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_dpvae.network.device import one_thread
+from napari_dpvae.network.drawn import Drawn
 from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.objective import distance_preserving, kl_divergence, reconstruction
@@ -114,36 +115,47 @@ class _Run:
         device = networks[0].log_lambda.device
         self._settings, self._n_genes = settings, networks[0].n_genes
         self._device, self._batches = device, batches
-        self._read, self._mix = self._inputs(networks, x)
         core = slice(self._n_genes)
         self._core = x[:, core].to(device)
         self._measured = None if measured is None else measured[:, core].to(device)
+        self._read, self._begins, self._mix = self._inputs(networks, x)
         self._decoded = DECODED if settings.alpha2 > 0 and measured is None else 1.0
         self._rngs = [np.random.default_rng(each.seed) for each in batches]
         self._source = torch.Generator(device).manual_seed(batches[0].seed)
         most = max(len(each.rows) for each in batches)
         self._n_spots, self._n_batches = most, -(-most // settings.batch_size)
-        self._stack = Stack(networks)
+        n_step = -(-most // self._n_batches)
+        self._noise = Drawn(self._noise_on, n_step, self._rngs[0])
+        self._stack = Stack(networks, n_step, self._source, self._rngs[0])
         self._optimiser = OneCycleAdamW(
             self._stack.learned, settings.learning_rate, settings.epochs * self._n_batches
         )
 
-    def _inputs(self, networks: Sequence[Network], x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """What each network reads of all spots, (N, n_in), and what makes noise on it.
+    def _inputs(self, networks: Sequence[Network], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What networks read of all spots, where each one's begins, and what makes noise on it.
 
-        Networks that read genes share them. Noise on the genes is a Gaussian on their components,
+        All that read genes read the same. Noise on the genes is a Gaussian on their components,
         with covariance ``A A'`` where ``A`` are the axes: it is drawn there, where there are fewer.
-        (M, n_in, n_in) for components, (M, 1, 1) for genes.
+
+        Returns
+        -------
+        read
+            (N, n_in) genes, or (M N, n_in) components.
+        begins
+            (M, 1) the first row of each.
+        mix
+            (M, n_in, n_in) that noise is multiplied by for components, (M, 1, 1) for genes.
         """
+        device, number = self._device, torch.arange(len(networks), device=self._device)[:, None]
         sizes = torch.tensor([each.noise.inputs for each in self._batches])[:, None, None]
         all_axes = [network.axes.cpu() for network in networks if network.axes is not None]
         if not all_axes:
-            return [], sizes.to(self._device)
-        read = [(x[:, : axes.shape[1]] @ axes.T).to(self._device) for axes in all_axes]
+            return self._core, torch.zeros_like(number), sizes.to(device)
+        read = torch.cat([x[:, : axes.shape[1]] @ axes.T for axes in all_axes])
         squares = torch.stack([axes @ axes.T for axes in all_axes]).double()
         nudge = 1e-9 * torch.eye(squares.shape[1], dtype=torch.double)
         mix = torch.linalg.cholesky(squares + nudge).float()
-        return read, (sizes * mix).to(self._device)
+        return read.to(device), len(x) * number, (sizes * mix).to(device)
 
     def epoch(self) -> Losses:
         """Go through all spots once."""
@@ -165,14 +177,14 @@ class _Run:
         blocks = [each.pairs.block(i) for each, i in own]
         weighted = [block for block in blocks if block is not None]
         pairs = torch.stack(weighted).to(self._device) if weighted else None
-        mean, log_variance = stack.encode(self._noisy(rows), self._source)
+        mean, log_variance = stack.encode(self._noisy(rows))
         z = mean + self._randn(mean.shape) * (0.5 * log_variance).exp()
         some = slice(math.ceil(self._decoded * z.shape[1]))
-        decoded, rows = stack.decode(z[:, some], self._source), rows[:, some]
+        decoded, rows = stack.decode(z[:, some]), rows[:, some]
         measured = None if self._measured is None else self._measured[rows]
         losses = torch.stack(
             [
-                reconstruction(self._core_of(rows), decoded, measured),
+                reconstruction(_of(self._core, rows), decoded, measured),
                 kl_divergence(mean, log_variance, self._n_genes),
                 distance_preserving(mean, s, stack.scale, pairs),
             ]
@@ -189,15 +201,18 @@ class _Run:
 
     def _noisy(self, rows: Tensor) -> Tensor:
         """What networks read of spots (M, b), each with noise of its own."""
-        if not self._read:
-            clean = self._core_of(rows)
-            return self._randn(clean.shape).mul_(self._mix).add_(clean)
-        read = torch.stack([own[i] for own, i in zip(self._read, rows, strict=True)])
-        return (self._randn(read.shape) @ self._mix.transpose(1, 2)).add_(read)
+        return _of(self._read, rows + self._begins).add_(self._noise.take(rows.shape[1]))
 
-    def _core_of(self, rows: Tensor) -> Tensor:
-        """The core's genes of spots (M, b): sooner by one list of rows than by a table."""
-        return self._core.index_select(0, rows.flatten()).view(*rows.shape, -1)
+    def _noise_on(self, n: int) -> Tensor:
+        """Noise on what networks read of n spots, (M, n, n_in)."""
+        drawn = self._randn((len(self._mix), n, self._read.shape[1]))
+        # A number for each network, or a matrix.
+        return drawn * self._mix if self._mix.shape[1] == 1 else drawn @ self._mix.mT
 
-    def _randn(self, shape: torch.Size) -> Tensor:
+    def _randn(self, shape: Sequence[int]) -> Tensor:
         return torch.randn(shape, generator=self._source, device=self._device)
+
+
+def _of(table: Tensor, rows: Tensor) -> Tensor:
+    """Rows (M, b) of a table (N, k), as (M, b, k): sooner by one list of rows than by two axes."""
+    return table.index_select(0, rows.flatten()).view(*rows.shape, -1)
