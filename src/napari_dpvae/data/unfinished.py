@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -43,6 +44,7 @@ class Unfinished:
         self._output = as_path(output)
         self.folder = self._named("")
         self._resume, self._apart, self._of = resume, apart, ""
+        self._writing = Lock()
 
     def begin(self, *of: object) -> None:
         """Say what the result is made of, and how: parts of any other are removed.
@@ -69,9 +71,11 @@ class Unfinished:
         return load_file(self._file(number))
 
     def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write a part: whole, or not at all."""
+        """Write a part: whole, or not at all. Threads may do so at once."""
         try:
-            self._write(number, arrays)
+            # The first makes the folder, and takes it away again if its part cannot be written.
+            with self._writing:
+                self._write(number, arrays)
         except (DataError, OSError):
             if not self._apart:
                 raise
