@@ -11,6 +11,7 @@ import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QThreadPool
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_dpvae.viewer.dock.job import Job, Steps
@@ -192,3 +193,18 @@ def test_what_a_job_had_is_let_go_when_it_has_ended(
     assert ends == [ending]
     gc.collect()
     assert len(made) == 2 and [held() for held in made] == [None, None]
+
+
+@pytest.mark.drawn
+def test_what_a_job_brings_is_drawn_in_a_turn_of_its_own(viewer: Viewer, qtbot: QtBot) -> None:
+    def steps() -> Steps:
+        yield 1
+
+    row = JobRow()
+    viewer.window.add_dock_widget(row)
+    canvas = row.window().findChild(QOpenGLWidget)
+    drawn: list[bool] = []
+    row.run(steps, "working").done.connect(lambda: drawn.append(canvas.updatesEnabled()))
+    qtbot.waitUntil(lambda: bool(drawn))
+    assert drawn == [False]
+    qtbot.waitUntil(canvas.updatesEnabled)

@@ -10,12 +10,12 @@ import anndata as ad
 import numpy as np
 from napari.layers import Layer, Points, Surface
 from scipy import sparse
-from superqt.utils import create_worker
 
 from napari_dpvae.colours.categories import category_codes, is_numeric
 from napari_dpvae.colours.scale import Expression
 from napari_dpvae.data.keys import RADIUS, STATUS
 from napari_dpvae.uncertainty.status import OUTSIDE
+from napari_dpvae.viewer.canvas.background import in_background
 from napari_dpvae.viewer.canvas.discs import Discs
 from napari_dpvae.viewer.canvas.facets import Facets
 from napari_dpvae.viewer.canvas.layers import LayerData
@@ -75,9 +75,7 @@ class Cells:
         if _values(self.adata) <= AT_ONCE:
             keep(Expression(self.adata))
             return
-        worker = create_worker(Expression, self.adata)
-        worker.returned.connect(keep)
-        worker.start()
+        in_background(Expression, self.adata, then=keep)
 
     @property
     def reading(self) -> bool:

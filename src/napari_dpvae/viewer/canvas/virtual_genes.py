@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import anndata as ad
 import numpy as np
 from psygnal import Signal
-from superqt.utils import create_worker
 
 from napari_dpvae.analysis.virtual import virtual_expression
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.errors import DataError
+from napari_dpvae.viewer.canvas.background import in_background
 
 if TYPE_CHECKING:
     from napari_dpvae.viewer.state.session import Session
@@ -49,9 +49,11 @@ class VirtualGenes:
         self._known = dict(list(self._known.items())[-MOST_KEPT:])
         # Asked again before it is there, it waits.
         self._known[gene] = None
-        worker = create_worker(_drawn_from, placed, reference, gene)
-        worker.returned.connect(lambda values: self._keep(placed, gene, values))
-        worker.start()
+
+        def keep(values: np.ndarray | None) -> None:
+            self._keep(placed, gene, values)
+
+        in_background(_drawn_from, placed, reference, gene, then=keep)
         return None
 
     def _keep(self, placed: ad.AnnData, gene: str, values: np.ndarray | None) -> None:

@@ -8,7 +8,6 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
-from napari_dpvae.viewer.canvas.layers import read_units
 from napari_dpvae.viewer.dock.data.data import DataStep
 from napari_dpvae.viewer.dock.evaluate.evaluate import EvaluateStep
 from napari_dpvae.viewer.dock.explore.explore import ExploreStep
@@ -19,6 +18,7 @@ from napari_dpvae.viewer.dock.place.place import PlaceStep
 from napari_dpvae.viewer.dock.save import SaveStep
 from napari_dpvae.viewer.dock.style import column, style_sheet
 from napari_dpvae.viewer.dock.unsaved import Unsaved
+from napari_dpvae.viewer.dock.warm_up import WarmUp
 from napari_dpvae.viewer.open import session
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 
 WIDTH = 350
-IDLE_MS = 200
-"""After it is shown."""
 
 
 class DpvaeDock(QScrollArea):
@@ -60,6 +58,7 @@ class DpvaeDock(QScrollArea):
         self._parted = QTimer(self)
         self._parted.setSingleShot(True)
         self._parted.timeout.connect(self._go)
+        self._warm_up = WarmUp(napari_viewer, self)
         self.setAcceptDrops(True)
         self._follow_theme(napari_viewer)
 
@@ -104,7 +103,7 @@ class DpvaeDock(QScrollArea):
         super().showEvent(event)
         self.window().installEventFilter(self.unsaved)
         # Once the window is there, and idle.
-        QTimer.singleShot(IDLE_MS, read_units)
+        self._warm_up.begin()
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, on a small screen too."""

@@ -6,11 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
+
+from napari_dpvae.viewer.canvas.background import OutlivesWindow
 
 logger = logging.getLogger(__name__)
 
@@ -137,13 +138,8 @@ class Job(QObject):
             self.stopped.emit()
 
 
-class _Worker(GeneratorWorker):
+class _Worker(OutlivesWindow, GeneratorWorker):
     """Ends what was stopped in the thread that it ran in, and lets go of what that held."""
-
-    def run(self) -> None:
-        """Outlive the window: when Qt has taken the signals away, nobody is left to be told."""
-        with suppress(RuntimeError):
-            super().run()
 
     def work(self) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anndata as ad
@@ -87,6 +88,7 @@ class PlaceStep(Step):
             self.complain(sentence(error))
             return
 
+        self._colour_by(model.genes)
         drawn = self.domain.layer
         known = self.known.key if settings.mode == "impute" else None
         if settings.mode == "impute" and known is None:
@@ -107,6 +109,13 @@ class PlaceStep(Step):
         job.done.connect(self._on_placed)
         job.failed.connect(self.complain)
 
+    def _colour_by(self, genes: Sequence[str]) -> None:
+        """One of the panel's, where nothing colours yet: the scale is there before the cells."""
+        if self.session.colouring.shown is None:
+            # The panel is sorted: its first genes are the most spatial ones.
+            there = set(self.session.genes)
+            self.session.gene = next((gene for gene in genes if gene in there), None)
+
     def _show_known(self) -> None:
         wanted = self.form["mode"].value == "impute"
         for part in (self.known, self._rows.labelForField(self.known)):
@@ -125,11 +134,6 @@ class PlaceStep(Step):
     def _on_placed(self, placed: ad.AnnData) -> None:
         self.session.placed = placed
         self.session.unsaved = True
-        model = self.session.model
-        if self.session.colouring.shown is None and model is not None:
-            # The panel is sorted: its first genes are the most spatial ones.
-            there = set(self.session.genes)
-            self.session.gene = next((gene for gene in model.genes if gene in there), None)
 
     @property
     def _ready(self) -> bool:

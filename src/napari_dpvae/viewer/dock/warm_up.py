@@ -1,0 +1,85 @@
+"""What a person would wait for the first time, done while the window is idle."""
+
+from __future__ import annotations
+
+import gc
+import string
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+from weakref import ReferenceType, ref
+
+from napari.components.overlays import TextOverlay
+from qtpy.QtCore import QObject, QTimer
+
+from napari_dpvae.viewer.canvas.layers import read_units
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+IDLE_MS = 200
+"""After the dock is shown."""
+EACH_MS = 30
+LETTERS = string.digits + string.ascii_letters + ".,-+:;·/()µ…"
+"""Of genes' names, numbers and units."""
+AT_ONCE = 4
+"""napari takes some 6 ms to make a letter."""
+UNSEEN = "letters of napari-dpvae"
+
+
+class WarmUp(QObject):
+    """Does it in small parts, once.
+
+    Parameters
+    ----------
+    viewer
+        Whose canvas is to know the letters of captions and scales.
+    parent
+        What this lives as long as.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._parts = parts = _parts(ref(viewer))
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._go_on)
+        parent.destroyed.connect(lambda: _end(parts))
+
+    def begin(self) -> None:
+        """Wait until the window is there, and idle; what is done is not done again."""
+        self._timer.start(IDLE_MS)
+
+    def _go_on(self) -> None:
+        self._timer.setInterval(EACH_MS)
+        if next(self._parts, self) is self:
+            self._timer.stop()
+
+
+def _parts(viewer: ReferenceType[Viewer]) -> Generator[None, None, None]:
+    read_units()
+    yield
+    yield from _letters(viewer)
+    # All that was imported is passed over whenever Python looks for what is of no more use, for a
+    # third of a second in which the window stands still: set aside, it no longer is.
+    gc.freeze()
+
+
+def _letters(viewer: ReferenceType[Viewer]) -> Generator[None, None, None]:
+    """Have napari make letters, unseen: a first caption would wait for each of its own."""
+    unseen = TextOverlay(visible=True, opacity=0.0, position="bottom_right")
+    try:
+        for start in range(0, len(LETTERS), AT_ONCE):
+            if (there := viewer()) is None:
+                return
+            unseen.text = LETTERS[start : start + AT_ONCE]
+            there.canvas.overlays[UNSEEN] = unseen
+            del there
+            yield
+    finally:
+        if (there := viewer()) is not None:
+            there.canvas.overlays.pop(UNSEEN, None)
+
+
+def _end(parts: Generator[None, None, None]) -> None:
+    """With the dock: nothing of it is left to be seen, or set aside."""
+    parts.close()
+    gc.unfreeze()
