@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from napari_dpvae import DPVAE, TrainingSettings
-from napari_dpvae.data.phantom import Phantom
+from napari_dpvae.data.phantom import Phantom, make_phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
 from napari_dpvae.geometry.domain import Anywhere
 from napari_dpvae.placement.calibrate import calibrated
@@ -126,9 +126,11 @@ def test_cells_that_express_nothing_stay_where_the_networks_put_them(solver: Sol
     assert (doubt > profiles.beside(points, cells)[1]).all()
 
 
-def test_the_radius_tells_which_cells_are_nearer(phantom: Phantom, model: DPVAE) -> None:
-    placed = model.place(phantom.query)
-    assert nearer_where_narrow(placed, errors(phantom, placed.obsm["spatial"])) < 0.9
+def test_the_radius_tells_which_cells_are_nearer(model: DPVAE) -> None:
+    # Of the same tissue: of few cells it is a matter of chance.
+    many = make_phantom(n_cells=1000)
+    placed = model.place(many.query)
+    assert nearer_where_narrow(placed, errors(many, placed.obsm["spatial"])) < 0.85
 
 
 def test_the_radius_tells_which_spots_are_nearer(phantom: Phantom, quick: TrainingSettings) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_dpvae import DPVAE, place_file
+from napari_dpvae import DPVAE, TrainingSettings, place_file
 from napari_dpvae.analysis.outcome import standardised_how
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
@@ -73,6 +73,24 @@ def test_random_cells_of_the_reference_are_placed_as_by_themselves(
     part, any_ = (model.place(some, query_covers=covers) for covers in ("part", "any"))
     assert any_.uns["dpvae"]["own_means"] == 0
     np.testing.assert_array_equal(part.obsm["spatial"], any_.obsm["spatial"])
+
+
+def test_regions_are_wider_where_means_differ_beyond_chance(
+    phantom: Phantom, section: ad.AnnData, quick: TrainingSettings
+) -> None:
+    model = DPVAE(quick, members=3, blocks=1).fit(phantom.reference)
+    whole, half = phantom.reference, phantom.reference.obsm["spatial"][:, 0] < 1000
+    for cells, shifted in ((whole[::2], False), (section, True), (whole[half], True)):
+        by_itself, any_ = (model.place(cells.copy(), query_covers=c) for c in ("part", "any"))
+        assert by_itself.uns["dpvae"]["shift"] == 0
+        shift = any_.uns["dpvae"]["shift"]
+        assert shift > 0.8 if shifted else shift == 0
+        wider = [
+            np.median(any_.obs[key] / by_itself.obs[key])
+            for key in ("dpvae_radius", "dpvae_radius_wide")
+        ]
+        assert wider[0] > 1.1 if shifted else wider[0] == 1
+        assert wider[1] == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -12,6 +12,7 @@ from napari_dpvae.uncertainty.conformal import (
     ensemble_scale,
     error_weights,
     expected_error,
+    farther_off,
     region_radius,
 )
 from napari_dpvae.uncertainty.status import (
@@ -197,3 +198,14 @@ def test_networks_are_as_far_apart_however_many_there_are(n: int) -> None:
     weights = rng.uniform(1, 2, n)
     assert (distance_apart(points, weights) ** 2).mean() == pytest.approx(2, rel=0.03)
     np.testing.assert_array_equal(distance_apart(points[:1], weights[:1]), np.zeros(50_000))
+
+
+@pytest.mark.parametrize(
+    ("factor", "wide", "shift", "expected"),
+    [(2, 8, 0, 1), (2, 8, 1, 2), (2, 8, 0.5, 2**0.5), (2, 2, 1, 1), (2, np.nan, 1, 1),
+     (np.nan, np.nan, 1, 1), (0, 8, 1, 1)],
+)  # fmt: skip
+def test_shifted_cells_are_half_as_far_off_as_blocks(
+    factor: float, wide: float, shift: float, expected: float
+) -> None:
+    assert farther_off(factor, wide, shift) == pytest.approx(expected)

@@ -31,7 +31,12 @@ from napari_dpvae.placement.draws import draw_places
 from napari_dpvae.placement.query import ReadQuery
 from napari_dpvae.placement.solve import Solved
 from napari_dpvae.settings import PlacementSettings
-from napari_dpvae.uncertainty.conformal import conformal_factor, expected_error, region_radius
+from napari_dpvae.uncertainty.conformal import (
+    conformal_factor,
+    expected_error,
+    farther_off,
+    region_radius,
+)
 from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
 
 
@@ -101,8 +106,13 @@ def placement_of(
         (n,) bool: cells whose place was known.
     """
     trained, read, scores = calibrated.solver.trained, calibrated.solver.query, calibrated.scores
-    expected = _expected(trained, read, solved, fixed)
-    radius, wide = _radii(trained, settings, solved, expected, scores)
+    factor, wide_factor = _factors(trained, scores, settings.probability)
+    farther = farther_off(factor, wide_factor, read.shift)
+    expected = farther * _expected(trained, read, solved, fixed)
+    radius, wide = (
+        region_radius(expected, each, solved.points, trained.coordinates)
+        for each in (factor, wide_factor / farther)
+    )
     draws = None
     if settings.draws:
         draws = draw_places(
@@ -143,21 +153,11 @@ def _expected(trained: Trained, read: ReadQuery, solved: Solved, fixed: np.ndarr
     return np.where(fixed, 0.0, expected)
 
 
-def _radii(
-    trained: Trained,
-    settings: PlacementSettings,
-    solved: Solved,
-    expected: np.ndarray,
-    scores: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) radii of the regions, and of the wide ones."""
-    factor = conformal_factor(scores, settings.probability)
+def _factors(trained: Trained, scores: np.ndarray, probability: float) -> tuple[float, float]:
+    """What expected errors are multiplied with for regions, and for the wide ones."""
+    factor = conformal_factor(scores, probability)
     # No narrower than for cells like the reference's; NaN where no block was held out.
-    wide = np.maximum(factor, conformal_factor(trained.block_scores, settings.probability))
-    return (
-        region_radius(expected, factor, solved.points, trained.coordinates),
-        region_radius(expected, wide, solved.points, trained.coordinates),
-    )
+    return factor, np.maximum(factor, conformal_factor(trained.block_scores, probability))
 
 
 def _provenance(calibrated: Calibrated, settings: PlacementSettings) -> dict[str, Any]:
@@ -174,6 +174,7 @@ def _provenance(calibrated: Calibrated, settings: PlacementSettings) -> dict[str
         "standardised_by": aligned.statistics,
         "taken_to_cover": read.covers,
         "own_means": read.own_means,
+        "shift": read.shift,
         "calibrated_as": calibrated.seen_by,
         "decoder_weight": read.decoder_weight,
         "profile_share": profiles.share if profiles else 0.0,

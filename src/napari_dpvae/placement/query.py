@@ -12,7 +12,7 @@ from napari_dpvae.expression.composition import as_of_the_whole
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
-from napari_dpvae.placement.section_effect import without_section_effect
+from napari_dpvae.placement.section_effect import shift_of, without_section_effect
 from napari_dpvae.settings import QueryCovers
 from napari_dpvae.steps import by_threads
 from napari_dpvae.uncertainty.status import native_cells
@@ -41,6 +41,9 @@ class ReadQuery:
         all of it, ``any`` where nothing was made of them.
     own_means
         Share of the query's own means, in place of the reference's, in what centres its genes.
+    shift
+        Share of what the query's means differ by from the reference's that is beyond chance: 0
+        where cells are taken each by itself, or across a platform gap.
     """
 
     aligned: AlignedQuery
@@ -49,6 +52,7 @@ class ReadQuery:
     weights: np.ndarray
     covers: QueryCovers
     own_means: float
+    shift: float
 
 
 def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") -> ReadQuery:
@@ -72,11 +76,11 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
     """
     aligned = _align(trained, query)
     across = aligned.across_gap
-    own_means = float(across)
+    own_means, shift = float(across), 0.0
     if across and covers != "whole":
         aligned, covers = _as_far_as_it_covers(trained, aligned, covers)
     elif aligned.gap is not None and not across:
-        aligned, covers, own_means = _as_another_section(trained, aligned, covers)
+        aligned, covers, own_means, shift = _as_another_section(trained, aligned, covers)
     return ReadQuery(
         aligned,
         usual_likeness=trained.usual_for(aligned.present),
@@ -84,6 +88,7 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
         weights=np.ones(len(trained.members)) if across else trained.weights,
         covers=covers,
         own_means=own_means,
+        shift=shift,
     )
 
 
@@ -142,17 +147,18 @@ def _as_far_as_it_covers(
 
 def _as_another_section(
     trained: Trained, aligned: AlignedQuery, covers: QueryCovers
-) -> tuple[AlignedQuery, QueryCovers, float]:
-    """A query of the reference's platform: what it covers, and the share of its own means in it.
+) -> tuple[AlignedQuery, QueryCovers, float, float]:
+    """A query of the reference's platform: what it covers, the share of its own means, its shift.
 
     A model that was fine-tuned has the means of its section already.
     """
-    if covers == "whole":
-        return _as_whole(aligned), "whole", 1.0
     if covers == "part" or trained.tuned_to is not None:
-        return aligned, covers, 0.0
-    aligned, share = without_section_effect(trained, aligned)
-    return aligned, "whole" if share else "any", share
+        return aligned, covers, 0.0, 0.0
+    shift = shift_of(trained, aligned)
+    if covers == "whole":
+        return _as_whole(aligned), "whole", 1.0, shift.beyond_chance
+    aligned, share = without_section_effect(trained, aligned, shift)
+    return aligned, "whole" if share else "any", share, shift.beyond_chance
 
 
 def _as_whole(aligned: AlignedQuery) -> AlignedQuery:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,31 @@ FEWEST_CELLS = 100
 """Fewer neither have means of their own, nor show how far apart they lie."""
 
 
-def without_section_effect(trained: Trained, aligned: AlignedQuery) -> tuple[AlignedQuery, float]:
+class Shift(NamedTuple):
+    """By how much the means of a query's genes differ from the reference's."""
+
+    cells: np.ndarray
+    """(m, n_genes) some of the query's, standardised by the reference."""
+    means: np.ndarray
+    """(n_genes,) of them, less the reference's; 0 for genes that the query lacks."""
+    beyond_chance: float
+    """Share of its square that is not by chance: 0 for random cells of the reference, up to 1."""
+
+
+def shift_of(trained: Trained, aligned: AlignedQuery) -> Shift:
+    """Of a query that is standardised by the reference."""
+    x = _belonging(trained, aligned)
+    if not len(x):
+        return Shift(x, np.zeros(x.shape[1]), 0.0)
+    shift = np.where(aligned.present, x.mean(axis=0) - trained.expression.mean(axis=0), 0.0)
+    by_chance = CHANCE * (1 / len(x) + 1 / len(trained.expression))
+    square = float((shift[aligned.present] ** 2).mean())
+    return Shift(x, shift, max(0.0, 1 - by_chance / max(square, np.finfo(float).tiny)))
+
+
+def without_section_effect(
+    trained: Trained, aligned: AlignedQuery, shift: Shift
+) -> tuple[AlignedQuery, float]:
     """A query centred by its own means, as far as it looks as if it covered the tissue.
 
     Sections differ in the means of their genes, also along the axes of the tissue. A part of one
@@ -42,28 +67,23 @@ def without_section_effect(trained: Trained, aligned: AlignedQuery) -> tuple[Ali
         The model.
     aligned
         Standardised by the reference.
+    shift
+        From :func:`shift_of`.
 
     Returns
     -------
     aligned, share
         With other means; and how much of the difference was taken, 0 to 1.
     """
-    x = _belonging(trained, aligned)
-    if len(x) < FEWEST_CELLS:
+    if len(shift.cells) < FEWEST_CELLS or not shift.beyond_chance:
         return aligned, 0.0
-    shift = x.mean(axis=0) - trained.expression.mean(axis=0)
-    by_chance = 1 / len(x) + 1 / len(trained.expression)
-    square = float((shift[aligned.present] ** 2).mean())
-    share = max(0.0, 1 - CHANCE * by_chance / max(square, np.finfo(float).tiny))
-    shift[~aligned.present] = 0
-    if share:
-        share *= min(
-            _between(_aside(trained, shift), *ASIDE),
-            _between(_extent(trained, x - shift), *EXTENT),
-        )
+    share = shift.beyond_chance * min(
+        _between(_aside(trained, shift.means), *ASIDE),
+        _between(_extent(trained, shift.cells - shift.means), *EXTENT),
+    )
     if not share:
         return aligned, 0.0
-    moved = share * shift * aligned.deviation
+    moved = share * shift.means * aligned.deviation
     return replace(
         aligned, mean=aligned.mean + moved, expected_mean=aligned.expected_mean + moved
     ), share

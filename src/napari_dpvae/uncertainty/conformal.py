@@ -116,6 +116,24 @@ def conformal_factor(scores: np.ndarray, probability: float) -> float:
     return float(np.sort(scores)[min(rank, len(scores)) - 1])
 
 
+def farther_off(factor: float, wide: float, shift: float) -> float:
+    """How much farther off cells are than held-out spots, if their means differ from these.
+
+    ``(wide / factor) ** (shift / 2)``: half of the way, on a scale of ratios, to where spots are
+    of parts that the reference does not show. So far were those of other sections.
+
+    Parameters
+    ----------
+    factor, wide
+        From :func:`conformal_factor`, of held-out spots and of held-out blocks; NaN where there are
+        none.
+    shift
+        Share of the difference that is beyond chance, 0 to 1.
+    """
+    farther = (wide / factor) ** (shift / 2) if factor > 0 else 1.0
+    return float(farther) if np.isfinite(farther) else 1.0
+
+
 def error_weights(errors: np.ndarray) -> np.ndarray:
     """Weights of the networks in the mean of their placements, (n,), that sum to 1.
 
