@@ -39,7 +39,7 @@ def test_all_letters_are_drawn_unseen_and_taken_away(
             assert (viewer.screenshot(flash=False) == before).all()
         return gc.get_freeze_count() > 0
 
-    qtbot.waitUntil(done)
+    qtbot.waitUntil(done, timeout=60_000)
     assert made == set(LETTERS)
     assert UNSEEN not in viewer.canvas.overlays
     gone(parent)

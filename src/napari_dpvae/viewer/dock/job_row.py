@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
+from napari_dpvae.viewer.dock.drawing import draw_later
 from napari_dpvae.viewer.dock.job import Job, Steps
 from napari_dpvae.viewer.dock.style import column, note, row, when_laid_out
-
-LATER_MS = 20
 
 
 class JobRow(QWidget):
@@ -132,17 +129,6 @@ class JobRow(QWidget):
         self.setEnabled(True)
         self.hide()
         self.ended.emit()
-
-
-def draw_later(window: QWidget) -> None:
-    """Have what is about to change drawn in a turn of its own: either takes a while by itself."""
-    for canvas in window.findChildren(QOpenGLWidget):
-        later = QTimer(canvas)
-        later.setSingleShot(True)
-        later.timeout.connect(partial(canvas.setUpdatesEnabled, True))
-        later.timeout.connect(later.deleteLater)
-        canvas.setUpdatesEnabled(False)
-        later.start(LATER_MS)
 
 
 class _Stopwatch:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import string
 from collections.abc import Generator
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 from weakref import ReferenceType, ref
 
@@ -24,6 +26,13 @@ LETTERS = string.digits + string.ascii_letters + ".,-+:;·/()µ…"
 AT_ONCE = 4
 """napari takes some 6 ms to make a letter."""
 UNSEEN = "letters of napari-dpvae"
+IMPORTED = (
+    "napari_dpvae.training.fitting",
+    "napari_dpvae.placement.place",
+    *(f"sklearn.{room}" for room in ("cluster", "decomposition", "linear_model", "neighbors")),
+    "scipy.stats",
+)
+"""What the first jobs would import, beside what the dock is made of."""
 
 
 class WarmUp(QObject):
@@ -58,6 +67,10 @@ def _parts(viewer: ReferenceType[Viewer]) -> Generator[None, None, None]:
     read_units()
     yield
     yield from _letters(viewer)
+    importing = Thread(target=lambda: [import_module(name) for name in IMPORTED], daemon=True)
+    importing.start()
+    while importing.is_alive():
+        yield
     # All that was imported is passed over whenever Python looks for what is of no more use, for a
     # third of a second in which the window stands still: set aside, it no longer is.
     gc.freeze()

@@ -13,6 +13,7 @@ from napari_dpvae.data.keys import DPVAE, RADIUS, STATUS
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.status import OUTSIDE, STATUSES
 from napari_dpvae.viewer.canvas.outlines import layer_outlines
+from napari_dpvae.viewer.dock.drawing import draw_later
 from napari_dpvae.viewer.dock.forms import FoldedForm, SettingsForm
 from napari_dpvae.viewer.dock.job import Steps, sentence
 from napari_dpvae.viewer.dock.job_row import JobRow
@@ -112,6 +113,7 @@ class PlaceStep(Step):
     def _colour_by(self, genes: Sequence[str]) -> None:
         """One of the panel's, where nothing colours yet: the scale is there before the cells."""
         if self.session.colouring.shown is None:
+            draw_later(self.window())
             # The panel is sorted: its first genes are the most spatial ones.
             there = set(self.session.genes)
             self.session.gene = next((gene for gene in genes if gene in there), None)
