@@ -108,7 +108,13 @@ def theirs(peer: Peer, tissue: Tissue, seed: int, limit: float) -> Iterator[Row]
 def main() -> None:
     peers = {peer.key: peer for peer in PEERS}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.draws", description=__doc__)
-    parser.add_argument("--cases", nargs="+", choices=[PHANTOM, *(case.name for case in cases())], default=CASES, metavar="CASE")
+    parser.add_argument(
+        "--cases",
+        nargs="+",
+        choices=[PHANTOM, *(case.name for case in cases())],
+        default=CASES,
+        metavar="CASE",
+    )
     parser.add_argument("--methods", nargs="*", choices=["ours", *peers], default=["ours", *peers])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--limit", type=float, default=600, help="seconds for one run of a peer")

@@ -1,7 +1,8 @@
 """scSpace (Qian et al. 2023), as ``flexscspace`` keeps it (``v0``), with its own defaults.
 
 It takes the genes that are variable in both, as its own preparation does. Places are standardised
-for it, and brought back: its network would not reach pixels in its number of epochs.
+for it, and brought back: its network would not reach pixels in its number of epochs. Cells that
+express none of these genes, which it cannot do with, are put in the middle.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def place(inputs: Inputs) -> dict[str, np.ndarray]:
     torch.set_num_threads(1)
     torch.manual_seed(inputs.seed)
     inputs = inputs.variable_in_both()
-    cells, spots = inputs.query, inputs.reference
+    expressed = inputs.query.X.any(axis=1)
+    cells, spots = inputs.query[expressed].copy(), inputs.reference
     scaler = StandardScaler()
     spots.obsm["spatial"] = scaler.fit_transform(inputs.coordinates)
     construct_pseudo_space(
@@ -29,4 +31,6 @@ def place(inputs: Inputs) -> dict[str, np.ndarray]:
         dim=min(COMPONENTS, spots.n_vars),
         common_size=inputs.coordinates.shape[1],
     )
-    return {"coordinates": scaler.inverse_transform(cells.obsm["pseudo_space"])}
+    places = np.zeros((len(expressed), inputs.coordinates.shape[1]))
+    places[expressed] = cells.obsm["pseudo_space"]
+    return {"coordinates": scaler.inverse_transform(places)}
