@@ -1,7 +1,8 @@
 """``python -m benchmarks.draws``: whether draws make up the tissue, where estimates bunch.
 
-Of ours (where cells are placed, and the mean over ten draws of each) and of the peers two measures
-of :mod:`napari_dpvae.evaluation.tissue`: the sliced Wasserstein distance to the true places, in per
+Of ours (where cells are placed, and the mean over ten draws of each), of the peers, and of spots by
+lot, which know the tissue and nothing of the cells, two measures of
+:mod:`napari_dpvae.evaluation.tissue`: the sliced Wasserstein distance to the true places, in per
 cent of the reference's diagonal, and the contact F1 between types of cells. The types are those
 that the section's file or the phantom tells. Where it tells none, they are clusters of the query's
 own expression (k-means of its principal components). Writes ``benchmarks/results/draws.csv``, where
@@ -94,6 +95,13 @@ def ours(tissue: Tissue, seed: int) -> Iterator[Row]:
     yield {"method": f"{OURS} draws"} | tissue.judge(list(placed.obsm[DRAWS].swapaxes(0, 1)))
 
 
+def by_lot(tissue: Tissue, seed: int) -> Iterator[Row]:
+    """As many of the reference's spots as there are cells, the mean over ten lots."""
+    rng, spots = np.random.default_rng(seed), tissue.task.reference.obsm[SPATIAL]
+    clouds = [rng.choice(spots, tissue.task.query.n_obs) for _ in range(TIMES)]
+    yield {"method": "spots by lot"} | tissue.judge(clouds)
+
+
 def theirs(peer: Peer, tissue: Tissue, seed: int, limit: float) -> Iterator[Row]:
     """Of each of the peer's results, or why there is none."""
     try:
@@ -106,16 +114,12 @@ def theirs(peer: Peer, tissue: Tissue, seed: int, limit: float) -> Iterator[Row]
 
 
 def main() -> None:
+    names = [PHANTOM, *(case.name for case in cases())]
     peers = {peer.key: peer for peer in PEERS}
+    own = {"ours": ours, "lot": by_lot}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.draws", description=__doc__)
-    parser.add_argument(
-        "--cases",
-        nargs="+",
-        choices=[PHANTOM, *(case.name for case in cases())],
-        default=CASES,
-        metavar="CASE",
-    )
-    parser.add_argument("--methods", nargs="*", choices=["ours", *peers], default=["ours", *peers])
+    parser.add_argument("--cases", nargs="+", choices=names, default=CASES, metavar="CASE")
+    parser.add_argument("--methods", nargs="+", choices=[*own, *peers], default=[*own, *peers])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--limit", type=float, default=600, help="seconds for one run of a peer")
     options = parser.parse_args()
@@ -123,8 +127,11 @@ def main() -> None:
     for seed, name in itertools.product(options.seeds, options.cases):
         tissue = load(name, seed)
         for key in options.methods:
-            by = theirs(peers[key], tissue, seed, options.limit) if key in peers else None
-            rows = [{"case": name, "seed": seed} | row for row in by or ours(tissue, seed)]
+            if key in own:
+                found = own[key](tissue, seed)
+            else:
+                found = theirs(peers[key], tissue, seed, options.limit)
+            rows = [{"case": name, "seed": seed} | row for row in found]
             table = with_rows(table, rows)
             table.to_csv(RESULTS, index=False, float_format="%.4g")
             print(pd.DataFrame(rows).to_string(header=False), flush=True)
