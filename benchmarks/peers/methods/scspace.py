@@ -1,8 +1,8 @@
 """scSpace (Qian et al. 2023), as ``flexscspace`` keeps it (``v0``), with its own defaults.
 
 It takes the genes that are variable in both, as its own preparation does. Places are standardised
-for it, and brought back: its network would not reach pixels in its number of epochs. Cells that
-express none of these genes, which it cannot do with, are put in the middle.
+for it, and brought back: its network would not reach pixels in its number of epochs. It cannot do
+with what expresses none of these genes: such spots are left out, and such cells in the middle.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def place(inputs: Inputs) -> dict[str, np.ndarray]:
     torch.set_num_threads(1)
     torch.manual_seed(inputs.seed)
     inputs = inputs.variable_in_both()
-    expressed = inputs.query.X.any(axis=1)
-    cells, spots = inputs.query[expressed].copy(), inputs.reference
     scaler = StandardScaler()
-    spots.obsm["spatial"] = scaler.fit_transform(inputs.coordinates)
+    inputs.reference.obsm["spatial"] = scaler.fit_transform(inputs.coordinates)
+    expressed, seen = (part.X.any(axis=1) for part in (inputs.query, inputs.reference))
+    cells, spots = inputs.query[expressed].copy(), inputs.reference[seen].copy()
     construct_pseudo_space(
         cells,
         spots,
