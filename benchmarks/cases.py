@@ -81,13 +81,16 @@ class Case:
 
     def load(self, seed: int = 0) -> Task:
         """Its data; the seed decides which spots are held out, and nothing between sections."""
+        reference, query = self.sections(seed)
+        return Task(reference, _expression(query), _coordinates(query))
+
+    def sections(self, seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
+        """Reference and query with all that their files tell, which methods must not see."""
         sections = [read_reference(file) for file in self.files]
         if self.split is None:
-            reference, query = sections
-        else:
-            held_out = split_spots(_coordinates(sections[0]), self.split, seed)
-            reference, query = sections[0][~held_out].copy(), sections[0][held_out]
-        return Task(reference, _expression(query), _coordinates(query))
+            return sections[0], sections[1]
+        held_out = split_spots(_coordinates(sections[0]), self.split, seed)
+        return sections[0][~held_out].copy(), sections[0][held_out]
 
 
 def cases() -> list[Case]:

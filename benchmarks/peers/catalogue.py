@@ -36,6 +36,7 @@ PEERS = (
     _plan("novosparc", "novoSpaRc", "novosparc"),
     _plan("tangram", "Tangram", "tangram-sc"),
     Peer("celery", "celery:place", "CeLEryPy", {"coordinates": "CeLEry"}, "celery"),
+    Peer("scspace", "scspace:place", "flexscspace", {"coordinates": "scSpace"}, "scspace"),
     _plan("moscot", "moscot", "moscot"),
     _plan("tacco", "TACCO", "tacco"),
 )

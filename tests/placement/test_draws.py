@@ -9,7 +9,8 @@ import pytest
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import Phantom
 from napari_dpvae.evaluation.tissue import sliced_wasserstein
-from napari_dpvae.geometry.domain import NearSpots
+from napari_dpvae.geometry.domain import Anywhere, NearSpots
+from napari_dpvae.placement.calibrate import Errors
 from napari_dpvae.placement.draws import draw_places
 
 KEY = "dpvae_draws"
@@ -85,12 +86,26 @@ def test_a_model_that_is_not_calibrated_draws_nothing(
         stopped.place(phantom.query, draws=1)
 
 
+def test_draws_are_off_as_held_out_spots_were_that_were_placed_about_the_cell() -> None:
+    """Up or down on the left, and away from the middle on the right."""
+    rng = np.random.default_rng(0)
+    left, right = (rng.normal(x, 1, (40, 2)) for x in (-50, 50))
+    up_or_down = np.column_stack([np.zeros(40), np.tile([-1.0, 1.0], 20)])
+    errors = Errors(np.vstack([left, right]), np.vstack([up_or_down, np.tile([3.0, 0.0], (40, 1))]))
+    points, expected = np.array([[-50.0, 0.0], [50.0, 0.0]]), np.array([1.0, 2.0])
+    drawn = draw_places(points, expected, errors, Anywhere(), pd.Index(["a", "b"]), 100, 0)
+    steps = drawn - points[:, None]
+    assert set(steps[0, :, 1]) == {-1, 1} and not steps[0, :, 0].any()
+    np.testing.assert_allclose(steps[1], np.tile([6.0, 0.0], (100, 1)))
+
+
 def test_draws_that_never_fall_inside_lie_on_the_border() -> None:
     """About a cell at the edge of one spot, by errors that are far too long."""
     spots = np.array([[0.0, 0.0], [1.0, 0.0]])
     domain = NearSpots(spots)
     points = np.array([[0.0, 0.5], [0.5, 0.0]])
-    drawn = draw_places(points, np.full(2, 100.0), np.ones(9), domain, pd.Index(["a", "b"]), 4, 0)
+    errors = Errors(spots, np.array([[1.0, 0.0], [0.0, 1.0]]))
+    drawn = draw_places(points, np.full(2, 100.0), errors, domain, pd.Index(["a", "b"]), 4, 0)
     assert drawn.shape == (2, 4, 2)
     flat = drawn.reshape(-1, 2)
     np.testing.assert_allclose(domain.keep_inside(flat), flat, atol=1e-9)

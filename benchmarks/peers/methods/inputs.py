@@ -30,12 +30,15 @@ class Inputs(NamedTuple):
 
     def variable(self) -> Inputs:
         """With the highly variable genes of the reference alone."""
-        if self.reference.n_vars <= GENES:
-            return self
-        found = sc.pp.highly_variable_genes(self.reference, n_top_genes=GENES, inplace=False)
-        chosen = found["highly_variable"].to_numpy()
+        return self._of(_variable(self.reference))
+
+    def variable_in_both(self) -> Inputs:
+        """With the genes that are highly variable in the reference and in the query."""
+        return self._of(_variable(self.reference) & _variable(self.query))
+
+    def _of(self, genes: np.ndarray) -> Inputs:
         return self._replace(
-            reference=self.reference[:, chosen].copy(), query=self.query[:, chosen].copy()
+            reference=self.reference[:, genes].copy(), query=self.query[:, genes].copy()
         )
 
 
@@ -51,6 +54,14 @@ def read_inputs(folder: Path, seed: int) -> Inputs:
             sc.pp.normalize_total(cells, target_sum=1e4)
             sc.pp.log1p(cells)
     return Inputs(reference, query, np.asarray(reference.obsm["spatial"], float), counts, seed)
+
+
+def _variable(cells: ad.AnnData) -> np.ndarray:
+    """Which genes are highly variable; all where there are no more."""
+    if cells.n_vars <= GENES:
+        return np.ones(cells.n_vars, bool)
+    found = sc.pp.highly_variable_genes(cells, n_top_genes=GENES, inplace=False)
+    return np.asarray(found["highly_variable"])
 
 
 def _dense(cells: ad.AnnData) -> ad.AnnData:

@@ -34,6 +34,20 @@ BESIDE_ALL = 0.5
 nearer than each. Across a gap most of the error is due to a cell's noise, which networks share."""
 
 
+class Errors(NamedTuple):
+    """How far off held-out spots were placed, and which way."""
+
+    points: np.ndarray
+    """(h, 2 or 3) where they were placed."""
+    relative: np.ndarray
+    """(h, 2 or 3) from there to where they are, as shares of their expected errors."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(h,) conformity scores."""
+        return np.asarray(np.linalg.norm(self.relative, axis=1))
+
+
 class Calibrated(NamedTuple):
     """What places the cells of a query, and how far off it was found to be."""
 
@@ -41,6 +55,8 @@ class Calibrated(NamedTuple):
     """With the say of profiles that brings held-out spots nearest to where they are."""
     scores: np.ndarray
     """(h,) conformity scores of held-out spots."""
+    errors: Errors
+    """Of such spots."""
     seen_by: Literal["query", "reference"]
     """Whose platform these were seen by."""
 
@@ -78,12 +94,15 @@ def calibrated(solver: Solver, *, with_profiles: bool = True) -> Calibrated:
         if with_profiles and aligned.gap is not None:
             solver, held_out = _beside_profiles(solver, held_out)
         # Not brought to an ensemble's: most of the error is a cell's noise, which networks share.
-        return Calibrated(solver, _scores(trained, held_out), "query")
+        errors = _errors(trained, held_out)
+        return Calibrated(solver, errors.scores, errors, "query")
+    held_out = list(_as_they_are(solver))
     if counts and with_profiles:
-        solver, held_out = _beside_profiles(solver, list(_as_they_are(solver)), BESIDE_ALL)
-        scores = trained.ensemble_scale * _scores(trained, held_out)
-        return Calibrated(solver, scores, "reference")
-    return Calibrated(solver, trained.scores, "reference")
+        solver, held_out = _beside_profiles(solver, held_out, BESIDE_ALL)
+        errors = _errors(trained, held_out, trained.ensemble_scale)
+        return Calibrated(solver, errors.scores, errors, "reference")
+    errors = _errors(trained, held_out, trained.ensemble_scale)
+    return Calibrated(solver, trained.scores, errors, "reference")
 
 
 def imitated(solver: Solver) -> Iterator[HeldOut]:
@@ -154,11 +173,11 @@ def _nearest(
     return TEMPERATURES[temperature], SHARES[best]
 
 
-def _scores(trained: Trained, held_out: Sequence[HeldOut]) -> np.ndarray:
-    """(h,) conformity scores, each by the one network that did not see the spot."""
-    scores = []
+def _errors(trained: Trained, held_out: Sequence[HeldOut], scale: float = 1.0) -> Errors:
+    """Each by the one network that did not see the spot, times a scale."""
+    found = [Errors(trained.coordinates[:0], trained.coordinates[:0])]
     for member, _, points, spread, true in held_out:
         inside = NearSpots(trained.coordinates[member.trained_on]).keep_inside(points)
-        expected = expected_error(spread, trained.usual_spread)
-        scores.append(conformity_scores(np.linalg.norm(inside - true, axis=1), expected))
-    return np.concatenate(scores)
+        expected = expected_error(spread, trained.usual_spread)[:, None]
+        found.append(Errors(inside, scale * conformity_scores(true - inside, expected)))
+    return Errors(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from napari_dpvae.geometry.domain import Domain
+from napari_dpvae.placement.calibrate import Errors
 
 TRIES = 8
 """A draw that leaves the domain is drawn anew so many times, and is then brought to its border."""
+NEAREST = 32
+"""Held-out spots placed about a cell, one of whose errors a draw has."""
 
 
 def draw_places(
     points: np.ndarray,
     expected: np.ndarray,
-    scores: np.ndarray,
+    errors: Errors,
     domain: Domain,
     names: pd.Index,
     draws: int,
     seed: int,
 ) -> np.ndarray:
-    """Draw places about where each cell was placed, as far off as held-out spots were.
+    """Draw places about where each cell was placed, as held-out spots lay about theirs.
 
-    A placed cell lies at the mean of where it may be, so that all of them together bunch. Its error
-    is drawn from the conformity scores, times what is expected of it, in any direction: of as many
-    draws as the stated probability lie in its region as held-out spots did in theirs.
+    A placed cell lies at the mean of where it may be, so that all of them together bunch. A draw is
+    off as one of the held-out spots was that were placed nearest to the cell, by lot, times what is
+    expected of the cell's error. So it is where such cells are: along a layer rather than across,
+    and out towards a border that means keep away from.
 
     Parameters
     ----------
@@ -32,8 +37,8 @@ def draw_places(
         (n, 2 or 3) where the cells were placed.
     expected
         (n,) from :func:`napari_dpvae.uncertainty.conformal.expected_error`.
-    scores
-        (h,) of held-out spots, one at least.
+    errors
+        Of held-out spots, one at least.
     domain
         That draws do not leave.
     names
@@ -49,12 +54,14 @@ def draw_places(
         (n, draws, 2 or 3) in coordinate units.
     """
     rng, rank = np.random.default_rng(seed), np.argsort(np.argsort(names, kind="stable"))
+    nearest = _nearest(points, errors.points)
     centre = np.repeat(points[:, None], draws, axis=1)
     found = centre.copy()
     left = np.ones(found.shape[:2], bool)
     for _ in range(TRIES):
-        steps = _steps(rng, scores, found.shape)[rank] * expected[:, None, None]
-        found[left] = (centre + steps)[left]
+        lots = rng.integers(nearest.shape[1], size=left.shape)[rank]
+        steps = errors.relative[np.take_along_axis(nearest, lots, axis=1)]
+        found[left] = (centre + steps * expected[:, None, None])[left]
         inside = domain.keep_inside(found[left])
         left[left] = ~np.isclose(inside, found[left], rtol=0, atol=1e-9).all(axis=1)
         if not left.any():
@@ -63,9 +70,8 @@ def draw_places(
     return found
 
 
-def _steps(rng: np.random.Generator, scores: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Errors of the expected size 1: a score's length, in any direction."""
-    directions = rng.normal(size=shape)
-    directions /= np.linalg.norm(directions, axis=2, keepdims=True)
-    lengths = np.quantile(scores, rng.random(shape[:2]))
-    return np.asarray(directions * lengths[..., None])
+def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(n, k) which of the others lie nearest to each point."""
+    ranks = np.arange(1, min(NEAREST, len(others)) + 1)
+    found: np.ndarray = cKDTree(others).query(points, k=ranks)[1]
+    return found

@@ -118,7 +118,7 @@ def placement_of(
         draws = draw_places(
             solved.points,
             expected,
-            scores,
+            calibrated.errors,
             domain,
             query.obs_names,
             settings.draws,

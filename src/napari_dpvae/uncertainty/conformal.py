@@ -81,12 +81,12 @@ def expected_error(
 
 
 def conformity_scores(errors: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """How far off held-out cells are, (n,), as a share of :func:`expected_error`.
+    """How far off held-out cells are, as a share of :func:`expected_error`, in the errors' shape.
 
     Parameters
     ----------
     errors, expected
-        (n,) in coordinate units.
+        (n,) in coordinate units; or errors with their directions, (n, d), and expected (n, 1).
     """
     scores: np.ndarray = errors / np.maximum(expected, np.finfo(float).tiny)
     return scores
