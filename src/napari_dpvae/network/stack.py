@@ -14,6 +14,9 @@ from torch.nn import functional
 from napari_dpvae.network.drawn import Drawn
 from napari_dpvae.network.network import LOG_VARIANCE, Network
 
+NORM_EPS = 1e-5
+"""Of torch's LayerNorm."""
+
 
 class Stack:
     """M networks whose weights are slices of shared tensors (M, ...).
@@ -86,9 +89,7 @@ class Stack:
             h = self._linear(f"{name}.{layer}", h)
             norm = f"{name}.{layer + 1}"
             gain, shift = self.weights[f"{norm}.weight"], self.weights[f"{norm}.bias"]
-            normal = functional.layer_norm(h, h.shape[-1:])
-            h = torch.addcmul(shift[:, None], normal, gain[:, None])
-            h = functional.silu(h) * self._kept.take(h.shape[1])
+            h = _Hidden.apply(h, gain, shift, self._kept.take(h.shape[1]))
         return h
 
     def _linear(self, name: str, h: Tensor) -> Tensor:
@@ -126,3 +127,33 @@ class _Linear(torch.autograd.Function):
         h, weight = ctx.saved_tensors
         by_h = gradient @ weight if ctx.needs_input_grad[0] else None
         return by_h, gradient.transpose(1, 2) @ h, gradient.sum(dim=1)
+
+
+class _Hidden(torch.autograd.Function):
+    """``kept SiLU(gain LayerNorm(h) + shift)`` of each network.
+
+    Made of torch's functions, whose LayerNorm takes most of the time of the rest, it would take
+    half as long again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, gain: Tensor, shift: Tensor, kept: Tensor) -> Tensor:
+        mean = h.mean(dim=-1, keepdim=True)
+        normal = h - mean
+        variance = vector_norm(normal, dim=-1, keepdim=True).square() / h.shape[-1]
+        inverse = (variance + NORM_EPS).rsqrt()
+        scaled = torch.addcmul(shift[:, None], normal.mul_(inverse), gain[:, None])
+        ctx.save_for_backward(normal, inverse, scaled, gain, kept)
+        return functional.silu(scaled).mul_(kept)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        normal, inverse, scaled, gain, kept = ctx.saved_tensors
+        by_scaled = torch.ops.aten.silu_backward(gradient * kept, scaled)
+        by_gain, by_shift = (by_scaled * normal).sum(dim=1), by_scaled.sum(dim=1)
+        by_normal = by_scaled.mul_(gain[:, None])
+        along = (by_normal * normal).mean(dim=-1, keepdim=True)
+        by_h = by_normal.sub_(by_normal.mean(dim=-1, keepdim=True)).addcmul_(
+            normal, along, value=-1
+        )
+        return by_h.mul_(inverse), by_gain, by_shift, None
