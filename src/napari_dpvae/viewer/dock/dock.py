@@ -17,6 +17,7 @@ from napari_dpvae.viewer.dock.model.model import ModelStep
 from napari_dpvae.viewer.dock.place.place import PlaceStep
 from napari_dpvae.viewer.dock.save import SaveStep
 from napari_dpvae.viewer.dock.style import column, style_sheet
+from napari_dpvae.viewer.dock.turns import give_way_sooner
 from napari_dpvae.viewer.dock.unsaved import Unsaved
 from napari_dpvae.viewer.dock.warm_up import WarmUp
 from napari_dpvae.viewer.open import session
@@ -59,6 +60,7 @@ class DpvaeDock(QScrollArea):
         self._parted.setSingleShot(True)
         self._parted.timeout.connect(self._go)
         self._warm_up = WarmUp(napari_viewer, self)
+        give_way_sooner(self)
         self.setAcceptDrops(True)
         self._follow_theme(napari_viewer)
 
