@@ -17,7 +17,7 @@ from napari_dpvae.errors import DataError
 GeneChoice = Literal["moran", "hvg"]
 PairMask = Literal["all", "knn", "radius", "given"]
 Regularisation = Literal["auto", "strong", "medium", "light"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
+Device = Literal["auto", "all", "cpu", "cuda", "mps"]
 Mode = Literal["anchored", "free", "impute"]
 QueryCovers = Literal["any", "part", "whole"]
 DomainChoice = Literal["spots", "concave", "convex", "anywhere"]
@@ -222,7 +222,8 @@ class TrainingSettings(_Checked):
     )
     seed: int = _setting(0, "The same seed gives the same model.", low=0, high=2**31 - 1)
     device: Device = _setting(
-        "auto", "Where to compute: auto takes a graphics card when there is one."
+        "auto",
+        "Where to compute: auto takes a graphics card if there is one, all takes each of several.",
     )
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dpvae.network.device import find_device
+from napari_dpvae.network.device import find_devices
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import SectionPairs
 from napari_dpvae.network.training import NOISES, Batches, Losses, Noise, _Run, train
@@ -180,8 +180,20 @@ def test_stronger_regularisation_has_more_of_each_noise(noises: dict[str, Noise]
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
-    assert find_device("cpu").type == "cpu"
+    assert find_devices("cpu") == (torch.device("cpu"),)
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
     with pytest.raises(ValueError, match="cuda is not on this machine"):
-        find_device("cuda")
+        find_devices("cuda")
+
+
+def test_all_takes_every_graphics_card_and_auto_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [str(device) for device in find_devices("all")] == ["cuda:0", "cuda:1"]
+    assert find_devices("auto") == (torch.device("cuda"),)
+
+
+def test_all_takes_what_there_is_where_there_is_no_card() -> None:
+    if not torch.cuda.is_available():
+        assert find_devices("all") == find_devices("auto")

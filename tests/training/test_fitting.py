@@ -113,7 +113,8 @@ def errors_when_tried(
     material = Material.of(reference, layout, plan.settings, plan.selection[0].held_out)
     errors: dict[str, dict[str, float]] = {form: {} for form in FORMS}
     for numbers in groups(plan.selection):
-        group = Group([plan.selection[number] for number in numbers], plan, material.spots())
+        runs = [plan.selection[number] for number in numbers]
+        group = Group(runs, plan, material.spots(), torch.device("cpu"))
         list(group.epochs())
         for number, network in zip(numbers, group.fitted(), strict=True):
             run = plan.selection[number]

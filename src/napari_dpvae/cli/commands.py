@@ -70,10 +70,10 @@ def train(options: Any) -> None:
         model = _fine_tune(model, reference, query, options)
     model.save(options.output)
     unfinished.remove()
-    error = model.card["held_out_error"]
+    error, devices = model.card["held_out_error"], ", ".join(model.card["devices"])
     say(
-        f"Trained on {len(model.genes)} genes; held-out spots are placed with a mean error of "
-        f"{error:.4g} coordinate units. Wrote {options.output}."
+        f"Trained on {len(model.genes)} genes by {devices}; held-out spots are placed with a mean "
+        f"error of {error:.4g} coordinate units. Wrote {options.output}."
     )
 
 

@@ -51,6 +51,8 @@ def _origin(model: HasTrained) -> Iterator[tuple[str, Any]]:
         yield "library", ", ".join(trained.spatial)
     yield "values", "raw counts" if trained.panel.counts else "normalised"
     yield "epochs", f"{card['epochs']}, {len(trained.members)} networks"
+    if card.get("devices"):
+        yield "computed on", ", ".join(card["devices"])
     if "stopped_at" in card:
         yield "stopped early", f"while {card['stopped_at']}; train to the end to rely on it"
     yield "weights", trained.model_hash()

@@ -30,6 +30,7 @@ class Card(_Strict):
     spots: PositiveInt
     genes: PositiveInt
     epochs: str
+    devices: list[str] = []
     stopped_at: str | None = None
     losses: dict[str, float] | None = None
     curve: dict[str, list[float]] | None = None

@@ -10,8 +10,11 @@ import torch
 from napari_dpvae.errors import DataError
 
 
-def find_device(name: str) -> torch.device:
-    """The torch device of a settings name; ``auto`` takes cuda, then mps, then cpu.
+def find_devices(name: str) -> tuple[torch.device, ...]:
+    """The torch devices of a settings name.
+
+    ``auto`` takes cuda, then mps, then cpu; ``all`` the same, but every graphics card that cuda
+    has.
 
     Raises
     ------
@@ -19,11 +22,14 @@ def find_device(name: str) -> torch.device:
         When the named device is not on this machine.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next((device for device, found in there.items() if found), "cpu")
+    found = next((device for device, found in there.items() if found), "cpu")
+    if name == "all" and found == "cuda":
+        return tuple(torch.device("cuda", card) for card in range(torch.cuda.device_count()))
+    if name in ("auto", "all"):
+        name = found
     if not there.get(name, True):
         raise DataError(f"The device {name} is not on this machine: choose auto or cpu.")
-    return torch.device(name)
+    return (torch.device(name),)
 
 
 @contextmanager

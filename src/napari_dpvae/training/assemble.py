@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import torch
 
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.unfinished import Unfinished
@@ -72,6 +73,7 @@ class Origin:
     asked: TrainingSettings
     layout: Layout
     n_spots: int
+    devices: tuple[torch.device, ...]
     tuned_to: Statistics | None = None
     began: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -82,6 +84,7 @@ class Origin:
             "spots": self.n_spots,
             "genes": len(material.panel.genes),
             "epochs": f"{progress.done} of {progress.epochs}",
+            "devices": [str(device) for device in self.devices],
         }
         if progress.done < progress.epochs:
             card["stopped_at"] = progress.stage

@@ -12,6 +12,7 @@ from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.expression.aligned import AlignedQuery
 from napari_dpvae.model.trained import Statistics, Trained
+from napari_dpvae.network.device import find_devices
 from napari_dpvae.network.inputs import FORMS, Inputs
 from napari_dpvae.network.network import Network
 from napari_dpvae.settings import TrainingSettings
@@ -65,7 +66,8 @@ def fine_tune(
     if pairs is not None:
         pairs.resize((len(material.frame), len(material.frame)))
     tuned_to = Statistics(query.expected_mean, query.expected_deviation)
-    origin = Origin(plan, start.asked, replace(layout, pairs=pairs), reference.n_obs, tuned_to)
+    devices, layout = find_devices(settings.device), replace(layout, pairs=pairs)
+    origin = Origin(plan, start.asked, layout, reference.n_obs, devices, tuned_to)
     progress = Progress(plan.epochs)
     yield Step(progress.report(), None)
 

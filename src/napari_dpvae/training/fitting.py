@@ -14,6 +14,7 @@ from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.model.trained import Trained
+from napari_dpvae.network.device import find_devices
 from napari_dpvae.network.inputs import FORMS, Form
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.assemble import Assembly, Origin, Progress
@@ -65,7 +66,8 @@ def fit(
     progress = Progress(plan.epochs, unfinished=unfinished)
     yield Step(progress.report(), None)
     material = partial(Material.of, reference, layout, plan.settings)
-    origin, selected = Origin(plan, settings, layout, reference.n_obs), None
+    devices, selected = find_devices(settings.device), None
+    origin = Origin(plan, settings, layout, reference.n_obs, devices)
     if plan.selection:
         checked = Assembly(origin, material(plan.selection[0].held_out), progress)
         selected, plan = yield from _select(checked)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, cycle
 from operator import itemgetter
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from napari_dpvae.expression.panel import MOST_FOR_AXES
 from napari_dpvae.geometry.regression import MOST_SPOTS, Regression
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
-from napari_dpvae.network.device import find_device, one_thread
+from napari_dpvae.network.device import one_thread
 from napari_dpvae.network.inputs import principal_axes
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
@@ -48,6 +48,8 @@ class Group:
         That they are of.
     spots
         To train and to assess them on.
+    device
+        To compute on.
     pairs
         (n, n) weights of the pairs whose distance is preserved; None to find them by a mask.
     """
@@ -57,6 +59,7 @@ class Group:
         runs: Sequence[Run],
         plan: Plan,
         spots: Spots,
+        device: torch.device,
         pairs: sparse.csr_array | None = None,
     ) -> None:
         self._plan = plan
@@ -65,7 +68,6 @@ class Group:
         self._runs = runs
         self._axes: dict[tuple[bytes, int], Tensor] = {}
         networks = [self._network(run) for run in runs]
-        device = find_device(self._settings.device)
         self._networks = [network.to(device).eval() for network in networks]
         trained_on = [
             (spots.coordinates[~run.held_out], spots.sections[~run.held_out]) for run in runs
@@ -238,8 +240,8 @@ def train_runs(
     origin, progress, spots = assembly.origin, assembly.progress, assembly.material.spots()
     alike = groups(runs)
     trained = [
-        Group([runs[number] for number in numbers], origin.plan, spots, origin.layout.pairs)
-        for numbers in alike
+        Group([runs[number] for number in numbers], origin.plan, spots, device, origin.layout.pairs)
+        for numbers, device in zip(alike, cycle(origin.devices), strict=False)
     ]
 
     def as_they_stand() -> Trained:
