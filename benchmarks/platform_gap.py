@@ -54,7 +54,7 @@ def run(name: str, task: Task, seed: int) -> list[dict[str, object]]:
     errors = np.linalg.norm(points - task.true, axis=1)
     scores = {
         "reference": trained.scores,
-        "query": calibrated(Solver.of(trained, read_by(trained, task.query))).scores,
+        "query": calibrated(Solver.of(trained, read_by(trained, task.query))).errors.scores,
     }
     expected = placed.obs[RADIUS].to_numpy() / conformal_factor(scores["query"], 0.5)
     rows: list[dict[str, object]] = []

@@ -29,7 +29,7 @@ def share_inside(placed: ad.AnnData, true: np.ndarray) -> float:
 
 
 def scores(solver: Solver, *, with_profiles: bool = True) -> np.ndarray:
-    return calibrated(solver, with_profiles=with_profiles).scores
+    return calibrated(solver, with_profiles=with_profiles).errors.scores
 
 
 def imitated(model: DPVAE, query: ad.AnnData) -> Cells:

@@ -105,7 +105,7 @@ def test_spots_of_the_same_platform_are_nearer_to_where_they_are(
     off = [np.linalg.norm(points - true[held_out], axis=1).mean() for points in (alone, together)]
     assert off[1] < 0.98 * off[0]
     # Held-out spots are nearer as well, and regions narrower.
-    assert beside.scores.mean() < 0.99 * model.trained.scores.mean()
+    assert beside.errors.scores.mean() < 0.99 * model.trained.scores.mean()
 
 
 def test_no_more_than_held_out_spots_gain_by(phantom: Phantom, model: DPVAE) -> None:

@@ -53,10 +53,8 @@ class Calibrated(NamedTuple):
 
     solver: Solver
     """With the say of profiles that brings held-out spots nearest to where they are."""
-    scores: np.ndarray
-    """(h,) conformity scores of held-out spots."""
     errors: Errors
-    """Of such spots."""
+    """Of held-out spots."""
     seen_by: Literal["query", "reference"]
     """Whose platform these were seen by."""
 
@@ -94,15 +92,11 @@ def calibrated(solver: Solver, *, with_profiles: bool = True) -> Calibrated:
         if with_profiles and aligned.gap is not None:
             solver, held_out = _beside_profiles(solver, held_out)
         # Not brought to an ensemble's: most of the error is a cell's noise, which networks share.
-        errors = _errors(trained, held_out)
-        return Calibrated(solver, errors.scores, errors, "query")
+        return Calibrated(solver, _errors(trained, held_out), "query")
     held_out = list(_as_they_are(solver))
     if counts and with_profiles:
         solver, held_out = _beside_profiles(solver, held_out, BESIDE_ALL)
-        errors = _errors(trained, held_out, trained.ensemble_scale)
-        return Calibrated(solver, errors.scores, errors, "reference")
-    errors = _errors(trained, held_out, trained.ensemble_scale)
-    return Calibrated(solver, trained.scores, errors, "reference")
+    return Calibrated(solver, _errors(trained, held_out, trained.ensemble_scale), "reference")
 
 
 def imitated(solver: Solver) -> Iterator[HeldOut]:

@@ -105,9 +105,10 @@ def placement_of(
     fixed
         (n,) bool: cells whose place was known.
     """
-    trained, read, scores = calibrated.solver.trained, calibrated.solver.query, calibrated.scores
+    trained, read = calibrated.solver.trained, calibrated.solver.query
+    scores = calibrated.errors.scores
     factor, wide_factor = _factors(trained, scores, settings.probability)
-    farther = farther_off(factor, wide_factor, read.shift)
+    farther = farther_off(factor, wide_factor, read.centred.shift)
     expected = farther * _expected(trained, read, solved, fixed)
     radius, wide = (
         region_radius(expected, each, solved.points, trained.coordinates)
@@ -172,9 +173,9 @@ def _provenance(calibrated: Calibrated, settings: PlacementSettings) -> dict[str
         PANEL: trained.panel.genes.astype(object),
         "genes_missing": int((~aligned.present).sum()),
         "standardised_by": aligned.statistics,
-        "taken_to_cover": read.covers,
-        "own_means": read.own_means,
-        "shift": read.shift,
+        "taken_to_cover": read.centred.covers,
+        "own_means": read.centred.own_means,
+        "shift": read.centred.shift,
         "calibrated_as": calibrated.seen_by,
         "decoder_weight": read.decoder_weight,
         "profile_share": profiles.share if profiles else 0.0,

@@ -103,4 +103,5 @@ def _report_alignment(read: ReadQuery, genes: np.ndarray) -> None:
             f"The query is of another kind than the reference (correlation of gene means "
             f"{aligned.gap.mean_correlation:.2f}, depth ratio {aligned.gap.depth_ratio:.2f})"
         )
-    logger.warning("%s: its genes were standardised by %s.", reason, OWN_STATISTICS[read.covers])
+    by = OWN_STATISTICS[read.centred.covers]
+    logger.warning("%s: its genes were standardised by %s.", reason, by)

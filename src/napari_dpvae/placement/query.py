@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -18,14 +19,29 @@ from napari_dpvae.steps import by_threads
 from napari_dpvae.uncertainty.status import native_cells
 
 
+class Centred(NamedTuple):
+    """A query with the means that it is read by, and what these were taken for."""
+
+    aligned: AlignedQuery
+    """To the model's panel."""
+    covers: QueryCovers
+    """What of the tissue it was taken to cover: ``whole`` where its means were taken for those of
+    all of it, ``any`` where nothing was made of them."""
+    own_means: float
+    """Share of the query's own means, in place of the reference's, in what centres its genes."""
+    shift: float = 0.0
+    """Share of what the query's means differ by from the reference's that is beyond chance: 0 where
+    cells are taken each by itself, or across a platform gap."""
+
+
 @dataclass(frozen=True)
 class ReadQuery:
     """A query as a model reads it.
 
     Attributes
     ----------
-    aligned
-        To the model's panel.
+    centred
+        Aligned to the model's panel.
     usual_likeness
         Least that 99 % of held-out spots reach, and their median, were their genes those that the
         query has.
@@ -36,23 +52,21 @@ class ReadQuery:
     weights
         (members,) of the networks in the mean: equal across a platform gap, as spots do not tell
         which of them reads noisier cells better.
-    covers
-        What of the tissue it was taken to cover: ``whole`` where its means were taken for those of
-        all of it, ``any`` where nothing was made of them.
-    own_means
-        Share of the query's own means, in place of the reference's, in what centres its genes.
-    shift
-        Share of what the query's means differ by from the reference's that is beyond chance: 0
-        where cells are taken each by itself, or across a platform gap.
     """
 
-    aligned: AlignedQuery
+    centred: Centred
     usual_likeness: tuple[float, float]
     decoder_weight: float
     weights: np.ndarray
-    covers: QueryCovers
-    own_means: float
-    shift: float
+
+    @property
+    def aligned(self) -> AlignedQuery:
+        """To the model's panel."""
+        return self.centred.aligned
+
+    def without_cells(self) -> ReadQuery:
+        """The same, without its own cells."""
+        return replace(self, centred=self.centred._replace(aligned=self.aligned.without_cells()))
 
 
 def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") -> ReadQuery:
@@ -76,19 +90,16 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
     """
     aligned = _align(trained, query)
     across = aligned.across_gap
-    own_means, shift = float(across), 0.0
+    centred = Centred(aligned, covers, own_means=float(across))
     if across and covers != "whole":
-        aligned, covers = _as_far_as_it_covers(trained, aligned, covers)
+        centred = _as_far_as_it_covers(trained, aligned, covers)
     elif aligned.gap is not None and not across:
-        aligned, covers, own_means, shift = _as_another_section(trained, aligned, covers)
+        centred = _as_another_section(trained, aligned, covers)
     return ReadQuery(
-        aligned,
+        centred,
         usual_likeness=trained.usual_for(aligned.present),
         decoder_weight=float(np.sqrt(trained.explained)) if across else 0.0,
         weights=np.ones(len(trained.members)) if across else trained.weights,
-        covers=covers,
-        own_means=own_means,
-        shift=shift,
     )
 
 
@@ -121,17 +132,16 @@ def _likeness_at_first(trained: Trained, panel: GenePanel, aligned: AlignedQuery
         return np.concatenate(list(by_threads(likeness, plain.expression.rows())))
 
 
-def _as_far_as_it_covers(
-    trained: Trained, aligned: AlignedQuery, covers: QueryCovers
-) -> tuple[AlignedQuery, QueryCovers]:
-    """With the statistics that a query of the whole tissue would have had, and what it covers.
+def _as_far_as_it_covers(trained: Trained, aligned: AlignedQuery, covers: QueryCovers) -> Centred:
+    """With the statistics that a query of the whole tissue would have had.
 
     By its own means, cells of one layer would be spread over all layers. Without counts, or where
     nothing looks like a part of the tissue, it is taken to cover the whole.
     """
     assert aligned.totals is not None, "a query across a gap has totals"
+    as_it_is = Centred(aligned, "whole", own_means=1.0)
     if aligned.totals.depth is None:
-        return aligned, "whole"
+        return as_it_is
     totals = as_of_the_whole(
         trained.panel,
         trained.expression,
@@ -141,24 +151,23 @@ def _as_far_as_it_covers(
         surely_a_part=covers == "part",
     )
     if totals is aligned.totals:
-        return aligned, "whole"
-    return replace(aligned, totals=totals).by_statistics(totals.mean, totals.deviation), "part"
+        return as_it_is
+    of_a_part = replace(aligned, totals=totals).by_statistics(totals.mean, totals.deviation)
+    return Centred(of_a_part, "part", own_means=1.0)
 
 
-def _as_another_section(
-    trained: Trained, aligned: AlignedQuery, covers: QueryCovers
-) -> tuple[AlignedQuery, QueryCovers, float, float]:
-    """A query of the reference's platform: what it covers, the share of its own means, its shift.
+def _as_another_section(trained: Trained, aligned: AlignedQuery, covers: QueryCovers) -> Centred:
+    """A query of the reference's platform, by its own means as far as it covers the tissue.
 
     A model that was fine-tuned has the means of its section already.
     """
     if covers == "part" or trained.tuned_to is not None:
-        return aligned, covers, 0.0, 0.0
+        return Centred(aligned, covers, own_means=0.0)
     shift = shift_of(trained, aligned)
     if covers == "whole":
-        return _as_whole(aligned), "whole", 1.0, shift.beyond_chance
+        return Centred(_as_whole(aligned), "whole", 1.0, shift.beyond_chance)
     aligned, share = without_section_effect(trained, aligned, shift)
-    return aligned, "whole" if share else "any", share, shift.beyond_chance
+    return Centred(aligned, "whole" if share else "any", share, shift.beyond_chance)
 
 
 def _as_whole(aligned: AlignedQuery) -> AlignedQuery:

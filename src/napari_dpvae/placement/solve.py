@@ -111,7 +111,7 @@ class Solver:
 
     def without_cells(self) -> Solver:
         """The same, without the query's own cells."""
-        return replace(self, query=replace(self.query, aligned=self.query.aligned.without_cells()))
+        return replace(self, query=self.query.without_cells())
 
     def solve(self, cells: Cells, n_anchors: int, domain: Domain) -> Solved:
         """Solve cells, each on its own, as the weighted mean over the members.
