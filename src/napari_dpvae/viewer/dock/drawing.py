@@ -7,7 +7,7 @@ from functools import partial
 
 from qtpy.QtCore import QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QMainWindow, QWidget
 
 LATER_MS = 20
 """In which a window takes events."""
@@ -15,7 +15,9 @@ LATER_MS = 20
 
 def draw_later(window: QWidget) -> None:
     """Have what is about to change in a window drawn in a turn of its own."""
-    for canvas in window.findChildren(QOpenGLWidget):
+    # To look through all that docks hold would take longer than many a frame.
+    where = window.centralWidget() if isinstance(window, QMainWindow) else window
+    for canvas in where.findChildren(QOpenGLWidget):
         canvas.setUpdatesEnabled(False)
         _after(canvas, partial(_draw, canvas))
 
