@@ -349,17 +349,26 @@ class DPVAE:
         known_key: str | None = None,
         outlines: Sequence[np.ndarray] | None = None,
         client: Any = None,
+        copy_matrices: bool = True,
         **changes: Any,
     ) -> Generator[float, None, ad.AnnData]:
         """Place, as a generator that yields the share of cells done and returns placed cells.
 
-        Parameters and errors are those of :meth:`place`.
+        Parameters and errors are those of :meth:`place`, but for one.
+
+        Parameters
+        ----------
+        copy_matrices
+            Whether the placed cells have matrices of their own. If not they have the query's: what
+            is changed in place in the one changes in the other.
         """
         from napari_dpvae.placement.engine import Engine
         from napari_dpvae.placement.place import place_steps
 
         chosen = PlacementSettings.of(settings, changes)
-        return place_steps(self.trained, query, chosen, known_key, outlines, Engine(client))
+        return place_steps(
+            self.trained, query, chosen, known_key, outlines, Engine(client), copy_matrices
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the model, with the reference's coordinates and image, to one safetensors file.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -18,6 +19,7 @@ from napari_dpvae.placement import request
 from napari_dpvae.placement.engine import LOCAL
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
+from napari_dpvae.steps import drain
 from napari_dpvae.uncertainty.status import STATUSES
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -50,6 +52,28 @@ def test_placing_changes_neither_query_nor_reference_nor_model(
     assert query.obs.equals(before.obs)
     assert query.uns == before.uns
     assert model.trained.model_hash() == digest
+
+
+def test_the_query_s_matrices_are_shared_where_that_is_asked_for(
+    phantom: Phantom, model: dpv.DPVAE, placed: ad.AnnData
+) -> None:
+    query = phantom.query.copy()
+    query.layers["twice"], query.raw = query.X * 2, query.copy()
+    query.uns["spatial"] = {"own": {"images": {}}}
+    before = query.copy()
+    shared = drain(model.place_chunks(query, copy_matrices=False))
+    for mine, own in (
+        (query.X, shared.X),
+        (query.layers["twice"], shared.layers["twice"]),
+        (query.raw.X, shared.raw.X),
+    ):
+        assert np.shares_memory(mine.data, own.data)
+    assert not np.shares_memory(placed.X.data, phantom.query.X.data)
+    pd.testing.assert_frame_equal(shared.obs, placed.obs)
+    np.testing.assert_array_equal(shared.obsm["spatial"], placed.obsm["spatial"])
+    # All else is its own.
+    assert query.obs.equals(before.obs) and query.var.equals(before.var)
+    assert list(query.obsm) == list(before.obsm) and query.uns == before.uns
 
 
 def test_changing_placed_cells_changes_nothing_else(phantom: Phantom, model: dpv.DPVAE) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_dpvae.data.backed import in_memory, is_backed
 from napari_dpvae.data.gene_names import match_genes, report_match
+from napari_dpvae.data.matrices import with_same_matrices
 from napari_dpvae.expression.platform import OWN_STATISTICS
 from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.model.trained import Trained
@@ -31,14 +32,17 @@ def place_steps(
     known_key: str | None = None,
     outlines: Sequence[np.ndarray] | None = None,
     engine: Engine = LOCAL,
+    copy_matrices: bool = True,
 ) -> Generator[float, None, ad.AnnData]:
     """Yield the share of cells done, and return a copy of the query with its placement.
 
-    Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
+    Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place_chunks`.
     """
     query, known = checked_request(trained, query, settings, known_key)
     found = yield from placement_steps(trained, query, known, settings, outlines, engine)
-    return found.into(in_memory(query) if is_backed(query) else query.copy())
+    if is_backed(query):
+        return found.into(in_memory(query))
+    return found.into(query.copy() if copy_matrices else with_same_matrices(query))
 
 
 def placement_steps(

@@ -100,7 +100,7 @@ class PlaceStep(Step):
             yield 0.0
             outlines = None if drawn is None else layer_outlines(drawn)
             placed = yield from model.place_chunks(
-                query, settings, known_key=known, outlines=outlines
+                query, settings, known_key=known, outlines=outlines, copy_matrices=False
             )
             return placed
 
