@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -31,17 +32,16 @@ SCHEDULE = Path("/proc/thread-self/schedstat")
 """Where Linux says how long a thread has run, and has waited for a processor."""
 
 
-class Gaps:
+class Gaps(NamedTuple):
     """Milliseconds between ticks of a timer in the window."""
 
-    def __init__(self, times: list[float], waits: list[float]) -> None:
-        self.wall = 1000 * np.diff(times)
-        self.own = self.wall - 1000 * np.diff(waits)
-        """Without those in which the window's thread waited for a processor: other work's."""
+    wall: np.ndarray
+    own: np.ndarray
+    """Without those in which the window's thread waited for a processor: other work's."""
 
 
 def gaps() -> dict[str, Gaps]:
-    """For each job of the dock, in one session."""
+    """For each job of the dock, in one session, and for all of them."""
     viewer = Viewer(show=True)
     try:
         dock = DpvaeDock(viewer)
@@ -66,7 +66,8 @@ def gaps() -> dict[str, Gaps]:
             ("placing and drawing", dock.place, dock.place.place),
         ):
             found[name] = ticks(step.progress, button.click)
-        return found
+        every = (np.concatenate(each) for each in zip(*found.values(), strict=True))
+        return found | {"the whole session": Gaps(*every)}
     finally:
         viewer.close()
 
@@ -102,7 +103,8 @@ def ticks(progress: JobRow, start: Callable[[], None]) -> Gaps:
     timer.start()
     loop.exec_()
     timer.stop()
-    return Gaps(times, waits)
+    wall = 1000 * np.diff(times)
+    return Gaps(wall, wall - 1000 * np.diff(waits))
 
 
 def _waited() -> float:
