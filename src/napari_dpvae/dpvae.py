@@ -296,6 +296,7 @@ class DPVAE:
         known_key: str | None = None,
         outlines: Sequence[np.ndarray] | None = None,
         client: Any = None,
+        copy_matrices: bool = True,
         **changes: Any,
     ) -> ad.AnnData:
         """Place dissociated cells in the reference's frame; their own coordinates are not read.
@@ -315,6 +316,9 @@ class DPVAE:
         client
             Of a Dask cluster (``distributed.Client``), whose workers solve the cells; threads of
             this process if not given. The result is the same.
+        copy_matrices
+            Whether placed cells have matrices of their own. If not they have the query's: what is
+            changed in place in the one changes in the other.
         **changes
             Fields of :class:`PlacementSettings` to change, such as ``anchors=32``.
 
@@ -337,7 +341,13 @@ class DPVAE:
         ['placed', 'uncertain', 'outside']
         """
         steps = self.place_chunks(
-            query, settings, known_key=known_key, outlines=outlines, client=client, **changes
+            query,
+            settings,
+            known_key=known_key,
+            outlines=outlines,
+            client=client,
+            copy_matrices=copy_matrices,
+            **changes,
         )
         return drain(steps)
 
@@ -354,13 +364,7 @@ class DPVAE:
     ) -> Generator[float, None, ad.AnnData]:
         """Place, as a generator that yields the share of cells done and returns placed cells.
 
-        Parameters and errors are those of :meth:`place`, but for one.
-
-        Parameters
-        ----------
-        copy_matrices
-            Whether the placed cells have matrices of their own. If not they have the query's: what
-            is changed in place in the one changes in the other.
+        Parameters and errors are those of :meth:`place`.
         """
         from napari_dpvae.placement.engine import Engine
         from napari_dpvae.placement.place import place_steps

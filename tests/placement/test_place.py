@@ -19,7 +19,6 @@ from napari_dpvae.placement import request
 from napari_dpvae.placement.engine import LOCAL
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
-from napari_dpvae.steps import drain
 from napari_dpvae.uncertainty.status import STATUSES
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -61,7 +60,7 @@ def test_the_query_s_matrices_are_shared_where_that_is_asked_for(
     query.layers["twice"], query.raw = query.X * 2, query.copy()
     query.uns["spatial"] = {"own": {"images": {}}}
     before = query.copy()
-    shared = drain(model.place_chunks(query, copy_matrices=False))
+    shared = model.place(query, copy_matrices=False)
     for mine, own in (
         (query.X, shared.X),
         (query.layers["twice"], shared.layers["twice"]),

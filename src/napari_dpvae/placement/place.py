@@ -36,7 +36,7 @@ def place_steps(
 ) -> Generator[float, None, ad.AnnData]:
     """Yield the share of cells done, and return a copy of the query with its placement.
 
-    Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place_chunks`.
+    Parameters and errors are those of :meth:`napari_dpvae.DPVAE.place`.
     """
     query, known = checked_request(trained, query, settings, known_key)
     found = yield from placement_steps(trained, query, known, settings, outlines, engine)
