@@ -7,7 +7,6 @@ seven tenths of their counts. Its held-out spots are placed by two networks. Wri
 
 from __future__ import annotations
 
-import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 from scipy import sparse
 
 from benchmarks.cases import Case
+from benchmarks.timed import peak_mb
 from napari_dpvae import DPVAE, TrainingSettings
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.evaluation.metrics import measure
@@ -56,7 +56,7 @@ def run(epochs: int) -> dict[str, object]:
         "epochs": model.trained.settings.epochs,
         "training_seconds": trained - start,
         "placing_seconds": done - trained,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
     } | measure(task.true, placed.obsm[SPATIAL])
 
 

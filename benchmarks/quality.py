@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -20,6 +19,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.cases import Task, cases
 from benchmarks.standing import OURS, VANILLA, summary
+from benchmarks.timed import peak_mb
 from napari_dpvae import DPVAE
 from napari_dpvae.data.keys import RADIUS, RADIUS_WIDE, SPATIAL
 from napari_dpvae.evaluation.metrics import measure
@@ -51,7 +51,7 @@ def run(case_name: str, method: str, seed: int) -> dict[str, object]:
         "case": case_name,
         "seed": seed,
         "seconds": seconds,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
         "regularisation": "/".join(model.card["regularisation"].values()),
         **(coverage(model, task, placed.obsm[SPATIAL]) if method == OURS else {}),
     } | measure(task.true, placed.obsm[SPATIAL])

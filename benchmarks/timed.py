@@ -102,11 +102,11 @@ def _measured(work: Callable[[], Any]) -> Figures:
     return {
         "cpu_seconds": time.process_time() - cpu,
         "seconds": time.perf_counter() - wall,
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
     }
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Of this process alone: what the system says of it counts the one that started it, too."""
     import resource
 

@@ -15,7 +15,7 @@ from napari._qt.qt_viewer import QtViewer
 from napari.components import ViewerModel
 from napari.qt import get_current_stylesheet
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QSettings
+from qtpy.QtCore import QEvent, QObject, QSettings
 from qtpy.QtWidgets import QApplication
 
 from napari_dpvae.viewer.commands import open_dock
@@ -29,6 +29,13 @@ QUICK = {
     "checks": 0, "blocks": 0,
 }  # fmt: skip
 """Settings that train in a second."""
+
+
+def gone(*things: QObject) -> None:
+    """Have Qt delete them now, and not when it is idle."""
+    for thing in things:
+        thing.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture(autouse=True)
@@ -74,9 +81,7 @@ def drawn(window: Viewer, qtbot: QtBot) -> Iterator[Viewer]:
     yield window
     docks = list(window.window.dock_widgets.values())
     window.window.remove_dock_widget("all")
-    for dock in docks:
-        dock.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gone(*docks)
     window.canvas.grid.enabled = False
     window.layers.clear()
     _SESSIONS.pop(window, None)
@@ -113,8 +118,7 @@ def by_itself(viewer: ViewerModel) -> Iterator[DpvaeDock]:
     yield widget
     # At once, while all that it refers to is there; Python would collect it in any order.
     widget.close()
-    widget.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gone(widget)
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QThreadPool
+from qtpy.QtCore import QThreadPool
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QWidget
+from tests.viewer.conftest import gone
 
 from napari_dpvae.viewer.dock.job import Job, Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
@@ -149,8 +150,7 @@ def test_work_that_outlives_the_window_ends_unheard(qtbot: QtBot, parent: QWidge
     """An error in a thread of Qt's would be shown, by pytest-qt too."""
     job, slow = held_up(qtbot, parent)
     # As Qt does at the end.
-    job._worker.signals.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gone(job._worker.signals)
     slow.set()
     assert QThreadPool.globalInstance().waitForDone(30_000)
 

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QApplication
+from tests.viewer.conftest import gone
 
 from napari_dpvae.viewer.dock.turns import SECONDS, give_way_sooner
 
@@ -16,11 +17,6 @@ def usual() -> Iterator[float]:
     sys.setswitchinterval(0.005)
     yield sys.getswitchinterval()
     sys.setswitchinterval(before)
-
-
-def gone(parent: QObject) -> None:
-    parent.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def test_threads_give_way_sooner_as_long_as_there_is_a_dock(

@@ -7,8 +7,8 @@ from weakref import ref
 import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QObject
+from tests.viewer.conftest import gone
 
 from napari_dpvae.viewer.dock import warm_up
 from napari_dpvae.viewer.dock.warm_up import LETTERS, UNSEEN, WarmUp, _letters
@@ -20,11 +20,6 @@ def parent(monkeypatch: pytest.MonkeyPatch) -> QObject:
     monkeypatch.setattr(warm_up, "EACH_MS", 1)
     gc.unfreeze()
     return QObject()
-
-
-def gone(parent: QObject) -> None:
-    parent.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.mark.drawn
