@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject
 from tests.viewer.conftest import gone
 
 from napari_dpvae.viewer.dock import warm_up
-from napari_dpvae.viewer.dock.warm_up import LETTERS, UNSEEN, WarmUp, _letters
+from napari_dpvae.viewer.dock.warm_up import LETTERS, WarmUp, _letters
 
 
 @pytest.fixture
@@ -24,12 +24,32 @@ def parent(monkeypatch: pytest.MonkeyPatch) -> QObject:
 
 @pytest.mark.drawn
 def test_all_letters_are_drawn_unseen_and_taken_away(viewer: Viewer) -> None:
-    before, made = viewer.screenshot(flash=False), ""
+    caption, made = viewer.canvas.overlays.text, ""
+    before, was = viewer.screenshot(flash=False), caption.model_dump()
     for _ in _letters(ref(viewer)):
-        made += viewer.canvas.overlays[UNSEEN].text
+        made += caption.text
+        assert caption.visible
         assert (viewer.screenshot(flash=False) == before).all()
     assert made == LETTERS
-    assert UNSEEN not in viewer.canvas.overlays
+    assert caption.model_dump() == was
+
+
+def test_a_caption_that_is_there_is_let_be(viewer: Viewer) -> None:
+    caption = viewer.canvas.overlays.text
+    caption.text, caption.visible = "mine", True
+    was = caption.model_dump()
+    assert list(_letters(ref(viewer))) == []
+    assert caption.model_dump() == was
+
+
+def test_a_caption_that_comes_meanwhile_is_seen(viewer: Viewer) -> None:
+    caption, letters = viewer.canvas.overlays.text, _letters(ref(viewer))
+    next(letters)
+    caption.text, caption.visible = "Gene001", True
+    assert list(letters) == []
+    assert caption.text == "Gene001"
+    assert caption.visible
+    assert caption.opacity == 1
 
 
 def test_what_was_imported_is_set_aside_as_long_as_the_dock_is_there(
@@ -43,8 +63,9 @@ def test_what_was_imported_is_set_aside_as_long_as_the_dock_is_there(
 
 def test_a_dock_that_goes_in_the_middle_leaves_no_letters(viewer: Any, parent: QObject) -> None:
     warm_up = WarmUp(viewer, parent)
-    while UNSEEN not in viewer.canvas.overlays:
+    caption = viewer.canvas.overlays.text
+    while not caption.visible:
         warm_up._go_on()
     gone(parent)
-    assert UNSEEN not in viewer.canvas.overlays
+    assert not caption.visible
     assert gc.get_freeze_count() == 0

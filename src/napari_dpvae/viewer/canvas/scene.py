@@ -12,6 +12,7 @@ from napari.utils.notifications import show_warning
 
 from napari_dpvae.data.keys import DRAWS, SPATIAL
 from napari_dpvae.viewer.canvas.arrangement import SideBySide
+from napari_dpvae.viewer.canvas.beneath import Beneath
 from napari_dpvae.viewer.canvas.cells import Cells
 from napari_dpvae.viewer.canvas.discs import Discs
 from napari_dpvae.viewer.canvas.hover import Hover
@@ -65,6 +66,7 @@ class Scene:
         session.placed_changed.connect(self._draw_placed)
         session.section_key_changed.connect(self._rearrange_sections)
         session.model_changed.connect(self._rearrange_sections)
+        self._beneath: Beneath | None = None
         self._side_by_side: SideBySide | None = None
         session.look.arrangement_changed.connect(self._arrange)
         session.look.regions_changed.connect(self._draw_regions)
@@ -86,8 +88,7 @@ class Scene:
         key, shifts = self._session.section_key, self._sections
         data = [*image_layers(reference, shifts), reference_layer(reference, key, shifts)]
         self.reference = Cells(reference, data)
-        self._put_up(self.reference)
-        self._frame(reference)
+        self._put_up(self.reference, framed=True)
 
     def _frame(self, cells: ad.AnnData) -> None:
         """Show all of it, a volume with its depth."""
@@ -120,9 +121,7 @@ class Scene:
             self._places = self._session.look.places if DRAWS in placed.obsm else "estimates"
             layer = placed_layer(placed, reference, self._places)
             self.placed = Cells(placed, [*images, layer])
-            self._put_up(self.placed)
-            if reference is None:
-                self._frame(placed)
+            self._put_up(self.placed, framed=reference is None)
             self._follow_selection(self.placed)
             self._session.look.places = self._places
         self._regions.renew()
@@ -192,7 +191,7 @@ class Scene:
                 for layer in gone:
                     viewer.layers.remove(layer)
 
-    def _put_up(self, cells: Cells) -> None:
+    def _put_up(self, cells: Cells, *, framed: bool) -> None:
         """Add the layers once they are coloured, so that they are drawn once."""
         viewer = self._viewer()
         if viewer is None:
@@ -201,7 +200,18 @@ class Scene:
         cells.read_expression(self._painter.paint)
         if cells.reading:
             self._painter.paint()
-        viewer.layers.extend(cells.layers)
-        self._arrange()
-        viewer.layers.selection.active = cells.marks.layer
-        cells.marks.layer.events.visible.connect(self._painter.place_bars)
+        *images, marks = cells.layers
+
+        def settle() -> None:
+            self._arrange()
+            if framed:
+                self._frame(cells.adata)
+
+        if images and self._session.look.unhurried:
+            viewer.layers.append(marks)
+            self._beneath = Beneath(viewer, images, marks, settle)
+        else:
+            viewer.layers.extend(cells.layers)
+        settle()
+        viewer.layers.selection.active = marks
+        marks.events.visible.connect(self._painter.place_bars)

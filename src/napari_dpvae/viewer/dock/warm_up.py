@@ -10,7 +10,6 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from weakref import ReferenceType, ref
 
-from napari.components.overlays import TextOverlay
 from qtpy.QtCore import QObject, QTimer
 
 from napari_dpvae.viewer.canvas.layers import read_units
@@ -25,7 +24,8 @@ LETTERS = string.digits + string.ascii_letters + ".,-+:;·/()µ…"
 """Of genes' names, numbers and units."""
 AT_ONCE = 4
 """napari takes some 6 ms to make a letter."""
-UNSEEN = "letters of napari-dpvae"
+UNSEEN = {"opacity": 0.0, "box": True, "box_color": "transparent"}
+"""A caption like ours, so that all that draws one is made too."""
 IMPORTED = (
     "napari_dpvae.training.fitting",
     "napari_dpvae.placement.place",
@@ -77,19 +77,28 @@ def _parts(viewer: ReferenceType[Viewer]) -> Generator[None, None, None]:
 
 
 def _letters(viewer: ReferenceType[Viewer]) -> Generator[None, None, None]:
-    """Have napari make letters, unseen: a first caption would wait for each of its own."""
-    unseen = TextOverlay(visible=True, opacity=0.0, position="bottom_right")
+    """Have napari draw letters in the caption, unseen: a first one would wait for each of its own.
+
+    A caption that there is, or that comes meanwhile, is let be.
+    """
+    if (there := viewer()) is None or there.canvas.overlays.text.visible:
+        return
+    caption, text = there.canvas.overlays.text, ""
+    del there
+    before = {name: getattr(caption, name) for name in (*UNSEEN, "text")}
+    caption.update(UNSEEN)
     try:
         for start in range(0, len(LETTERS), AT_ONCE):
-            if (there := viewer()) is None:
+            if viewer() is None or caption.text != text:
                 return
-            unseen.text = LETTERS[start : start + AT_ONCE]
-            there.canvas.overlays[UNSEEN] = unseen
-            del there
+            caption.text = text = LETTERS[start : start + AT_ONCE]
+            caption.visible = True
             yield
     finally:
-        if (there := viewer()) is not None:
-            there.canvas.overlays.pop(UNSEEN, None)
+        if viewer() is not None:
+            ours = caption.text == text
+            caption.visible &= not ours
+            caption.update({name: before[name] for name in (UNSEEN if not ours else before)})
 
 
 def _end(parts: Generator[None, None, None]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from psygnal import Signal
@@ -25,6 +26,9 @@ CHOICES = {
 
 class Look:
     """How the cells are shown; setting what is not a choice raises a DataError."""
+
+    unhurried = False
+    """Whether images may come after their cells, one by one."""
 
     arrangement_changed = Signal(str)
     uncertainty_changed = Signal(str)
@@ -61,3 +65,12 @@ class Look:
                 f"{brief(statuses)} are no kinds of cells: choose of {', '.join(STATUSES)}."
             )
         return frozenset(wanted)
+
+    @contextmanager
+    def unhurriedly(self) -> Iterator[None]:
+        """Where a person waits for a window, which stands still for each image that is put up."""
+        self.unhurried = True
+        try:
+            yield
+        finally:
+            self.unhurried = False

@@ -134,7 +134,8 @@ class DataStep(Step):
 
     def _show_placed(self, placed: ad.AnnData) -> None:
         def show() -> None:
-            self.session.placed = placed
+            with self.session.look.unhurriedly():
+                self.session.placed = placed
 
         self._unsaved.before(show, self, "Opening others")
 
@@ -154,7 +155,8 @@ class DataStep(Step):
         self._unsaved.before(lambda: self._put(reference), self, "Another reference")
 
     def _put(self, reference: ad.AnnData) -> None:
-        self.session.reference = Checked(reference)
+        with self.session.look.unhurriedly():
+            self.session.reference = Checked(reference)
 
     def _set_query(self, query: ad.AnnData) -> None:
         self.session.query = Checked(query)

@@ -56,7 +56,8 @@ class SessionRow(QWidget):
 
     def _put(self, saved: SavedSession) -> None:
         try:
-            saved.put_into(self._session)
+            with self._session.look.unhurriedly():
+                saved.put_into(self._session)
         except (KeyError, TypeError, ValueError) as error:
             self.refused.emit(sentence(error))
 
