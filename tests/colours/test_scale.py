@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import anndata as ad
 import numpy as np
+import pytest
 from scipy import sparse
 
 from napari_dpvae.colours.scale import Expression, Limits, colour_limits
+from napari_dpvae.data import values
 
 
 def test_values_are_log_counts_per_ten_thousand() -> None:
@@ -17,6 +19,18 @@ def test_values_are_log_counts_per_ten_thousand() -> None:
         np.testing.assert_allclose(values, np.log1p([2500.0, 0.0]))
         assert "per 10,000" in unit
         assert shown.values("absent") is None
+
+
+def test_values_do_not_depend_on_how_the_matrix_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).poisson(0.5, (23, 7)).astype(float)
+    whole, _ = Expression(ad.AnnData(x)).values("3")
+    twice = sparse.csr_matrix(x)
+    twice = sparse.csr_matrix(
+        (np.repeat(twice.data / 2, 2), np.repeat(twice.indices, 2), 2 * twice.indptr), x.shape
+    )
+    monkeypatch.setattr(values, "FEW", 10)
+    for matrix in (x, sparse.csr_matrix(x), sparse.csc_matrix(x), twice):
+        np.testing.assert_array_equal(Expression(ad.AnnData(matrix)).values("3")[0], whole)
 
 
 def test_normalised_values_are_shown_as_they_are() -> None:

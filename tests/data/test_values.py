@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_dpvae.data.values import canonical, depths, expression_kind, holds_counts
+from napari_dpvae.data import values
+from napari_dpvae.data.values import canonical, depths, expression_kind, few_rows, holds_counts
 
 Make = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -103,3 +104,15 @@ def test_fractions_that_are_very_rare_leave_counts(phantom: Any) -> None:
     x = sparse.csr_matrix(np.ones((60_000, 3), np.float32))
     x.data[-1] = 0.5
     assert expression_kind(x) == "counts with fractions"
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(3, 11), np.array([7, 2, 2, 9]), slice(0, 0)])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_a_few_rows_at_a_time_are_all_rows_in_order(
+    rows: slice | np.ndarray, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.arange(1.0, 61.0).reshape(12, 5)
+    monkeypatch.setattr(values, "FEW", 12)
+    parts = [sparse.csr_matrix(part).toarray() for part in few_rows(make(x), rows)]
+    assert all(len(part) <= 2 for part in parts)
+    np.testing.assert_array_equal(np.vstack(parts), x[rows])

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_dpvae.data.features import other_values
-from napari_dpvae.data.values import holds_counts
+from napari_dpvae.data.values import depths, few_rows, holds_counts
 from napari_dpvae.expression.normalise import log_normalise
 
 
@@ -39,9 +39,10 @@ class Expression:
         self._cells = cells
         self._index = cells.var_names
         # Columns are read one at a time: compressed by column that is a hundred times faster.
-        self._x = sparse.csc_matrix(cells.X)
-        depth = np.asarray(self._x.sum(axis=1), np.float64).ravel()
-        self._depth = depth if self.counts else None
+        by_column = sparse.issparse(cells.X) and cells.X.format == "csc"
+        parts = [cells.X] if by_column else few_rows(cells.X)
+        self._parts = [sparse.csc_matrix(part) for part in parts]
+        self._depth = np.concatenate([depths(p) for p in self._parts]) if self.counts else None
 
     def values(self, gene: str) -> tuple[np.ndarray, str] | None:
         """(n,) float64 of a gene, or of a feature of another kind, and their unit.
@@ -50,9 +51,16 @@ class Expression:
         """
         if gene not in self._index:
             return other_values(self._cells, gene)
-        column = self._x[:, [self._index.get_loc(gene)]].toarray().astype(np.float64)
+        column = self._index.get_loc(gene)
+        values = np.concatenate([_column(part, column) for part in self._parts])
         unit = "log1p counts per 10,000" if self.counts else "normalised expression"
-        return log_normalise(column, self._depth).ravel(), unit
+        return log_normalise(values[:, None], self._depth).ravel(), unit
+
+
+def _column(x: sparse.csc_matrix, column: int) -> np.ndarray:
+    """(n,) float64; what scipy has for it takes ten times as long."""
+    held = slice(x.indptr[column], x.indptr[column + 1])
+    return np.bincount(x.indices[held], x.data[held], x.shape[0])
 
 
 def colour_limits(*parts: np.ndarray, limits: Limits = USUAL) -> tuple[float, float]:

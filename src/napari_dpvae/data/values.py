@@ -30,6 +30,8 @@ LARGEST_COUNT = 1e9
 """No cell has so many molecules of a gene: a value beyond is wrong."""
 SAMPLE = 100
 """Rows that are looked at to tell one kind of fractions from another."""
+FEW = 500_000
+"""Values of a part, where parts are worked on one after the other."""
 CHUNK = 4_000_000
 """Values looked at at once: bounds memory."""
 MOSTLY = 0.5
@@ -150,6 +152,22 @@ def stored_values(x: Matrix) -> Iterator[np.ndarray]:
             part.sum_duplicates()
             part = part.data
         yield np.asarray(part)
+
+
+def few_rows(x: Any, rows: slice | np.ndarray = slice(None)) -> Iterator[Matrix]:
+    """Some rows (m, G) of a matrix, a few at a time, at least once; those of a file in one read.
+
+    Each part has some :data:`FEW` values. More do not stay in the processor's cache, and are had
+    from the system each time, which may let nothing else run for a quarter of a second.
+    """
+    if not (sparse.issparse(x) or isinstance(x, np.ndarray)):
+        x, rows = x[rows], slice(None)
+    which = range(x.shape[0])[rows] if isinstance(rows, slice) else rows
+    stored = x.nnz if sparse.issparse(x) else x.size
+    at_once = max(FEW * x.shape[0] // max(stored, 1), 1)
+    for start in range(0, max(len(which), 1), at_once):
+        part = which[start : start + at_once]
+        yield x[part.start : part.stop] if isinstance(part, range) else x[part]
 
 
 def _sample(x: Matrix) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ import anndata as ad
 import numpy as np
 from scipy import sparse
 
+from napari_dpvae.data.values import Matrix, few_rows
 from napari_dpvae.expression.normalise import CONSTANT, LIMIT, log_normalise_rows
 from napari_dpvae.expression.platform import FEWEST_CELLS, PlatformGap, measure_gap, similar
 from napari_dpvae.expression.units import Units, units_of
@@ -69,18 +70,21 @@ class PanelExpression:
 
     def measured(self, rows: slice | np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray | None]:
         """(m, p) values as measured, and (m,) depths, float64."""
-        raw = self._raw(rows)
+        parts = [self._measured(part) for part in few_rows(self.x, rows)]
+        values, depths = zip(*parts, strict=True)
+        depth = None if self.depth_columns is None else np.concatenate(depths)
+        return sparse.vstack(values, format="csr"), depth
+
+    def _measured(self, rows: Matrix) -> tuple[sparse.csr_matrix, np.ndarray | None]:
+        raw = sparse.csr_matrix(rows, dtype=np.float64)
+        raw.sum_duplicates()
+        raw.eliminate_zeros()
+        raw = self.units.read(raw)
         return raw[:, self.columns], self._depth(raw)
 
     def read(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
         """(m, p) log-normalised, float64."""
         return log_normalise_rows(*self.measured(rows))
-
-    def _raw(self, rows: slice | np.ndarray) -> sparse.csr_matrix:
-        raw = sparse.csr_matrix(self.x[rows], dtype=np.float64)
-        raw.sum_duplicates()
-        raw.eliminate_zeros()
-        return self.units.read(raw)
 
     def _depth(self, raw: sparse.csr_matrix) -> np.ndarray | None:
         if self.depth_columns is None:

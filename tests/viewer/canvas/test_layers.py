@@ -6,6 +6,7 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
+import pytest
 
 from napari_dpvae.viewer.canvas.layers import (
     image_layers,
@@ -62,3 +63,17 @@ def test_points_know_their_cells(phantom: Any, model: Any) -> None:
     assert options["features"]["cell"].tolist() == placed.obs_names.tolist()
     assert set(options["features"].columns) == {"cell", "status", "radius"}
     assert options["metadata"]["adata"] is placed
+
+
+def test_more_cells_than_the_tissue_has_room_for_are_drawn_smaller(
+    placed: Any, phantom: Any
+) -> None:
+    def size(times: int) -> float:
+        many = ad.concat([placed] * times)
+        many.obs_names_make_unique()
+        return float(placed_layer(many, phantom.reference)[1]["size"])
+
+    few, times = size(1), 30
+    n = times * placed.n_obs
+    assert n > 9 * phantom.reference.n_obs
+    assert size(times) == pytest.approx(few * 3 * (phantom.reference.n_obs / n) ** 0.5)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
 from napari.layers import Layer, Points, Surface
+from qtpy.QtCore import QTimer
 from scipy import sparse
 
 from napari_dpvae.colours.categories import category_codes, is_numeric
@@ -27,6 +29,8 @@ PLAIN = np.array([0.62, 0.71, 0.78, 1.0])
 """The colour of cells that show nothing."""
 AT_ONCE = 2_000_000
 """Values of expression that are sorted in less time than a person notices."""
+DRAWN_MS = 500
+"""In which the cells are drawn first: drawing by software takes all cores."""
 LEAST_SHARE = 0.25
 """Size or opacity of the least sure cell."""
 
@@ -75,7 +79,8 @@ class Cells:
         if _values(self.adata) <= AT_ONCE:
             keep(Expression(self.adata))
             return
-        in_background(Expression, self.adata, then=keep)
+        read = partial(in_background, Expression, self.adata, then=keep)
+        QTimer.singleShot(DRAWN_MS, read)
 
     @property
     def reading(self) -> bool:

@@ -20,6 +20,8 @@ MOST_POINTS = 50_000
 """Above it, cells are drawn as a surface."""
 Shifts = dict[str, np.ndarray]
 """How far each section is moved, (2,) as (x, y)."""
+OVERLAP = 3.0
+"""Times what is a cell's share of the tissue, at most: wider marks hide each other."""
 MOST_RINGED = 1500
 """Above it, points have no ring."""
 LayerData = tuple[Any, dict[str, Any], str]
@@ -99,9 +101,12 @@ def reference_layer(
 def placed_layer(
     placed: ad.AnnData, reference: ad.AnnData | None = None, places: Places = "estimates"
 ) -> LayerData:
-    """Placed cells; on a slice less wide than a spot, so that both are seen."""
-    flat = placed.obsm[SPATIAL].shape[1] == 2
-    size = spot_size(reference if reference is not None else placed) * (0.6 if flat else 1.3)
+    """Placed cells; on a slice less wide than a spot, so that both are seen; very many, smaller."""
+    dims = placed.obsm[SPATIAL].shape[1]
+    size = spot_size(reference if reference is not None else placed) * (0.6 if dims == 2 else 1.3)
+    if reference is not None:
+        share = (reference.n_obs / max(placed.n_obs, 1)) ** (1 / dims)
+        size *= min(OVERLAP * share, 1.0)
     known = [key for key in (STATUS, RADIUS) if key in placed.obs]
     features = {"cell": placed.obs_names}
     features |= {key.removeprefix("dpvae_"): placed.obs[key] for key in known}
