@@ -33,6 +33,13 @@ def test_values_do_not_depend_on_how_the_matrix_is_kept(monkeypatch: pytest.Monk
         np.testing.assert_array_equal(Expression(ad.AnnData(matrix)).values("3")[0], whole)
 
 
+def test_a_gene_that_no_cell_has_is_a_number_too() -> None:
+    x = sparse.csr_matrix(np.array([[0.5, 0.0], [-1.25, 0.0]]))
+    values, _ = Expression(ad.AnnData(x)).values("1")
+    assert values.dtype == np.float64
+    assert not values.any()
+
+
 def test_normalised_values_are_shown_as_they_are() -> None:
     shown = Expression(ad.AnnData(np.array([[0.5], [-1.25]])))
     values, unit = shown.values("0")

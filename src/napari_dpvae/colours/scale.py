@@ -60,7 +60,8 @@ class Expression:
 def _column(x: sparse.csc_matrix, column: int) -> np.ndarray:
     """(n,) float64; what scipy has for it takes ten times as long."""
     held = slice(x.indptr[column], x.indptr[column + 1])
-    return np.bincount(x.indices[held], x.data[held], x.shape[0])
+    # Of no values numpy makes whole numbers.
+    return np.bincount(x.indices[held], x.data[held], x.shape[0]).astype(np.float64)
 
 
 def colour_limits(*parts: np.ndarray, limits: Limits = USUAL) -> tuple[float, float]:
