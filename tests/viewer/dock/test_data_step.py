@@ -73,6 +73,25 @@ def test_two_files_dropped_in_any_order_find_their_places(
     assert dock.session.reference.n_obs == 321 and dock.session.query.n_obs == 120
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("good", [0, 1])
+def test_of_two_dropped_files_one_that_is_refused_leaves_the_other(
+    dock: DpvaeDock, idle: Idle, qtbot: QtBot, files: tuple[Path, Path], good: int, order: int
+) -> None:
+    bad = files[0].with_name("bad.h5ad")
+    bad.write_text("no cells")
+    drop(dock, *(bad, files[good])[::order])
+    kind = ("reference", "query")[good]
+    qtbot.waitUntil(lambda: getattr(dock.session, kind) is not None)
+    idle(dock.data.reference)
+    idle(dock.data.query)
+    assert "bad.h5ad" in dock.data.status.text()
+    assert dock.data.reference.path.text() == ("" if good else str(files[0]))
+    drop(dock.data.query, files[1])
+    idle(dock.data.query)
+    assert "bad.h5ad" not in dock.data.status.text()
+
+
 @pytest.mark.parametrize(
     ("order", "suffix"),
     [(1, ".h5ad"), (-1, ".h5ad"), (1, ".zarr"), pytest.param(-1, ".zarr", marks=pytest.mark.slow)],

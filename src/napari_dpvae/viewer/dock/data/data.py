@@ -72,8 +72,10 @@ class DataStep(Step):
         self._dropped: list[str] = []
         self._placed: ad.AnnData | None = None
         """Of what was dropped: shown last, as another reference takes placed cells away."""
+        self._refused = ""
+        """Of what was dropped: said last, as what opens after it says what there is."""
         for source in (self.reference, self.query):
-            source.refused.connect(self.complain)
+            source.refused.connect(self._on_refused)
             source.opened.connect(self._open_dropped)
         opened = OpenedLayers(viewer, self._wants, self._take_opened, self)
         self.destroyed.connect(lambda: opened.end())
@@ -112,10 +114,18 @@ class DataStep(Step):
             placed, self._placed = self._placed, None
             if placed is not None:
                 self._show_placed(placed)
+            refused, self._refused = self._refused, ""
+            if refused:
+                self.complain(refused)
             return
         path = self._dropped.pop(0)
         row = self.reference if "reference" in self._roles else self.query
         row.open(path, Door(open_either, _as_either, self._take_either))
+
+    def _on_refused(self, text: str) -> None:
+        """What else was dropped opens still."""
+        self._refused = text
+        self._open_dropped()
 
     def _take_either(self, cells: ad.AnnData) -> None:
         """A reference has coordinates, which nobody placed."""
