@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import h5py
@@ -211,6 +212,21 @@ def test_what_was_killed_while_a_store_was_replaced_is_mended_by_the_next_write(
     write_placed(placed[:50].copy(), tmp_path / "placed.zarr")
     assert read_placed(path).n_obs == 50
     assert [entry.name for entry in tmp_path.iterdir()] == ["placed.zarr"]
+
+
+def test_who_clears_is_there_before_what_is_to_be_cleared(
+    placed: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the two would leave it."""
+    begin, there = subprocess.Popen, []
+
+    def watch(*args: Any, **options: Any) -> Any:
+        there.append(list(tmp_path.iterdir()))
+        return begin(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", watch)
+    write_placed(placed, tmp_path / "placed.csv")
+    assert there == [[]]
 
 
 def test_without_a_shell_files_are_written_all_the_same(

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_dpvae.data.paths import NO_PATH, as_path, is_there, shown
-from napari_dpvae.data.scratch import NEW, OLD, clear, make_scratch, reason, watched
+from napari_dpvae.data.scratch import NEW, OLD, make_scratch, reason, watched_scratch
 from napari_dpvae.errors import DataError
 
 
@@ -27,9 +27,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         When the folder is not there or cannot be written, or the disk is full.
     """
     target = _target(path)
-    scratch = make_scratch(target)
     try:
-        with watched(scratch, target):
+        with watched_scratch(target) as scratch:
             yield scratch
             _keep(scratch)
             # Scratch files are private; give the result the permissions any new file has.
@@ -41,8 +40,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except Exception as error:
         _raise_of_disk(error, target)
         raise
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -55,9 +52,8 @@ def replacing_store(path: str | Path) -> Iterator[Path]:
         When there is something else at the path, or the folder cannot be written.
     """
     target = _target(path, store=True)
-    scratch = make_scratch(target, folder=True)
     try:
-        with watched(scratch, target):
+        with watched_scratch(target, folder=True) as scratch:
             yield scratch / NEW
             if target.exists():
                 target.rename(scratch / OLD)
@@ -66,8 +62,6 @@ def replacing_store(path: str | Path) -> Iterator[Path]:
     except Exception as error:
         _raise_of_disk(error, target)
         raise
-    finally:
-        clear(scratch, target)
 
 
 def _raise_of_disk(error: BaseException, target: Path) -> None:

@@ -8,8 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
+import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,20 +36,43 @@ def make_scratch(target: Path, *, folder: bool = False) -> Path:
     DataError
         When the folder cannot be written.
     """
-    # The name says whose it is, so that what is left over can be told from what is in use.
+    scratch = _name(target, folder=folder)
+    _make(scratch, target, folder=folder)
+    return scratch
+
+
+@contextmanager
+def watched_scratch(target: Path, *, folder: bool = False) -> Iterator[Path]:
+    """As :func:`make_scratch`, and cleared in the end, even if this process is killed."""
+    scratch = _name(target, folder=folder)
+    # Before there is any: a kill between the two would leave it.
+    shell = _watch(scratch, target)
+    try:
+        _make(scratch, target, folder=folder)
+        yield scratch
+    finally:
+        clear(scratch, target)
+        if shell is not None:
+            shell.communicate()
+
+
+def _name(target: Path, *, folder: bool) -> Path:
+    """It says whose it is, so that what is left over can be told from what is in use."""
     prefix = f".{target.stem[:80]}-{_host()}-"
     _remove_stale(target, prefix)
+    suffix = "" if folder else target.suffix
+    return target.parent / f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}{suffix}"
+
+
+def _make(scratch: Path, target: Path, *, folder: bool) -> None:
     try:
         if folder:
-            return Path(tempfile.mkdtemp(dir=target.parent, prefix=f"{prefix}{os.getpid()}-"))
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f"{prefix}{os.getpid()}-", suffix=target.suffix
-        )
+            scratch.mkdir(mode=0o700)
+        else:
+            scratch.touch(mode=0o600, exist_ok=False)
     except (OSError, ValueError) as error:
         # The other is raised for names that no file can have.
         raise DataError(f"Cannot write {target}: {reason(error)}.") from error
-    os.close(handle)
-    return Path(name)
 
 
 def _host() -> str:
@@ -89,11 +112,10 @@ def clear(scratch: Path, target: Path) -> None:
         scratch.unlink(missing_ok=True)
 
 
-@contextmanager
-def watched(scratch: Path, target: Path) -> Iterator[None]:
-    """Scratch is cleared even if this process is killed: a shell outlives it, and does that."""
+def _watch(scratch: Path, target: Path) -> subprocess.Popen[bytes] | None:
+    """A shell that outlives this process, and clears scratch then."""
     try:
-        shell = subprocess.Popen(
+        return subprocess.Popen(
             [SHELL, "-c", CLEAR, "clear", str(scratch.absolute()), str(target.absolute())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -101,14 +123,9 @@ def watched(scratch: Path, target: Path) -> Iterator[None]:
             # What ends this process ends its group, as Ctrl-C does.
             start_new_session=True,
         )
-    except OSError:
-        # There is no such shell: what is left goes with the next write.
-        yield
-        return
-    try:
-        yield
-    finally:
-        shell.communicate()
+    except (OSError, ValueError):
+        # There is no such shell, or no such name: what is left goes with the next write.
+        return None
 
 
 def reason(error: Exception) -> str:
