@@ -92,6 +92,14 @@ def test_of_two_dropped_files_one_that_is_refused_leaves_the_other(
     assert "bad.h5ad" not in dock.data.status.text()
 
 
+def test_of_two_dropped_files_that_are_refused_both_are_told(
+    dock: DpvaeDock, qtbot: QtBot, tmp_path: Path
+) -> None:
+    drop(dock, tmp_path / "one.h5ad", tmp_path / "other.h5ad")
+    qtbot.waitUntil(lambda: "other.h5ad" in dock.data.status.text())
+    assert "one.h5ad" in dock.data.status.text()
+
+
 @pytest.mark.parametrize(
     ("order", "suffix"),
     [(1, ".h5ad"), (-1, ".h5ad"), (1, ".zarr"), pytest.param(-1, ".zarr", marks=pytest.mark.slow)],

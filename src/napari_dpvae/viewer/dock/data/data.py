@@ -72,7 +72,7 @@ class DataStep(Step):
         self._dropped: list[str] = []
         self._placed: ad.AnnData | None = None
         """Of what was dropped: shown last, as another reference takes placed cells away."""
-        self._refused = ""
+        self._refused: list[str] = []
         """Of what was dropped: said last, as what opens after it says what there is."""
         for source in (self.reference, self.query):
             source.refused.connect(self._on_refused)
@@ -114,9 +114,9 @@ class DataStep(Step):
             placed, self._placed = self._placed, None
             if placed is not None:
                 self._show_placed(placed)
-            refused, self._refused = self._refused, ""
-            if refused:
-                self.complain(refused)
+            if self._refused:
+                self.complain("\n".join(self._refused))
+                self._refused = []
             return
         path = self._dropped.pop(0)
         row = self.reference if "reference" in self._roles else self.query
@@ -124,7 +124,7 @@ class DataStep(Step):
 
     def _on_refused(self, text: str) -> None:
         """What else was dropped opens still."""
-        self._refused = text
+        self._refused.append(text)
         self._open_dropped()
 
     def _take_either(self, cells: ad.AnnData) -> None:
