@@ -138,14 +138,25 @@ def dense(x: Matrix) -> np.ndarray:
     return np.asarray(full, dtype=np.float64)
 
 
+def n_stored(x: Any) -> int:
+    """How many values a matrix holds, in memory or in a file."""
+    if isinstance(x, ad.abc.CSRDataset):
+        return int(x.group["data"].shape[0])
+    return int(x.nnz if sparse.issparse(x) else np.prod(x.shape))
+
+
+def _rows_of(x: Any, values: int) -> int:
+    """How many rows hold about so many values; one at least."""
+    return max(values * x.shape[0] // max(n_stored(x), 1), 1)
+
+
 def stored_values(x: Matrix) -> Iterator[np.ndarray]:
     """Stored values in chunks; those of a file have duplicates summed."""
     if not isinstance(x, np.ndarray) and sparse.issparse(x):
         for start in range(0, len(x.data), CHUNK):
             yield x.data[start : start + CHUNK]
         return
-    stored = x.group["data"].shape[0] if isinstance(x, ad.abc.CSRDataset) else np.prod(x.shape)
-    rows = max(int(CHUNK * x.shape[0] // max(stored, 1)), 1)
+    rows = _rows_of(x, CHUNK)
     for start in range(0, x.shape[0], rows):
         part: Any = x[start : start + rows]
         if sparse.issparse(part):
@@ -163,8 +174,7 @@ def few_rows(x: Any, rows: slice | np.ndarray = slice(None)) -> Iterator[Matrix]
     if not (sparse.issparse(x) or isinstance(x, np.ndarray)):
         x, rows = x[rows], slice(None)
     which = range(x.shape[0])[rows] if isinstance(rows, slice) else rows
-    stored = x.nnz if sparse.issparse(x) else x.size
-    at_once = max(FEW * x.shape[0] // max(stored, 1), 1)
+    at_once = _rows_of(x, FEW)
     for start in range(0, max(len(which), 1), at_once):
         part = which[start : start + at_once]
         yield x[part.start : part.stop] if isinstance(part, range) else x[part]

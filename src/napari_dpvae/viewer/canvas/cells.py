@@ -11,11 +11,11 @@ import anndata as ad
 import numpy as np
 from napari.layers import Layer, Points, Surface
 from qtpy.QtCore import QTimer
-from scipy import sparse
 
 from napari_dpvae.colours.categories import category_codes, is_numeric
 from napari_dpvae.colours.scale import Expression
 from napari_dpvae.data.keys import RADIUS, STATUS
+from napari_dpvae.data.values import n_stored
 from napari_dpvae.uncertainty.status import OUTSIDE
 from napari_dpvae.viewer.canvas.background import in_background
 from napari_dpvae.viewer.canvas.discs import Discs
@@ -76,7 +76,7 @@ class Cells:
             self._expression = expression
             then()
 
-        if _values(self.adata) <= AT_ONCE:
+        if n_stored(self.adata.X) <= AT_ONCE:
             keep(Expression(self.adata))
             return
         read = partial(in_background, Expression, self.adata, then=keep)
@@ -153,11 +153,6 @@ class Cells:
         unsure = np.nan_to_num((radius - low) / max(high - low, 1e-12), nan=1.0)
         sureness: np.ndarray = 1 - (1 - LEAST_SHARE) * unsure
         return sureness
-
-
-def _values(cells: ad.AnnData) -> int:
-    """How many values the expression has in memory."""
-    return int(cells.X.nnz if sparse.issparse(cells.X) else cells.X.size)
 
 
 def _marks(layer: Layer, strangers: np.ndarray) -> Marks[Points] | Marks[Surface]:

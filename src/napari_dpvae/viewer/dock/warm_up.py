@@ -96,9 +96,11 @@ def _letters(viewer: ReferenceType[Viewer]) -> Generator[None, None, None]:
             yield
     finally:
         if viewer() is not None:
-            ours = caption.text == text
-            caption.visible &= not ours
-            caption.update({name: before[name] for name in (UNSEEN if not ours else before)})
+            if caption.text == text:
+                caption.visible = False
+            else:
+                del before["text"]
+            caption.update(before)
 
 
 def _end(parts: Generator[None, None, None]) -> None:

@@ -157,7 +157,7 @@ class Source(QWidget):
             return self._door.check(cells)
 
         job = self.progress.run(steps, f"looking at {name}", only_reads=True)
-        job.done.connect(self._take)
+        job.done.connect(lambda checked: self._take(checked, "", self._door))
         job.failed.connect(self._refuse)
 
     def _paths(self, text: str) -> list[str]:
@@ -182,6 +182,9 @@ class Source(QWidget):
 
     def _on_read(self, cells: ad.AnnData, path: str, door: Door) -> None:
         remember_folder(self._paths(path)[0])
+        self._take(cells, path, door)
+
+    def _take(self, cells: ad.AnnData, path: str, door: Door) -> None:
         before, self._opened = self._opened, (cells, path)
         try:
             door.accept(cells)
@@ -191,12 +194,6 @@ class Source(QWidget):
             return
         self._restore_path()
         self.opened.emit()
-
-    def _take(self, cells: ad.AnnData) -> None:
-        try:
-            self._door.accept(cells)
-        except ValueError as error:
-            self._refuse(sentence(error))
 
     def _refuse(self, text: str) -> None:
         """The line names what there is: the sentence names what was refused."""
