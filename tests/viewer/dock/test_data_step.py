@@ -66,11 +66,14 @@ def test_a_query_that_is_dropped_first_is_known_by_its_lack_of_coordinates(
 
 
 def test_two_files_dropped_in_any_order_find_their_places(
-    dock: DpvaeDock, qtbot: QtBot, files: tuple[Path, Path]
+    dock: DpvaeDock, idle: Idle, qtbot: QtBot, files: tuple[Path, Path]
 ) -> None:
     drop(dock, *files[::-1])
     qtbot.waitUntil(lambda: dock.data.done)
     assert dock.session.reference.n_obs == 321 and dock.session.query.n_obs == 120
+    idle(dock.data.reference)
+    idle(dock.data.query)
+    assert [row.path.text() for row in (dock.data.reference, dock.data.query)] == [*map(str, files)]
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -166,25 +169,27 @@ def test_unsaved_cells_are_not_taken_away_without_a_question(
     idle(row)
     first = dock.session.reference
     dock.session.placed, dock.session.unsaved = placed.copy(), True
-    row.open(str(files[0]))
+    other = str(files[0].rename(tmp_path / "other.h5ad"))
+    row.open(other)
     idle(row)
     assert dock.session.reference is first and dock.session.placed is not None
-    row.open(str(files[0]))
+    assert row.path.text() == str(files[0])
+    row.open(other)
     idle(row)
     idle(dock.save)
-    assert target.is_file()
+    assert target.is_file() and row.path.text() == other
     second = dock.session.reference
     assert second is not first and dock.session.placed is None
     dock.session.placed = placed.copy()
     dock.session.selection.cells = [1]
     dock.session.selection.name("rim")
-    row.open(str(files[0]))
+    row.open(other)
     idle(row)
     assert dock.session.placed is None
     assert len(asked) == 3 and all("120 placed cells" in text for text in asked)
     # What is saved, or set by a script, is not asked for.
     dock.session.placed = placed.copy()
-    row.open(str(files[0]))
+    row.open(other)
     idle(row)
     assert dock.session.placed is None and len(asked) == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anndata as ad
@@ -120,20 +121,21 @@ class DataStep(Step):
             return
         path = self._dropped.pop(0)
         row = self.reference if "reference" in self._roles else self.query
-        row.open(path, Door(open_either, _as_either, self._take_either))
+        row.open(path, Door(open_either, _as_either, partial(self._take_either, path=path)))
 
     def _on_refused(self, text: str) -> None:
         """What else was dropped opens still."""
         self._refused.append(text)
         self._open_dropped()
 
-    def _take_either(self, cells: ad.AnnData) -> None:
+    def _take_either(self, cells: ad.AnnData, path: str) -> None:
         """A reference has coordinates, which nobody placed."""
         if _kind(cells) == "placed":
             self._placed = cells
             return
         located = SPATIAL in cells.obsm and "reference" in self._roles
         self._roles.discard("reference" if located else "query")
+        (self.reference if located else self.query).came_from(path, cells)
         (self._set_reference if located else self._set_query)(cells)
 
     def _take_query(self, cells: ad.AnnData) -> None:

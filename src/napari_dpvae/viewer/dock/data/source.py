@@ -96,6 +96,8 @@ class Source(QWidget):
         self.progress = JobRow()
         self._opened: tuple[ad.AnnData | None, str] = (None, "")
         """What there is, and where it came from; no path where it came from elsewhere."""
+        self._offered = self._opened
+        """What was read last, which may not be wanted yet, or at all."""
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -127,9 +129,13 @@ class Source(QWidget):
         """Say what there is now; the path stays while it is that of these cells."""
         self.summary.setText(summary)
         if cells is not self._opened[0]:
-            self._opened = (cells, "")
+            self._opened = self._offered if cells is self._offered[0] else (cells, "")
         if not self.progress.running:
             self.path.setText(self._opened[1])
+
+    def came_from(self, path: str, cells: ad.AnnData) -> None:
+        """Name the path of cells that may come to be shown."""
+        self._offered = (cells, path)
 
     def _load(self, door: Door) -> None:
         path = self.path.text().strip()
@@ -185,11 +191,10 @@ class Source(QWidget):
         self._take(cells, path, door)
 
     def _take(self, cells: ad.AnnData, path: str, door: Door) -> None:
-        before, self._opened = self._opened, (cells, path)
+        self.came_from(path, cells)
         try:
             door.accept(cells)
         except ValueError as error:
-            self._opened = before
             self._refuse(sentence(error))
             return
         self._restore_path()
