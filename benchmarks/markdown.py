@@ -7,5 +7,6 @@ import pandas as pd
 
 def table(frame: pd.DataFrame) -> str:
     """A Markdown table of the columns of a frame, its index left out; – where there is no value."""
-    rows = [list(frame.columns), ["---"] * frame.shape[1], *frame.fillna("–").to_numpy().tolist()]
+    told = frame.astype(object).where(frame.notna(), "–")
+    rows = [list(frame.columns), ["---"] * frame.shape[1], *told.to_numpy().tolist()]
     return "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in rows)

@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", choices=peers, default=TRANSPORT)
     parser.add_argument("--limit", type=float, default=600, help="seconds for one run")
     options = parser.parse_args()
-    rows: list[Row] = []
+    before = pd.read_csv(RESULTS) if RESULTS.is_file() else pd.DataFrame()
+    rows: list[Row] = before.to_dict("records")
     tissue = Tissue()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -54,8 +55,9 @@ def main() -> None:
                 except NotInstallable as error:
                     used = {"reason": str(error)}
                 rows.append({"method": key, "cells": n, **used})
-            pd.DataFrame(rows).to_csv(RESULTS, index=False, float_format="%.4g")
-            print(pd.DataFrame(rows).to_string(), flush=True)
+            table = pd.DataFrame(rows).drop_duplicates(["method", "cells"], keep="last")
+            table.to_csv(RESULTS, index=False, float_format="%.4g")
+            print(table.to_string(), flush=True)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class EvaluationReport(NamedTuple):
     """Share of the whole, 0 to 1."""
 
 
-class HeldOut(NamedTuple):
+class HeldOutCells(NamedTuple):
     """Cells whose places were kept back, and where a method placed them."""
 
     method: str
@@ -66,7 +66,7 @@ class Evaluation(NamedTuple):
 
     table: pd.DataFrame
     """A row for each method and seed: see :func:`evaluate`."""
-    held_out: list[HeldOut]
+    held_out: list[HeldOutCells]
     """In the order of the rows."""
 
     @property
@@ -129,7 +129,7 @@ def evaluate_steps(
             )
             places = placed.obsm[SPATIAL]
             held_out.append(
-                HeldOut(method, seed, case.true, places, radius, wide, one_frame, distortions)
+                HeldOutCells(method, seed, case.true, places, radius, wide, one_frame, distortions)
             )
     table = pd.DataFrame(map(_row, held_out))
     table.attrs[BY_CHANCE] = _by_chance(held_out[0])
@@ -225,7 +225,7 @@ def _of_tuning(done: float, report: EpochReport) -> EvaluationReport:
     return EvaluationReport(f"fine-tuning: {report.stage}", done)
 
 
-def _row(run: HeldOut) -> dict[str, object]:
+def _row(run: HeldOutCells) -> dict[str, object]:
     """What the table says of a placement."""
     wide = measure_regions(run.true, run.placed, run.wide)
     row = {
@@ -239,12 +239,12 @@ def _row(run: HeldOut) -> dict[str, object]:
     return _comparable(row, run)
 
 
-def _comparable(measures: dict[str, Any], run: HeldOut) -> dict[str, Any]:
+def _comparable(measures: dict[str, Any], run: HeldOutCells) -> dict[str, Any]:
     """Measures without those that need one frame, where there are two."""
     return measures if run.one_frame else measures | dict.fromkeys(IN_ONE_FRAME, np.nan)
 
 
-def _by_chance(run: HeldOut) -> dict[str, float]:
+def _by_chance(run: HeldOutCells) -> dict[str, float]:
     """The measures, if the cells held out all lay at the places of others."""
     others = np.random.default_rng(run.seed).permutation(len(run.true))
     measures = measure(run.true, run.true[others])

@@ -29,7 +29,7 @@ class Statistics(NamedTuple):
     deviation: np.ndarray
 
 
-class HeldOut(NamedTuple):
+class HeldOutSpots(NamedTuple):
     """Spots that a network did not see, and where it places them."""
 
     member: Member
@@ -155,7 +155,7 @@ class Trained:
         return [fit_similarity(member.latents, first) for member in self.members]
 
     @cached_property
-    def held_out(self) -> list[HeldOut]:
+    def held_out(self) -> list[HeldOutSpots]:
         """Of each network the spots that it did not see, and where it alone places them."""
         n_anchors, coordinates = PlacementSettings().anchors, self.coordinates
         every, found = -(-len(coordinates) // MOST_HELD_OUT), []
@@ -165,7 +165,7 @@ class Trained:
                 own, anchors = member.of_own_anchors(), coordinates[member.trained_on]
                 x = self.expression[rows]
                 placed = own.place(member.latents[rows], anchors, n_anchors, x)
-                found.append(HeldOut(member, rows, *placed))
+                found.append(HeldOutSpots(member, rows, *placed))
         return found
 
     def usual_for(self, present: np.ndarray) -> tuple[float, float]:

@@ -59,7 +59,7 @@ class Calibrated(NamedTuple):
     """Whose platform these were seen by."""
 
 
-class HeldOut(NamedTuple):
+class SpotsAsCells(NamedTuple):
     """Spots that a network did not see, as cells of the query."""
 
     member: Member
@@ -99,7 +99,7 @@ def calibrated(solver: Solver, *, with_profiles: bool = True) -> Calibrated:
     return Calibrated(solver, _errors(trained, held_out, trained.ensemble_scale), "reference")
 
 
-def imitated(solver: Solver) -> Iterator[HeldOut]:
+def imitated(solver: Solver) -> Iterator[SpotsAsCells]:
     """Spots as cells of the query, by each network that did not see them."""
     trained, aligned = solver.trained, solver.query.aligned
     assert aligned.totals is not None, "an aligned query has totals"
@@ -111,20 +111,20 @@ def imitated(solver: Solver) -> Iterator[HeldOut]:
         if held_out.any():
             some, true = cells.take(held_out), trained.coordinates[spots[held_out]]
             solved = solver.of_one(member).solve(some, PlacementSettings().anchors, Anywhere())
-            yield HeldOut(member, some, solved.points, solved.spread, true)
+            yield SpotsAsCells(member, some, solved.points, solved.spread, true)
 
 
-def _as_they_are(solver: Solver) -> Iterator[HeldOut]:
+def _as_they_are(solver: Solver) -> Iterator[SpotsAsCells]:
     """Spots by each network that did not see them, for a query of their platform."""
     trained, present = solver.trained, solver.query.aligned.present
     for member, rows, points, spread in trained.held_out:
         cells = unchanged(trained.panel, trained.expression[rows], present)
-        yield HeldOut(member, cells, points, spread, trained.coordinates[rows])
+        yield SpotsAsCells(member, cells, points, spread, trained.coordinates[rows])
 
 
 def _beside_profiles(
-    solver: Solver, held_out: Sequence[HeldOut], part: float = 1.0
-) -> tuple[Solver, list[HeldOut]]:
+    solver: Solver, held_out: Sequence[SpotsAsCells], part: float = 1.0
+) -> tuple[Solver, list[SpotsAsCells]]:
     """With profiles at the temperature and a part of the share of least mean error.
 
     And held-out spots where networks and profiles put them, with the doubt in that.
@@ -148,7 +148,7 @@ def _beside_profiles(
 
 
 def _nearest(
-    profiles: Sequence[Profiles], likeness: Sequence[torch.Tensor], held_out: Sequence[HeldOut]
+    profiles: Sequence[Profiles], likeness: Sequence[torch.Tensor], held_out: Sequence[SpotsAsCells]
 ) -> tuple[float, float]:
     """Temperature and share of least mean error at held-out spots; profiles are each network's."""
     alone = np.concatenate([spots.points - spots.true for spots in held_out])
@@ -167,7 +167,7 @@ def _nearest(
     return TEMPERATURES[temperature], SHARES[best]
 
 
-def _errors(trained: Trained, held_out: Sequence[HeldOut], scale: float = 1.0) -> Errors:
+def _errors(trained: Trained, held_out: Sequence[SpotsAsCells], scale: float = 1.0) -> Errors:
     """Each by the one network that did not see the spot, times a scale."""
     found = [Errors(trained.coordinates[:0], trained.coordinates[:0])]
     for member, _, points, spread, true in held_out:

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_dpvae.evaluation.experiments import HeldOut
+from napari_dpvae.evaluation.experiments import HeldOutCells
 from napari_dpvae.evaluation.signal import BY_CHANCE
 from napari_dpvae.viewer.canvas.error_arrows import arrows_layer
 from napari_dpvae.viewer.dock.dock import DpvaeDock
@@ -162,7 +162,7 @@ def test_arrows_of_another_frame_are_drawn_after_the_best_similarity() -> None:
     placed = np.random.default_rng(0).uniform(0, 100, (20, 2))
     turned = 3 * placed @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 500
     ones = np.ones(20)
-    part = HeldOut("dp-VAE", 0, turned, placed, radius=ones, wide=ones, one_frame=False)
+    part = HeldOutCells("dp-VAE", 0, turned, placed, radius=ones, wide=ones, one_frame=False)
     data, options, kind = arrows_layer(part)
     assert kind == "vectors"
     np.testing.assert_allclose(data[:, 1], 0, atol=1e-6)

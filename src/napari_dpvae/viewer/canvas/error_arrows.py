@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from napari.layers import Layer
 
-from napari_dpvae.evaluation.experiments import HeldOut
+from napari_dpvae.evaluation.experiments import HeldOutCells
 from napari_dpvae.geometry.alignment import fit_similarity
 from napari_dpvae.viewer.canvas.layers import LayerData, to_napari
 
@@ -41,7 +41,7 @@ class ErrorArrows:
         self._layer: Layer | None = None
         session.held_out_changed.connect(self._draw)
 
-    def _draw(self, held_out: HeldOut | None) -> None:
+    def _draw(self, held_out: HeldOutCells | None) -> None:
         viewer = self._viewer()
         if viewer is None:
             return
@@ -52,7 +52,7 @@ class ErrorArrows:
             self._layer = viewer.add_layer(Layer.create(*arrows_layer(held_out)))
 
 
-def arrows_layer(held_out: HeldOut) -> LayerData:
+def arrows_layer(held_out: HeldOutCells) -> LayerData:
     """An arrow from the true place of each cell to the one it was given, coloured by its length.
 
     True places of another frame are first laid on the placed ones by the best similarity.

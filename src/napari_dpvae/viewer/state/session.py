@@ -17,7 +17,7 @@ from napari_dpvae.data.keys import DPVAE as KEY
 from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
-from napari_dpvae.evaluation.experiments import Evaluation, HeldOut
+from napari_dpvae.evaluation.experiments import Evaluation, HeldOutCells
 from napari_dpvae.model.same_reference import is_trained_on
 from napari_dpvae.viewer.state.colouring import Colouring
 from napari_dpvae.viewer.state.look import Look
@@ -132,7 +132,7 @@ class Session:
         return evaluation
 
     @observed(None)
-    def held_out(self, held_out: HeldOut | None) -> HeldOut | None:
+    def held_out(self, held_out: HeldOutCells | None) -> HeldOutCells | None:
         """The held-out cells whose errors are drawn."""
         return held_out
 
