@@ -108,7 +108,8 @@ def test_the_table_has_a_row_for_each_method_and_seed(
     regions = measure_regions(truth, truth, np.ones(len(truth)))
     wide = [f"wide_{name}" for name in regions]
     distorted = Distortions._fields
-    assert list(table.columns[2:]) == [*measure(truth, truth), *regions, *wide, *distorted]
+    assert set(table["held_out"]) == {"a contiguous block"}
+    assert list(table.columns[3:]) == [*measure(truth, truth), *regions, *wide, *distorted]
 
 
 def test_a_model_is_evaluated_by_its_settings_and_left_as_it_was(
@@ -178,7 +179,7 @@ def test_a_whole_section_is_held_out_and_trained_on_the_others(phantom: Phantom)
     reference = in_sections(phantom)
     case = hold_out(reference, None, "section", 0, "section", None)
     assert set(case.query.obs["section"]) == {"lower"}
-    assert set(case.reference.obs["section"]) == {"upper"}
+    assert set(case.reference.obs["section"]) == {"upper"} and case.what == "section lower"
     np.testing.assert_array_equal(case.true, case.query.obsm["spatial"])
     case = hold_out(reference, None, "section", 0, "section", "upper")
     assert set(case.query.obs["section"]) == {"upper"}
@@ -186,7 +187,7 @@ def test_a_whole_section_is_held_out_and_trained_on_the_others(phantom: Phantom)
 
 def test_spots_are_held_out_of_the_section_that_is_the_frame(phantom: Phantom) -> None:
     case = hold_out(in_sections(phantom), None, "random", 0, "section", None)
-    assert set(case.query.obs["section"]) == {"upper"}
+    assert set(case.query.obs["section"]) == {"upper"} and case.what == "random spots"
 
 
 def test_a_section_that_is_not_there_is_refused(phantom: Phantom, refuses: Refuses) -> None:
@@ -274,7 +275,7 @@ def test_of_a_query_of_several_sections_one_is_compared(
     phantom: Phantom, apart: ad.AnnData, hasty: TrainingSettings
 ) -> None:
     case = hold_out(phantom.reference, apart, "random", 0, "slice", None)
-    assert set(case.query.obs["slice"]) == {"A"}
+    assert set(case.query.obs["slice"]) == {"A"} and case.what == "the query"
     np.testing.assert_array_equal(case.true, case.query.obsm["spatial"])
     case = hold_out(phantom.reference, apart, "random", 0, "slice", "C")
     assert set(case.query.obs["slice"]) == {"C"}
@@ -327,6 +328,7 @@ def test_in_sample_places_the_spots_that_were_trained_on(
 ) -> None:
     (placement, _) = drain(evaluate_steps(hasty, phantom.reference, split="none")).held_out
     np.testing.assert_array_equal(placement.true, phantom.reference.obsm["spatial"])
+    assert placement.what == "nothing"
 
 
 def test_fine_tuning_is_measured_beside_zero_shot(

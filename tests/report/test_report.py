@@ -55,7 +55,9 @@ def test_the_page_is_whole_and_asks_for_nothing_else(
 def test_measures_stand_beside_chance_and_the_vanilla_vae(
     placed: ad.AnnData, model: dpv.DPVAE, tmp_path: Path
 ) -> None:
-    html = page(tmp_path / "r.html", placed, model=model, evaluation=pd.DataFrame(MEASURES))
+    measures = pd.DataFrame(MEASURES).assign(held_out="a contiguous block")
+    html = page(tmp_path / "r.html", placed, model=model, evaluation=measures)
+    assert "Held out: a contiguous block." in html
     middle, random = error_by_chance(model.trained.coordinates)
     assert model.card["held_out_error"] < middle < random
     for value in (model.card["held_out_error"], middle, random, 0.1234, 0.8765):

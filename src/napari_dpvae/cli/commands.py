@@ -249,7 +249,7 @@ def evaluate(options: Any) -> None:
     told = pd.concat([table, chance])[["method", "seed", *MEASURES]]
     with pd.option_context("display.width", 160, "display.max_columns", None):
         say(told.to_string(index=False, float_format="%.4f", na_rep=""))
-    say(spatial_signal(table))
+    say(f"Held out: {table['held_out'].iloc[0]}. {spatial_signal(table)}")
     if options.output:
         with replacing(options.output) as scratch:
             table.to_csv(scratch, index=False)

@@ -59,6 +59,8 @@ class HeldOutCells(NamedTuple):
     """Whether the two can be compared as they are."""
     distortions: Distortions = UNKNOWN
     """Of the latents that they were placed by."""
+    what: str = ""
+    """What they are, in words."""
 
 
 class Evaluation(NamedTuple):
@@ -68,6 +70,11 @@ class Evaluation(NamedTuple):
     """A row for each method and seed: see :func:`evaluate`."""
     held_out: list[HeldOutCells]
     """In the order of the rows."""
+
+    @property
+    def what(self) -> str:
+        """What was held out, in words."""
+        return self.held_out[0].what
 
     @property
     def one_frame(self) -> bool:
@@ -127,10 +134,8 @@ def evaluate_steps(
                 (case.true, placed.obsm[LATENT]),
                 (trained.trained.coordinates, trained.trained.anchor_latents),
             )
-            places = placed.obsm[SPATIAL]
-            held_out.append(
-                HeldOutCells(method, seed, case.true, places, radius, wide, one_frame, distortions)
-            )
+            places = (case.true, placed.obsm[SPATIAL], radius, wide)
+            held_out.append(HeldOutCells(method, seed, *places, one_frame, distortions, case.what))
     table = pd.DataFrame(map(_row, held_out))
     table.attrs[BY_CHANCE] = _by_chance(held_out[0])
     return Evaluation(table, held_out)
@@ -187,7 +192,7 @@ def evaluate(
     Returns
     -------
     pandas.DataFrame
-        A row for each method and seed; columns are those of
+        A row for each method and seed; ``held_out`` says what was placed, and columns are those of
         :func:`napari_dpvae.evaluation.metrics.measure` and ``measure_regions``, and how far the
         latents distort the tissue (:class:`~napari_dpvae.evaluation.distortion.Distortions`).
         Across sections that are not registered, those that need one frame (``IN_ONE_FRAME``) are
@@ -231,6 +236,7 @@ def _row(run: HeldOutCells) -> dict[str, object]:
     row = {
         "method": run.method,
         "seed": run.seed,
+        "held_out": run.what,
         **measure(run.true, run.placed),
         **measure_regions(run.true, run.placed, run.radius),
         **{f"wide_{name}": value for name, value in wide.items()},

@@ -15,6 +15,9 @@ from napari_dpvae.errors import DataError
 SpotSplit = Literal["random", "block"]
 Split = Literal["random", "block", "section", "none"]
 
+SPLITS: dict[SpotSplit, str] = {"random": "random spots", "block": "a contiguous block"}
+"""What they hold out, in words."""
+QUERY = "the query"
 HELD_OUT = 0.2
 """Share of the spots held out by a split."""
 FEWEST = 4
@@ -30,6 +33,8 @@ class Case(NamedTuple):
     """(n, d) coordinates of the query, all of one section."""
     frame: str
     """The section of the reference that cells are placed in; empty for its largest."""
+    what: str
+    """What is placed, in words."""
 
 
 def split_spots(coordinates: np.ndarray, split: SpotSplit, seed: int = 0) -> np.ndarray:
@@ -89,21 +94,23 @@ def hold_out(
     """
     if query is not None:
         query = _one_section(query, section_key, section)
-        return _measurable(Case(reference, query, _true_coordinates(query, reference), frame))
+        true = _true_coordinates(query, reference)
+        return _measurable(Case(reference, query, true, frame, QUERY))
     coordinates = np.asarray(reference.obsm[SPATIAL], float)
     held_out = np.zeros(reference.n_obs, bool)
     if split == "section":
         sections = _sections(reference, section_key)
         name = _section_to_hold_out(sections, section)
         held_out = (sections == name).to_numpy()
-        frame = "" if frame == name else frame
+        frame, what = "" if frame == name else frame, f"section {name}"
     else:
         in_frame, frame = _frame(reference, section_key, frame)
         if split == "none":
-            return _measurable(Case(reference, reference[in_frame], coordinates[in_frame], frame))
-        held_out[in_frame] = split_spots(coordinates[in_frame], split, seed)
+            spots, true = reference[in_frame], coordinates[in_frame]
+            return _measurable(Case(reference, spots, true, frame, "nothing"))
+        held_out[in_frame], what = split_spots(coordinates[in_frame], split, seed), SPLITS[split]
     kept = reference[~held_out].copy()
-    return _measurable(Case(kept, reference[held_out].copy(), coordinates[held_out], frame))
+    return _measurable(Case(kept, reference[held_out].copy(), coordinates[held_out], frame, what))
 
 
 def _measurable(case: Case) -> Case:

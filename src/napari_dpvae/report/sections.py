@@ -118,6 +118,8 @@ def about_quality(run: Run) -> str:
         parts.append(paragraph(f"That is {share:.0%} less than by chance."))
     if run.evaluation is not None:
         taken = [name for name in MEASURES if run.evaluation.get(name, pd.Series()).notna().any()]
+        if "held_out" in run.evaluation:
+            parts.append(paragraph(f"Held out: {run.evaluation['held_out'].iloc[0]}."))
         means = run.evaluation.groupby("method", sort=False)[taken].mean().T
         parts.append(table(means.rename(index=MEASURES)))
     return "".join(parts)

@@ -47,6 +47,7 @@ def test_the_table_and_the_arrows_of_one_evaluation(
     assert not step.table.isHidden() and step.evaluate.isEnabled()
     headers = [step.table.horizontalHeaderItem(i).text() for i in range(2)]
     assert headers == ["dp-VAE", "vanilla\nVAE"]
+    assert step.status.text().startswith("held out: a contiguous block\n")
     evaluation = step.session.evaluation
     assert float(step.table.item(0, 0).text()) == pytest.approx(
         evaluation.table["procrustes"][0], rel=0.01
@@ -105,6 +106,23 @@ def test_an_evaluation_of_a_reference_that_went_is_not_shown(
     step.session.reference = phantom.reference.copy()
     idle(step)
     assert step.session.evaluation is None
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_evaluation_of_a_query_that_went_is_not_shown(
+    step: Any, qtbot: QtBot, idle: Idle, phantom: Any, ended: bool
+) -> None:
+    query = phantom.query.copy()
+    query.obsm["spatial"] = phantom.truth.to_numpy()
+    step.session.query = query
+    step.choice.setCurrentIndex(step.choice.count() - 1)
+    qtbot.mouseClick(step.evaluate, LEFT)
+    if ended:
+        idle(step)
+        assert step.session.evaluation.what == "the query"
+    step.session.query = query.copy()
+    idle(step)
+    assert step.session.evaluation is None and step.table.isHidden()
 
 
 def test_wide_coverage_is_not_shown_where_no_block_was_held_out(

@@ -132,6 +132,39 @@ def test_a_window_is_not_closed_over_unsaved_cells_without_a_question(
     assert not ready.unsaved.eventFilter(window, Closing())
 
 
+def test_what_is_placed_while_a_file_is_written_is_not_in_it(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, chosen: Path
+) -> None:
+    session = ready.session
+    session.unsaved = True
+    qtbot.mouseClick(ready.save.cells, LEFT)
+    session.placed = session.placed.copy()
+    session.unsaved = True
+    idle(ready.save)
+    assert session.unsaved
+    chosen.with_suffix(".h5ad").unlink()
+    qtbot.mouseClick(ready.save.cells, LEFT)
+    idle(ready.save)
+    assert not session.unsaved
+
+
+@pytest.mark.usefixtures("chosen")
+def test_cells_do_not_go_while_another_file_is_being_saved(
+    ready: DpvaeDock, qtbot: QtBot, idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor later, when they are saved for another reason."""
+    gone: list[bool] = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Save)
+    ready.session.unsaved = True
+    qtbot.mouseClick(ready.save.model, LEFT)
+    ready.unsaved.before(lambda: gone.append(True), ready, "A test")
+    assert "Another file is being saved still" in ready.save.status.text()
+    idle(ready.save)
+    qtbot.mouseClick(ready.save.cells, LEFT)
+    idle(ready.save)
+    assert not ready.session.unsaved and not gone
+
+
 def test_there_is_nothing_to_press_before_there_is_something_to_save(
     dock: DpvaeDock, model: dpv.DPVAE, placed: Any
 ) -> None:

@@ -72,6 +72,9 @@ class SaveStep(Step):
         for button in (self.cells, self.spatial, self.whole):
             button.saved.connect(self._on_kept)
         self.give_way(self.progress)
+        self._edits = session.edits
+        """That what is being written has."""
+        self.progress.began.connect(self._on_writing)
         grid = QGridLayout()
         for i, button in enumerate(self._buttons):
             grid.addWidget(button, i // 2, i % 2)
@@ -91,8 +94,12 @@ class SaveStep(Step):
         button.failed.connect(self.complain)
         return button
 
+    def _on_writing(self) -> None:
+        self._edits = self.session.edits
+
     def _on_kept(self) -> None:
-        self.session.unsaved = False
+        """What was made while the file was written is not in it."""
+        self.session.keep(self._edits)
 
     def _write_cells(self) -> Write | None:
         placed = self.session.placed

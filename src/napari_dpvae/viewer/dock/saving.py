@@ -16,6 +16,7 @@ from napari_dpvae.viewer.state.memory import SAVED, remember_folder, remembered_
 from napari_dpvae.viewer.state.session import Session
 
 Write = Callable[[str], None]
+BUSY = "Another file is being saved still: try again when it is there."
 
 
 def figure_button(session: Session, row: JobRow) -> SaveButton:
@@ -88,6 +89,9 @@ class SaveButton(QPushButton):
 
     def choose(self) -> bool:
         """Ask for a path and write there; tells whether it is being written."""
+        if self._row.running:
+            self.failed.emit(BUSY)
+            return False
         kinds = " ".join(f"*{suffix}" for suffix in self._suffixes)
         proposed = str(Path(remembered_folder(SAVED)) / (self._proposed + self._suffixes[0]))
         path, _ = QFileDialog.getSaveFileName(self, self.toolTip(), proposed, kinds)

@@ -18,6 +18,7 @@ from napari_dpvae.data.sections import section_columns
 from napari_dpvae.dpvae import DPVAE
 from napari_dpvae.errors import DataError
 from napari_dpvae.evaluation.experiments import Evaluation, HeldOutCells
+from napari_dpvae.evaluation.hold_out import QUERY
 from napari_dpvae.model.same_reference import is_trained_on
 from napari_dpvae.viewer.state.colouring import Colouring
 from napari_dpvae.viewer.state.look import Look
@@ -40,14 +41,14 @@ class Session:
     held_out_changed = Signal(object)
 
     def __init__(self) -> None:
-        self.unsaved = False
-        """Whether placed cells were made or grouped here, and are in no file yet."""
+        self._edits = self._kept = 0
         self._fits: tuple[DPVAE, ad.AnnData, bool] | None = None
         self.colouring = Colouring(self.data)
         self.look = Look()
         self.selection = Selection(lambda: self.placed)
         # The first to hear: what hung on the reference before is gone when others do.
         self.reference_changed.connect(self._on_reference)
+        self.query_changed.connect(self._on_query)
         self.placed_changed.connect(self._on_placed)
         self.evaluation_changed.connect(self._on_evaluation)
         self.selection.grouped.connect(self._on_grouped)
@@ -146,6 +147,10 @@ class Session:
         self.evaluation = None
         self.colouring.let_go()
 
+    def _on_query(self) -> None:
+        if self.evaluation is not None and self.evaluation.what == QUERY:
+            self.evaluation = None
+
     def _on_placed(self) -> None:
         self.selection.forget()
         self.unsaved = False
@@ -178,6 +183,27 @@ class Session:
             return "another model"
         same = query is None or placed.obs_names.equals(query.obs_names)
         return None if same else "another query"
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether placed cells were made or grouped here, and are in no file yet."""
+        return self._edits > self._kept
+
+    @unsaved.setter
+    def unsaved(self, unsaved: bool) -> None:
+        if unsaved:
+            self._edits += 1
+        else:
+            self._kept = self._edits
+
+    @property
+    def edits(self) -> int:
+        """How often placed cells were made or grouped here."""
+        return self._edits
+
+    def keep(self, edits: int) -> None:
+        """Know that a file has the placed cells as they were after so many edits."""
+        self._kept = max(self._kept, edits)
 
     def data(self) -> list[ad.AnnData]:
         """The reference and the placed cells, those that there are."""

@@ -48,6 +48,7 @@ class EvaluateStep(Step):
         self._make_controls()
         self._lay_out()
         self.follow(session.reference_changed, self._on_reference)
+        self.follow(session.query_changed, self._on_query)
         self.follow(session.evaluation_changed, self._show)
         self.give_way(self.progress)
         self._show(session.evaluation)
@@ -92,6 +93,7 @@ class EvaluateStep(Step):
         except ValueError as error:
             self.complain(sentence(error))
             return
+        self._of_query = choice.query
         steps = self._steps(reference, choice, training, placement)
         job = self.progress.run(steps, "beginning")
         job.progressed.connect(self._on_progress)
@@ -130,6 +132,10 @@ class EvaluateStep(Step):
         if self.busy:
             self.progress.stop.click()
         self._refresh()
+
+    def _on_query(self) -> None:
+        if self.busy and self._of_query:
+            self.progress.stop.click()
 
     def _on_progress(self, report: EvaluationReport) -> None:
         self.progress.show_share(report.done, report.stage)
@@ -183,7 +189,9 @@ def _taken(evaluation: Evaluation) -> pd.DataFrame:
 
 def _summary(evaluation: Evaluation) -> str:
     means = evaluation.table.groupby("method", sort=False)["procrustes"].mean()
-    text = "Procrustes: " + " · ".join(f"{name} {value:.3g}" for name, value in means.items())
+    text = f"held out: {evaluation.what}\nProcrustes: " + " · ".join(
+        f"{name} {value:.3g}" for name, value in means.items()
+    )
     text += f"\n{spatial_signal(evaluation.table)}"
     if not evaluation.one_frame:
         text += "\nTruth and placement have frames of their own: arrows after the best similarity."
