@@ -106,6 +106,51 @@ def test_placed_cells_lie_left_and_the_reference_right_as_in_the_window(
     np.testing.assert_array_equal(left.get_xlim(), right.get_xlim())
 
 
+def test_very_many_cells_are_small_and_have_no_ring(phantom: Any, placed: ad.AnnData) -> None:
+    def cells(many: ad.AnnData) -> EllipseCollection:
+        return discs(dpv.draw_figure(many, phantom.reference, column="cell_type"))[1]
+
+    few = cells(placed)
+    many = cells(placed[np.arange(6000) % placed.n_obs].copy())
+    assert many.get_widths()[0] < few.get_widths()[0]
+    assert many.get_linewidth()[0] == 0 < few.get_linewidth()[0]
+
+
+def test_less_sure_cells_are_smaller_or_fainter(phantom: Any, placed: ad.AnnData) -> None:
+    inside = (placed.obs["dpvae_status"] != "outside").to_numpy()
+    radius = placed.obs["dpvae_radius"].to_numpy()[inside]
+
+    def cells(**look: Any) -> EllipseCollection:
+        return discs(dpv.draw_figure(placed, phantom.reference, gene="Gene001", **look))[1]
+
+    plain, small, faint = cells(), cells(uncertainty="as size"), cells(uncertainty="as opacity")
+    assert np.ptp(plain.get_widths()) == 0 and set(plain.get_facecolor()[:, 3]) == {1.0}
+    for measured in (small.get_widths(), faint.get_facecolor()[:, 3]):
+        np.testing.assert_array_equal(np.argsort(measured), np.argsort(-radius))
+    np.testing.assert_array_equal(small.get_facecolor(), plain.get_facecolor())
+    np.testing.assert_array_equal(faint.get_widths(), plain.get_widths())
+
+
+@pytest.mark.parametrize("side_by_side", [True, False])
+def test_one_draw_is_drawn_and_named(
+    phantom: Any, placed: ad.AnnData, refuses: Refuses, side_by_side: bool
+) -> None:
+    def draw(cells: ad.AnnData) -> Figure:
+        return dpv.draw_figure(
+            cells, phantom.reference, places="one draw", side_by_side=side_by_side
+        )
+
+    with refuses("have no draws"):
+        draw(placed)
+    cells = placed.copy()
+    cells.obsm["dpvae_draws"] = np.stack([cells.obsm["spatial"] + 7.0] * 2, axis=1)
+    figure = draw(cells)
+    assert figure.axes[0].get_title() == "placed cells, one draw"
+    inside = (cells.obs["dpvae_status"] != "outside").to_numpy()
+    (own,) = [held for held in discs(figure) if len(held.get_offsets()) == inside.sum()]
+    np.testing.assert_allclose(own.get_offsets(), cells.obsm["spatial"][inside] + 7.0)
+
+
 def test_of_several_sections_the_one_with_the_cells_is_drawn(
     phantom: Any, placed: ad.AnnData
 ) -> None:

@@ -22,9 +22,10 @@ from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
 from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.data.images import libraries, spot_size
-from napari_dpvae.data.keys import DPVAE, SPATIAL, STATUS
+from napari_dpvae.data.keys import DPVAE, DRAWS, RADIUS, SPATIAL, STATUS
 from napari_dpvae.data.replacing import replacing
 from napari_dpvae.errors import DataError
+from napari_dpvae.figure.marks import Places, Uncertainty, cell_size, shown_places, sureness
 from napari_dpvae.figure.panel import Part, draw_cells, draw_image, finish, view_box
 from napari_dpvae.uncertainty.status import OUTSIDE, STATUSES
 
@@ -32,6 +33,9 @@ FORMATS = (".png", ".svg", ".pdf")
 INCHES = 6.0
 """Width of a panel."""
 DOTS_PER_INCH = 300
+NO_DRAWS = (
+    "The placed cells have no draws: place them with draws of 1 or more, or draw their estimates."
+)
 GREY = (0.6, 0.6, 0.6, 1.0)
 
 
@@ -47,6 +51,8 @@ def draw_figure(
     statuses: Collection[str] = STATUSES,
     hidden: Collection[str] = (),
     side_by_side: bool = False,
+    places: Places = "estimates",
+    uncertainty: Uncertainty = "not shown",
     title: str | None = None,
     microns_per_unit: float | None = None,
 ) -> Figure:
@@ -68,6 +74,11 @@ def draw_figure(
         Categories that are not.
     side_by_side
         Placed cells to the left, the reference to the right.
+    places
+        Where placed cells are drawn: at their ``estimates``, or all at ``one draw`` of theirs.
+    uncertainty
+        Whether the less sure placed cells are drawn smaller (``as size``) or fainter
+        (``as opacity``).
     title
         What colours the cells if not given.
     microns_per_unit
@@ -81,7 +92,8 @@ def draw_figure(
     Raises
     ------
     DataError
-        For a volume, when there is nothing to draw, or when what colours it is nowhere.
+        For a volume, when there is nothing to draw, when what colours it is nowhere, or when there
+        are no draws.
 
     Examples
     --------
@@ -97,11 +109,15 @@ def draw_figure(
     data = [cells for cells in (reference, placed) if cells is not None]
     genes = blendable(genes)
     _check(data, genes or (gene,), column, statuses)
+    if placed is None:
+        places = "estimates"
+    elif places == "one draw" and DRAWS not in placed.obsm:
+        raise DataError(NO_DRAWS)
     # Placed cells to the left, as in the window.
     together = [data] if not side_by_side else [[cells] for cells in reversed(data)]
     width, height = np.ptp(view_box(data[0]), axis=0)
-    size = (INCHES * len(together) + 1, INCHES * height / width + 1)
-    figure = Figure(figsize=size, layout="compressed")
+    inches = (INCHES * len(together) + 1, INCHES * height / width + 1)
+    figure = Figure(figsize=inches, layout="compressed")
     panels = figure.subplots(1, len(together), squeeze=False)[0]
     if genes:
         parts, scales, legend = _blended(placed, reference, genes, limits)
@@ -113,10 +129,14 @@ def draw_figure(
         for cells, colours in zip(data, parts, strict=True):
             if any(cells is one for one in shown):
                 drawn = _visible(cells, statuses, hidden, column)
-                draw_cells(axes, Part(cells, _size(cells, data), colours, drawn))
+                part = Part(cells, cells.obsm[SPATIAL], spot_size(cells), colours, drawn)
+                if placed is not None and cells is placed:
+                    part = _as_placed(part, reference, places, uncertainty)
+                draw_cells(axes, part)
         finish(axes, data[0], microns_per_unit)
-        if side_by_side:
-            axes.set_title("placed cells" if shown[0] is placed else "reference", fontsize=10)
+        if side_by_side or places == "one draw":
+            name = "placed cells" + (", one draw" if places == "one draw" else "")
+            axes.set_title(name if shown[-1] is placed else "reference", fontsize=10)
     figure.suptitle(title if title is not None else " · ".join(genes) or gene or column or "")
     for unit, ends in scales.items():
         bar = ScalarMappable(Normalize(*ends), colormap)
@@ -153,6 +173,20 @@ def _check(
             raise DataError(
                 f"Placed cells are not of the kind '{status}': choose from {', '.join(STATUSES)}."
             )
+
+
+def _as_placed(
+    part: Part, reference: ad.AnnData | None, places: Places, uncertainty: Uncertainty
+) -> Part:
+    """Placed cells where, as large and as faint as they are asked for."""
+    placed = part.cells
+    part = part._replace(places=shown_places(placed, places), size=cell_size(placed, reference))
+    if uncertainty == "not shown" or RADIUS not in placed.obs:
+        return part
+    sure = sureness(placed)
+    if uncertainty == "as size":
+        return part._replace(size=part.size * sure)
+    return part._replace(colours=part.colours * np.where([0, 0, 0, 1], sure[:, None], 1.0))
 
 
 def _section_of(reference: ad.AnnData, placed: ad.AnnData) -> ad.AnnData:
@@ -303,8 +337,3 @@ def _visible(
     if hidden and column in cells.obs:
         drawn &= ~cells.obs[column].astype(str).isin(hidden).to_numpy()
     return drawn
-
-
-def _size(cells: ad.AnnData, data: list[ad.AnnData]) -> float:
-    """Spots of their true size, and placed cells a little smaller."""
-    return spot_size(data[0]) * (1.0 if cells is data[0] and len(data) > 1 else 0.6)

@@ -14,7 +14,8 @@ from napari_dpvae.data.keys import SPATIAL, STATUS
 from napari_dpvae.uncertainty.status import OUTSIDE
 
 MOST_VECTORS = 5000
-"""More cells than this are drawn as pixels in an .svg or .pdf: they would make it too large."""
+"""More cells than this are drawn as pixels in an .svg or .pdf, which they would make too large; and
+without a ring, which would darken what is so small."""
 
 MARGIN = 0.06
 """Around the tissue, as a share of its longer side."""
@@ -24,8 +25,10 @@ class Part(NamedTuple):
     """A set of cells as it is drawn."""
 
     cells: ad.AnnData
-    size: float
-    """Of a cell, in coordinate units."""
+    places: np.ndarray
+    """(n, 2)."""
+    size: float | np.ndarray
+    """Of a cell, in coordinate units; or (n,) of each."""
     colours: np.ndarray
     """(n, 4)."""
     drawn: np.ndarray
@@ -46,12 +49,12 @@ def draw_image(axes: Axes, cells: ad.AnnData) -> None:
 
 def draw_cells(axes: Axes, part: Part) -> None:
     """Draw cells as discs of their size; those outside the reference as crosses."""
-    places = np.asarray(part.cells.obsm[SPATIAL], float)
+    places = np.asarray(part.places, float)
     outside = np.zeros(part.cells.n_obs, bool)
     if STATUS in part.cells.obs:
         outside = (part.cells.obs[STATUS] == OUTSIDE).to_numpy()
-    inside = part.drawn & ~outside
-    size = np.full(inside.sum(), part.size)
+    inside, many = part.drawn & ~outside, len(places) > MOST_VECTORS
+    size = np.broadcast_to(part.size, len(inside))[inside]
     discs = EllipseCollection(
         size,
         size,
@@ -60,9 +63,9 @@ def draw_cells(axes: Axes, part: Part) -> None:
         offsets=places[inside],
         offset_transform=axes.transData,
         facecolors=part.colours[inside],
-        edgecolors="black",
-        linewidths=0.2,
-        rasterized=len(places) > MOST_VECTORS,
+        edgecolors=part.colours[inside] * [0, 0, 0, 1],
+        linewidths=0.0 if many else 0.2,
+        rasterized=many,
     )
     axes.add_collection(discs)
     strange = places[part.drawn & outside]

@@ -8,6 +8,7 @@ from napari import Viewer
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.canvas.layers import to_napari
+from napari_dpvae.viewer.canvas.present_figure import present_figure
 
 
 def test_one_draw_is_shown_in_place_of_the_estimates_and_back(
@@ -25,6 +26,7 @@ def test_one_draw_is_shown_in_place_of_the_estimates_and_back(
     drawn = viewer.layers["placed cells, one draw"]
     np.testing.assert_allclose(drawn.data, to_napari(placed.obsm["dpvae_draws"][:, 0]))
     assert set(drawn.selected_data) == {3, 5}
+    assert present_figure(state).axes[0].get_title() == "placed cells, one draw"
     # A region is about where the cell lies most likely.
     state.look.regions = "of selected cells"
     np.testing.assert_allclose(

@@ -16,6 +16,7 @@ from napari_dpvae.colours.categories import category_codes, is_numeric
 from napari_dpvae.colours.scale import Expression
 from napari_dpvae.data.keys import RADIUS, STATUS
 from napari_dpvae.data.values import n_stored
+from napari_dpvae.figure.marks import Uncertainty, sureness
 from napari_dpvae.uncertainty.status import OUTSIDE
 from napari_dpvae.viewer.canvas.background import in_background
 from napari_dpvae.viewer.canvas.discs import Discs
@@ -23,7 +24,7 @@ from napari_dpvae.viewer.canvas.facets import Facets
 from napari_dpvae.viewer.canvas.layers import LayerData
 from napari_dpvae.viewer.canvas.marks import Marks
 from napari_dpvae.viewer.state.colouring import Colouring
-from napari_dpvae.viewer.state.look import Look, Uncertainty
+from napari_dpvae.viewer.state.look import Look
 
 PLAIN = np.array([0.62, 0.71, 0.78, 1.0])
 """The colour of cells that show nothing."""
@@ -31,8 +32,6 @@ AT_ONCE = 2_000_000
 """Values of expression that are sorted in less time than a person notices."""
 DRAWN_MS = 500
 """In which the cells are drawn first: drawing by software takes all cores."""
-LEAST_SHARE = 0.25
-"""Size or opacity of the least sure cell."""
 
 
 class Numbers(NamedTuple):
@@ -140,19 +139,11 @@ class Cells:
         if uncertainty == self._uncertainty or RADIUS not in self.adata.obs:
             return False
         before, self._uncertainty = self._uncertainty, uncertainty
-        sureness = self._sureness()
+        sure = sureness(self.adata)
         if "as size" in (before, uncertainty):
-            self.marks.resize(sureness if uncertainty == "as size" else np.ones_like(sureness))
-        self.marks.opacity = sureness if uncertainty == "as opacity" else None
+            self.marks.resize(sure if uncertainty == "as size" else np.ones_like(sure))
+        self.marks.opacity = sure if uncertainty == "as opacity" else None
         return "as opacity" in (before, uncertainty)
-
-    def _sureness(self) -> np.ndarray:
-        """(n,) from 1 for the smallest radius down to LEAST_SHARE for the largest."""
-        radius = self.adata.obs[RADIUS].to_numpy(float)
-        low, high = np.nanmin(radius), np.nanmax(radius)
-        unsure = np.nan_to_num((radius - low) / max(high - low, 1e-12), nan=1.0)
-        sureness: np.ndarray = 1 - (1 - LEAST_SHARE) * unsure
-        return sureness
 
 
 def _marks(layer: Layer, strangers: np.ndarray) -> Marks[Points] | Marks[Surface]:

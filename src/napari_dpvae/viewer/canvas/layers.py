@@ -13,15 +13,13 @@ from numpy.typing import ArrayLike
 
 from napari_dpvae.data.images import best_image, libraries, spot_size
 from napari_dpvae.data.keys import DPVAE, DRAWS, RADIUS, SPATIAL, STATUS
+from napari_dpvae.figure.marks import Places, cell_size, shown_places
 from napari_dpvae.viewer.canvas.facets import CORNERS, facet_faces, facet_vertices
-from napari_dpvae.viewer.state.look import Places
 
 MOST_POINTS = 50_000
 """Above it, cells are drawn as a surface."""
 Shifts = dict[str, np.ndarray]
 """How far each section is moved, (2,) as (x, y)."""
-OVERLAP = 3.0
-"""Times what is a cell's share of the tissue, at most: wider marks hide each other."""
 MOST_RINGED = 1500
 """Above it, points have no ring."""
 LayerData = tuple[Any, dict[str, Any], str]
@@ -101,19 +99,14 @@ def reference_layer(
 def placed_layer(
     placed: ad.AnnData, reference: ad.AnnData | None = None, places: Places = "estimates"
 ) -> LayerData:
-    """Placed cells; on a slice less wide than a spot, so that both are seen; very many, smaller."""
-    dims = placed.obsm[SPATIAL].shape[1]
-    size = spot_size(reference if reference is not None else placed) * (0.6 if dims == 2 else 1.3)
-    if reference is not None:
-        share = (reference.n_obs / max(placed.n_obs, 1)) ** (1 / dims)
-        size *= min(OVERLAP * share, 1.0)
+    """Placed cells; their estimates, where they have no draws."""
     known = [key for key in (STATUS, RADIUS) if key in placed.obs]
     features = {"cell": placed.obs_names}
     features |= {key.removeprefix("dpvae_"): placed.obs[key] for key in known}
-    drawn = places == "one draw" and DRAWS in placed.obsm
-    points = placed.obsm[DRAWS][:, 0] if drawn else placed.obsm[SPATIAL]
-    options = {"name": "placed cells, one draw" if drawn else "placed cells"}
-    return _cells_layer(placed, to_napari(points), size, features, options)
+    places = places if DRAWS in placed.obsm else "estimates"
+    options = {"name": "placed cells" + (", one draw" if places == "one draw" else "")}
+    centres, size = to_napari(shown_places(placed, places)), cell_size(placed, reference)
+    return _cells_layer(placed, centres, size, features, options)
 
 
 def _cells_layer(

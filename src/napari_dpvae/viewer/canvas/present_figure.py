@@ -43,6 +43,8 @@ def present_figure(session: Session, microns_per_unit: float | None = None) -> F
         statuses=look.statuses,
         hidden=colouring.hidden,
         side_by_side=look.arrangement == "side by side",
+        places=look.places,
+        uncertainty=look.uncertainty,
         microns_per_unit=microns_per_unit,
     )
 

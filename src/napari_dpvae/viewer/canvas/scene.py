@@ -11,6 +11,7 @@ from napari.layers import Points
 from napari.utils.notifications import show_warning
 
 from napari_dpvae.data.keys import DRAWS, SPATIAL
+from napari_dpvae.figure.marks import Places
 from napari_dpvae.viewer.canvas.arrangement import SideBySide
 from napari_dpvae.viewer.canvas.beneath import Beneath
 from napari_dpvae.viewer.canvas.cells import Cells
@@ -30,7 +31,6 @@ from napari_dpvae.viewer.canvas.section_layout import laid_out
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_dpvae.viewer.state.look import Places
     from napari_dpvae.viewer.state.session import Session
 
 VOLUME_ANGLES = (-15.0, 20.0, 80.0)

@@ -16,6 +16,8 @@ from napari_dpvae.viewer.canvas.background import in_background
 if TYPE_CHECKING:
     from napari_dpvae.viewer.state.session import Session
 
+Of = tuple[ad.AnnData, ad.AnnData]
+"""The reference and the placed cells."""
 MOST_KEPT = 50
 """Genes whose values are kept."""
 
@@ -51,13 +53,14 @@ class VirtualGenes:
         self._known[gene] = None
 
         def keep(values: np.ndarray | None) -> None:
-            self._keep(placed, gene, values)
+            self._keep((reference, placed), gene, values)
 
         in_background(_drawn_from, placed, reference, gene, then=keep)
         return None
 
-    def _keep(self, placed: ad.AnnData, gene: str, values: np.ndarray | None) -> None:
-        if placed is self._session.placed and values is not None:
+    def _keep(self, of: Of, gene: str, values: np.ndarray | None) -> None:
+        now = (self._session.reference, self._session.placed)
+        if values is not None and all(a is b for a, b in zip(of, now, strict=True)):
             self._known[gene] = values
             self.ready.emit()
 

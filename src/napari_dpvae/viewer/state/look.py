@@ -9,13 +9,12 @@ from typing import Literal
 from psygnal import Signal
 
 from napari_dpvae.errors import DataError
+from napari_dpvae.figure.marks import Places, Uncertainty
 from napari_dpvae.uncertainty.status import STATUSES
 from napari_dpvae.viewer.state.observed import brief, choice, observed
 
 Arrangement = Literal["overlaid", "side by side"]
-Uncertainty = Literal["not shown", "as size", "as opacity"]
 Regions = Literal["not shown", "of the cell under the pointer", "of selected cells"]
-Places = Literal["estimates", "one draw"]
 CHOICES = {
     "arrangement": Arrangement,
     "uncertainty": Uncertainty,
