@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from napari import Viewer
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFileDialog, QInputDialog
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QColor, QFocusEvent
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 
 import napari_dpvae as dpv
 from napari_dpvae.viewer.dock.dock import DpvaeDock
@@ -165,6 +165,35 @@ def test_limits_as_percentiles_or_values(explored: DpvaeDock) -> None:
     assert colouring.drawn == (drawn[0], pytest.approx(drawn[1] + 1, abs=1e-3))
     row.kind.setCurrentIndex(0)
     assert colouring.limits.high == 99.0
+    row.low.setValue(99.5)
+    assert row.low.value() == colouring.limits.low < 99
+
+
+@pytest.mark.parametrize(
+    ("reason", "left"),
+    [(Qt.FocusReason.TabFocusReason, "Gene001"), (Qt.FocusReason.PopupFocusReason, "NoGene")],
+)
+def test_what_is_typed_and_no_gene_is_said_and_goes_with_the_keyboard(
+    explored: DpvaeDock, qtbot: QtBot, reason: Qt.FocusReason, left: str
+) -> None:
+    explored.session.gene = "Gene001"
+    for box in (explored.explore.gene.box, explored.explore.blend.boxes[0]):
+        box.setText("NoGene")
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+        assert explored.session.gene == "Gene001" and not explored.session.colouring.genes
+        assert "No gene here has 'NoGene'" in explored.explore.status.text()
+        explored.explore.tell("")
+    box = explored.explore.gene.box
+    box.setText("NoGene")
+    QApplication.sendEvent(box, QFocusEvent(QEvent.Type.FocusOut, reason))
+    assert box.text() == left
+
+
+def test_a_colormap_that_a_script_chose_is_named(explored: DpvaeDock) -> None:
+    explored.session.colormap = "PiYG"
+    assert explored.explore.colormap.currentText() == "PiYG"
+    explored.session.colormap = "magma"
+    assert explored.explore.colormap.currentText() == "magma"
 
 
 def test_status_and_look_are_in_step_with_the_console(explored: DpvaeDock, qtbot: QtBot) -> None:

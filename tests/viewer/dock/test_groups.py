@@ -121,7 +121,7 @@ def test_a_question_is_answered_and_its_row_shown(
     ask.types.setCurrentText("cell_type")
     qtbot.mouseClick(ask.ask, LEFT)
     idle(ask)
-    assert ask.status.text().startswith("3 cells outside the reference were left out.")
+    assert ask.status.text().split("\n")[1].startswith("3 cells outside the reference were left")
     assert not ask.plot.isHidden()
     ask.table.view.selectRow(0)
     if QUESTIONS[number].of_types:
@@ -150,6 +150,47 @@ def test_what_was_found_of_other_cells_is_not_shown(
     idle(ask)
     idle(groups)
     assert all(widget.isHidden() for widget in shown)
+
+
+def test_what_was_found_says_of_what_and_goes_with_its_groups(
+    explored: DpvaeDock, qtbot: QtBot, idle: Idle
+) -> None:
+    ask, groups, session = explored.explore.ask, explored.explore.groups, explored.session
+    for name, cells in (("one", range(40)), ("two", range(40, 90))):
+        session.selection.cells = cells
+        session.selection.name(name)
+    groups.group.setCurrentText("one")
+    qtbot.mouseClick(groups.genes, LEFT)
+    idle(groups)
+    groups.group.setCurrentText("two")
+    session.selection.cells = [1]
+    assert groups.found.text().startswith("one against all others: ")
+    asked = next(i for i, question in enumerate(QUESTIONS) if question.of_types)
+    ask.question.setCurrentIndex(asked)
+    ask.types.setCurrentText("group")
+    qtbot.mouseClick(ask.ask, LEFT)
+    idle(ask)
+    ask.question.setCurrentIndex(1 - asked)
+    assert ask.status.text().startswith(f"{QUESTIONS[asked].name} · types in group\n")
+    shown = (groups.found, groups.table, ask.status, ask.table)
+    assert not any(widget.isHidden() for widget in shown)
+    session.selection.undo()
+    assert all(widget.isHidden() for widget in shown)
+
+
+def test_what_was_found_of_types_stays_when_groups_are_made(
+    explored: DpvaeDock, qtbot: QtBot, idle: Idle
+) -> None:
+    ask, groups, session = explored.explore.ask, explored.explore.groups, explored.session
+    groups.column.setCurrentText("cell_type")
+    qtbot.mouseClick(groups.genes, LEFT)
+    qtbot.mouseClick(ask.ask, LEFT)
+    idle(groups)
+    idle(ask)
+    session.selection.cells = range(40)
+    session.selection.name("one")
+    shown = (groups.found, groups.table, ask.status, ask.table)
+    assert not any(widget.isHidden() for widget in shown)
 
 
 def test_an_answer_does_not_stay_beside_the_failure_of_the_next_question(

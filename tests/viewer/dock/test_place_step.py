@@ -150,12 +150,14 @@ def test_cells_stay_inside_a_shape_and_its_layer_can_go(
     viewer.add_layer(Shapes([BOX], name="tumour"))
     assert box.layer is None
     box.setCurrentText("inside 'tumour'")
+    viewer.layers["tumour"].name = "rim"
+    assert box.currentText() == "inside 'rim'"
     qtbot.mouseClick(ready.place.place, LEFT)
     idle(ready.place)
     inside = ready.session.placed.obsm["spatial"]
     assert (inside > [299.9, 199.9]).all() and (inside < [900.1, 800.1]).all()
     assert inside.max(axis=0) == pytest.approx([900, 800])
-    viewer.layers.remove("tumour")
+    viewer.layers.remove("rim")
     assert box.layer is None and box.count() == 1
 
 

@@ -16,6 +16,7 @@ from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.step import follow
 from napari_dpvae.viewer.dock.style import column, elastic, form, note, set_tone
+from napari_dpvae.viewer.state.selection import GROUP
 from napari_dpvae.viewer.state.session import Session
 
 
@@ -32,15 +33,15 @@ class Ask(QWidget):
         super().__init__()
         self._session = session
         self._answer = pd.DataFrame()
-        self._asked = ""
-        """The column of types of the answer."""
+        self._asked = self._told = ""
+        """The column of types of the answer; and what was asked, in words."""
         self._make_controls()
         types = form(types_in=self.types)
         self._types_label = types.labelForField(self.types)
         parts = (self.ask, self.progress, self.status, self.plot, self.table)
         self.setLayout(column(self.question, types, *parts))
         follow(self, session.placed_changed, self._on_placed)
-        follow(self, session.selection.grouped, self._list)
+        follow(self, session.selection.grouped, self._on_grouped)
         self._on_placed()
 
     def _make_controls(self) -> None:
@@ -71,6 +72,7 @@ class Ask(QWidget):
             return (yield from question.answer(placed, column))
 
         self._asked = column or ""
+        self._told = question.name + (f" · types in {column}" if column else "")
         self._forget()
         job = self.progress.run(steps, question.name)
         job.progressed.connect(lambda share: self.progress.show_share(share, question.name))
@@ -83,7 +85,8 @@ class Ask(QWidget):
         self.table.show()
         self.plot.unit = self._session.unit
         self.plot.show_answer(answer)
-        self._tell(answer.attrs.get("note", ""))
+        # Another question may be chosen by now.
+        self._tell("\n".join([self._told, *filter(None, [answer.attrs.get("note")])]))
 
     def _show_row(self, row: pd.Series) -> None:
         """On the tissue: the gene, or the two types alone."""
@@ -112,6 +115,13 @@ class Ask(QWidget):
         """An answer about the cells before is none about these."""
         self.progress.stop.click()
         self._forget()
+        self._list()
+
+    def _on_grouped(self) -> None:
+        """An answer about the groups before is none about these."""
+        if self._asked == GROUP:
+            self.progress.stop.click()
+            self._forget()
         self._list()
 
     def _forget(self) -> None:

@@ -42,6 +42,7 @@ class BlendRow(QWidget):
                 "are those that each gene has when it is shown alone."
             )
             box.chosen.connect(self._take)
+            box.refused.connect(self.refused)
         self.legend = note()
         self.setLayout(column(row(*self.boxes), self.legend))
 

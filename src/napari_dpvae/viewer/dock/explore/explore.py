@@ -145,7 +145,7 @@ class ExploreStep(Step):
         self.blend.refresh()
         with signals_blocked(self.column), signals_blocked(self.colormap):
             self.column.setCurrentText(colouring.column or NONE)
-            self.colormap.setCurrentText(colouring.colormap)
+            self.colormap.show_colormap(colouring.colormap)
         self.limits.refresh(colouring.drawn)
         categorical = colouring.column is not None and any(
             not is_numeric(cells.obs[colouring.column])

@@ -10,6 +10,11 @@ from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtWidgets import QCompleter, QLineEdit, QListView
 
 LIST_WIDTH = 150
+AWAY_FOR_A_MOMENT = (
+    Qt.FocusReason.PopupFocusReason,
+    Qt.FocusReason.ActiveWindowFocusReason,
+    Qt.FocusReason.MenuBarFocusReason,
+)
 
 
 def matching(names: Sequence[str], part: str) -> list[str]:
@@ -25,6 +30,8 @@ class GeneBox(QLineEdit):
     """A line that lists matching genes while one types; Enter takes the first."""
 
     chosen = Signal(str)
+    refused = Signal(str)
+    """Why what was typed is no gene."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,12 +87,20 @@ class GeneBox(QLineEdit):
         self.list.setStyleSheet(get_current_stylesheet())
         self.selectAll()
 
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """What was typed and not taken is not on show."""
+        super().focusOutEvent(event)
+        if event.reason() not in AWAY_FOR_A_MOMENT:
+            self.setText(self._gene)
+
     def _take_first(self) -> None:
         found = matching(self._names, self.text())
         if not self.text().strip():
             self._take("")
         elif found:
             self._take(found[0])
+        else:
+            self.refused.emit(f"No gene here has '{self.text().strip()}' in its name: try another.")
 
     def _take(self, gene: str) -> None:
         self.show_gene(gene)

@@ -54,6 +54,7 @@ class GeneRow(QWidget):
             "Type a part of a gene's name: those that match are listed; Enter takes the first."
         )
         self.box.chosen.connect(self._choose)
+        self.box.refused.connect(self.refused)
         self.previous = self._step_button("◀", -1)
         self.next = self._step_button("▶", 1)
         self.menu = QMenu(self)

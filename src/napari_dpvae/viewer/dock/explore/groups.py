@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 from qtpy.QtWidgets import (
     QComboBox,
+    QLabel,
     QLineEdit,
     QPushButton,
     QWidget,
@@ -50,6 +52,8 @@ class Groups(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._compared = ""
+        """The column of the groups that were compared."""
         self._make_controls()
         self._lay_out()
         follow(self, session.placed_changed, self._on_placed)
@@ -88,7 +92,7 @@ class Groups(QWidget):
         self.undo.clicked.connect(self._session.selection.undo)
         self.plot = GroupPlot()
         self.progress = JobRow()
-        self.status = note()
+        self.status, self.found = note(), note("muted")
         self.group.setToolTip("The group that is asked about.")
         self.other.setToolTip("What the group is compared with.")
         self.name.setToolTip("Name the selected cells; Enter makes the group.")
@@ -100,7 +104,7 @@ class Groups(QWidget):
         naming = row(self.name, self.add, self.undo, wide=self.name)
         chosen = form(groups_in=self.column, group=self.group, against=self.other)
         asking = row(self.genes, self.distance, self.violins, self.dots)
-        parts = (self.progress, self.status, self.plot, self.table)
+        parts = (self.progress, self.status, self.plot, self.found, self.table)
         self.setLayout(column(self.draw, naming, chosen, asking, *parts))
 
     def _add(self) -> None:
@@ -112,16 +116,22 @@ class Groups(QWidget):
         self.name.clear()
 
     def _on_placed(self) -> None:
+        self._forget()
+        self._list()
+
+    def _on_grouped(self) -> None:
+        if self._compared == GROUP:
+            self._forget()
+        self._list()
+        self.column.setCurrentText(GROUP)
+
+    def _forget(self) -> None:
         """What was found of the groups before is not of these."""
         self.progress.stop.click()
         self.plot.hide()
         self.table.show_frame(pd.DataFrame())
         self.table.hide()
-        self._list()
-
-    def _on_grouped(self) -> None:
-        self._list()
-        self.column.setCurrentText(GROUP)
+        self._say(self.found, "")
 
     def _list(self) -> None:
         placed = self._session.placed
@@ -156,8 +166,12 @@ class Groups(QWidget):
 
     def _tell(self, text: str, tone: str = "plain") -> None:
         set_tone(self.status, tone)
-        self.status.setText(text)
-        self.status.setVisible(bool(text))
+        self._say(self.status, text)
+
+    @staticmethod
+    def _say(line: QLabel, text: str) -> None:
+        line.setText(text)
+        line.setVisible(bool(text))
 
     def _ask_genes(self) -> None:
         placed, other = self._session.placed, self.other.currentText()
@@ -167,7 +181,7 @@ class Groups(QWidget):
             yield "comparing"
             return group_genes(placed, column, group, None if other == REST else other)
 
-        self._run(steps, self._show_genes)
+        self._run(steps, partial(self._show_genes, f"{group} against {other}"))
 
     def _ask_distance(self) -> None:
         placed, other = self._session.placed, self.other.currentText()
@@ -180,7 +194,7 @@ class Groups(QWidget):
             yield "measuring"
             return group_distance(placed, column, group, other)
 
-        self._run(steps, self._show_distance)
+        self._run(steps, partial(self._show_distance, f"{group} to {other}"))
 
     def _ask_violins(self) -> None:
         placed, column, gene = self._session.placed, self.column.currentText(), self._session.gene
@@ -219,18 +233,21 @@ class Groups(QWidget):
         if self.progress.running:
             return
         self._tell("")
+        self._compared = self.column.currentText()
         job = self.progress.run(steps, "comparing groups")
         job.done.connect(show)
         job.failed.connect(lambda text: self._tell(text, "error"))
 
-    def _show_genes(self, found: pd.DataFrame) -> None:
+    def _show_genes(self, of: str, found: pd.DataFrame) -> None:
         self.table.show_frame(found)
         self.table.show()
-        self._tell(f"{(found['p adjusted'] < 0.05).sum():,} genes differ (adjusted p < 0.05)")
+        differ = (found["p adjusted"] < 0.05).sum()
+        self._say(self.found, f"{of}: {differ:,} genes differ (adjusted p < 0.05)")
 
-    def _show_distance(self, found: dict[str, float]) -> None:
+    def _show_distance(self, of: str, found: dict[str, float]) -> None:
         unit = self._session.unit
         self._tell(
-            f"centres {found['centres']:.4g} {unit} apart; from a cell of the group to the nearest "
-            f"of the other {found['nearest']:.4g} {unit}, by chance {found['by_chance']:.4g}"
+            f"{of}: centres {found['centres']:.4g} {unit} apart; from a cell of the one to the "
+            f"nearest of the other {found['nearest']:.4g} {unit}, by chance "
+            f"{found['by_chance']:.4g}"
         )

@@ -27,6 +27,12 @@ class ColormapBox(QComboBox):
             self.addItem(_picture(name), name)
         self.setToolTip("Colours from low to high.")
 
+    def show_colormap(self, name: str) -> None:
+        """Show which it is; the console may have chosen another of napari's."""
+        if self.findText(name) < 0:
+            self.addItem(_picture(name), name)
+        self.setCurrentText(name)
+
 
 def _picture(colormap: str) -> QIcon:
     colours = ensure_colormap(colormap).map(np.linspace(0, 1, ICON.width()))
@@ -85,3 +91,6 @@ class LimitsRow(QWidget):
         low, high = self.low.value(), self.high.value()
         if low < high:
             self._colouring.limits = Limits(low, high, self.kind.currentText() == PERCENTILES)
+        else:
+            # What is drawn stays, and is what is shown.
+            self.refresh(self._drawn)

@@ -29,7 +29,7 @@ class DomainBox(QComboBox):
             self._list()
 
         events = viewer.layers.events
-        watched = (events.inserted, events.removed)
+        watched = (events.inserted, events.removed, events.renamed)
         for event in watched:
             event.connect(refresh)
         self.destroyed.connect(lambda: [event.disconnect(refresh) for event in watched])
