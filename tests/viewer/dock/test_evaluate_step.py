@@ -62,6 +62,8 @@ def test_the_table_and_the_arrows_of_one_evaluation(
     np.testing.assert_allclose(layer.data.sum(axis=1), first.placed[:, ::-1], rtol=1e-4)
     step.arrows.setCurrentText("vanilla VAE")
     assert arrows(viewer) == ["placement errors, vanilla VAE"]
+    step.session.held_out = first
+    assert step.arrows.currentText() == "dp-VAE"
     step.arrows.setCurrentText("none")
     assert arrows(viewer) == []
 

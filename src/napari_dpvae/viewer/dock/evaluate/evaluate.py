@@ -8,9 +8,15 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSpinBox
+from superqt.utils import signals_blocked
 
 from napari_dpvae.data.backed import in_memory
-from napari_dpvae.evaluation.experiments import Evaluation, EvaluationReport, evaluate_steps
+from napari_dpvae.evaluation.experiments import (
+    Evaluation,
+    EvaluationReport,
+    HeldOutCells,
+    evaluate_steps,
+)
 from napari_dpvae.evaluation.signal import spatial_signal
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.viewer.dock.evaluate.hold_out import Choice, HoldOutBox
@@ -50,6 +56,7 @@ class EvaluateStep(Step):
         self.follow(session.reference_changed, self._on_reference)
         self.follow(session.query_changed, self._on_query)
         self.follow(session.evaluation_changed, self._show)
+        self.follow(session.held_out_changed, self._show_drawn)
         self.give_way(self.progress)
         self._show(session.evaluation)
 
@@ -160,6 +167,14 @@ class EvaluateStep(Step):
 
     def _draw(self) -> None:
         self.session.held_out = self.arrows.currentData()
+
+    def _show_drawn(self, held_out: HeldOutCells | None) -> None:
+        """Name whose errors are drawn, whoever chose them."""
+        held = [self.arrows.itemData(i) for i in range(self.arrows.count())]
+        with signals_blocked(self.arrows):
+            for i, part in enumerate(held):
+                if part is held_out:
+                    self.arrows.setCurrentIndex(i)
 
     def _refresh(self) -> None:
         self.evaluate.setEnabled(self.session.reference is not None and not self.busy)
