@@ -31,16 +31,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=600, help="seconds for one run")
     options = parser.parse_args()
-    rows: list[Row] = []
+    table = pd.read_csv(RESULTS) if RESULTS.is_file() else pd.DataFrame()
     for name in options.cases:
         task = CASES[name](options.seed)
         found = [ours(task, options.seed)]
         for key in options.methods:
             found += run(peers[key], task, options.seed, options.limit)
-        rows += [{"case": name, "seed": options.seed} | row for row in found]
-        pd.DataFrame(rows).to_csv(RESULTS, index=False, float_format="%.5g")
+        rows = [{"case": name, "seed": options.seed} | row for row in found]
+        table = pd.DataFrame(table.to_dict("records") + rows)
+        table = table.drop_duplicates(["case", "seed", "method"], keep="last")
+        table.to_csv(RESULTS, index=False, float_format="%.5g")
         print(pd.DataFrame(found)[["method", "procrustes", "median_error_percent"]], flush=True)
-    table = pd.DataFrame(rows)
     for measured in ("procrustes", "median_error_percent"):
         print(table.pivot_table(measured, "case", "method").round(3).to_string())
 
