@@ -178,6 +178,9 @@ def test_cells_without_a_value_are_grey(phantom: Any) -> None:
 
 
 def test_what_is_nowhere_is_refused(phantom: Any, placed: ad.AnnData, refuses: Refuses) -> None:
+    for choice in ("places", "uncertainty"):
+        with refuses(f"{choice} is 'nowhere'"):
+            dpv.draw_figure(placed, **{choice: "nowhere"})
     for data in ((placed, phantom.reference), (None, phantom.reference), (placed, None)):
         with refuses("the gene 'NOTAGENE'"):
             dpv.draw_figure(*data, gene="NOTAGENE")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import anndata as ad
 import numpy as np
@@ -109,6 +110,7 @@ def draw_figure(
     data = [cells for cells in (reference, placed) if cells is not None]
     genes = blendable(genes)
     _check(data, genes or (gene,), column, statuses)
+    _check_choices(places, uncertainty)
     if placed is None:
         places = "estimates"
     elif places == "one draw" and DRAWS not in placed.obsm:
@@ -173,6 +175,15 @@ def _check(
             raise DataError(
                 f"Placed cells are not of the kind '{status}': choose from {', '.join(STATUSES)}."
             )
+
+
+def _check_choices(places: str, uncertainty: str) -> None:
+    for name, chosen, kind in (
+        ("places", places, Places),
+        ("uncertainty", uncertainty, Uncertainty),
+    ):
+        if chosen not in get_args(kind):
+            raise DataError(f"{name} is {chosen!r}: choose one of {', '.join(get_args(kind))}.")
 
 
 def _as_placed(
