@@ -30,7 +30,9 @@ def main() -> None:
         "--cells", type=int, nargs="*", default=CELLS, help="numbers of cells; none: the gaps alone"
     )
     options = parser.parse_args()
-    report = _stored() | {"machine": _machine()}
+    report = _stored()
+    if options.cells:
+        report["machine"] = _machine()
     for way in WAYS if options.cells else ():
         if way == "napari-spatialdata" and report["machine"][way] is None:
             continue
@@ -46,7 +48,7 @@ def main() -> None:
 def _stored() -> dict[str, Any]:
     """What was written before: what is not run now stays."""
     if not RESULTS.is_file():
-        return {"gene_switch_ms": {}}
+        return {"machine": _machine(), "gene_switch_ms": {}}
     report: dict[str, Any] = json.loads(RESULTS.read_text())
     return report
 
