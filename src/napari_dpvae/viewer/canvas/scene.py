@@ -24,6 +24,7 @@ from napari_dpvae.viewer.canvas.layers import (
     placed_layer,
     reference_layer,
 )
+from napari_dpvae.viewer.canvas.own_context import remove_in_own_context
 from napari_dpvae.viewer.canvas.painter import Painter
 from napari_dpvae.viewer.canvas.regions import Regions
 from napari_dpvae.viewer.canvas.section_layout import laid_out
@@ -55,6 +56,7 @@ class Scene:
         # Sessions are kept by viewer: holding the viewer here would keep both for ever.
         self._viewer = ref(viewer)
         self._session = session
+        remove_in_own_context(viewer)
         self.reference: Cells | None = None
         self.placed: Cells | None = None
         self._sections: Shifts = {}

@@ -9,7 +9,6 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_dpvae.viewer.dock.data.data import DataStep
-from napari_dpvae.viewer.dock.drawing import remove_in_own_context
 from napari_dpvae.viewer.dock.evaluate.evaluate import EvaluateStep
 from napari_dpvae.viewer.dock.explore.explore import ExploreStep
 from napari_dpvae.viewer.dock.flow import Flow
@@ -62,7 +61,6 @@ class DpvaeDock(QScrollArea):
         self._parted.timeout.connect(self._go)
         self._warm_up = WarmUp(napari_viewer, self)
         give_way_sooner(self)
-        remove_in_own_context(napari_viewer, self)
         self.setAcceptDrops(True)
         self._follow_theme(napari_viewer)
 
