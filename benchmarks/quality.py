@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from benchmarks.cases import Task, cases
+from benchmarks.peers.table import with_rows
 from benchmarks.standing import OURS, VANILLA, summary
 from benchmarks.timed import peak_mb
 from napari_dpvae import DPVAE
@@ -100,8 +101,7 @@ def main() -> None:
         for seed, case, method in jobs:
             row = pool.submit(run, case, method, seed).result()
             print(f"{case} seed {seed} {method}: Procrustes {row['procrustes']:.3f}", flush=True)
-            table = pd.DataFrame(table.to_dict("records") + [row])
-            table = table.drop_duplicates(["method", "case", "seed"], keep="last")
+            table = with_rows(table, [row])
             table.to_csv(target, index=False, float_format="%.5g")
             target.with_suffix(".md").write_text(summary(table, RESULTS / "peers.csv"))
 

@@ -13,6 +13,7 @@ import pandas as pd
 from benchmarks.cases import Task
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.run import ROOT, Row, run
+from benchmarks.peers.table import with_rows
 from benchmarks.platform_gap import CASES
 from benchmarks.standing import OURS
 from napari_dpvae import DPVAE
@@ -38,8 +39,7 @@ def main() -> None:
         for key in options.methods:
             found += run(peers[key], task, options.seed, options.limit)
         rows = [{"case": name, "seed": options.seed} | row for row in found]
-        table = pd.DataFrame(table.to_dict("records") + rows)
-        table = table.drop_duplicates(["case", "seed", "method"], keep="last")
+        table = with_rows(table, rows)
         table.to_csv(RESULTS, index=False, float_format="%.5g")
         print(pd.DataFrame(found)[["method", "procrustes", "median_error_percent"]], flush=True)
     for measured in ("procrustes", "median_error_percent"):

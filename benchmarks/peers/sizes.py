@@ -19,6 +19,7 @@ from benchmarks.cases import Task
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.environments import NotInstallable
 from benchmarks.peers.run import ROOT, Row, place
+from benchmarks.peers.table import with_rows
 from benchmarks.timed import timed
 from benchmarks.tissue import Tissue
 
@@ -36,8 +37,8 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", choices=peers, default=TRANSPORT)
     parser.add_argument("--limit", type=float, default=600, help="seconds for one run")
     options = parser.parse_args()
-    before = pd.read_csv(RESULTS) if RESULTS.is_file() else pd.DataFrame()
-    rows: list[Row] = before.to_dict("records")
+    table = pd.read_csv(RESULTS) if RESULTS.is_file() else pd.DataFrame()
+    rows: list[Row] = []
     tissue = Tissue()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -55,7 +56,7 @@ def main() -> None:
                 except NotInstallable as error:
                     used = {"reason": str(error)}
                 rows.append({"method": key, "cells": n, **used})
-            table = pd.DataFrame(rows).drop_duplicates(["method", "cells"], keep="last")
+            table = with_rows(table, rows, ["method", "cells"])
             table.to_csv(RESULTS, index=False, float_format="%.4g")
             print(table.to_string(), flush=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -50,11 +51,13 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def with_rows(table: pd.DataFrame, rows: list[dict[str, object]]) -> pd.DataFrame:
-    """The table with rows added; a row of the same method, case and seed gives way."""
+def with_rows(
+    table: pd.DataFrame, rows: list[dict[str, object]], keys: Sequence[str] = KEYS
+) -> pd.DataFrame:
+    """The table with rows added; a row of the same keys gives way."""
     columns = list(dict.fromkeys([*table.columns, *(key for row in rows for key in row)]))
     joined = pd.DataFrame(table.to_dict("records") + rows, columns=columns)
-    return joined.drop_duplicates(KEYS, keep="last", ignore_index=True)
+    return joined.drop_duplicates(keys, keep="last", ignore_index=True)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -22,8 +22,8 @@ OVERLAP = 3.0
 
 def shown_places(placed: ad.AnnData, places: Places) -> np.ndarray:
     """(n, 2 or 3) of placed cells: their estimates, or the first of their draws."""
-    found: np.ndarray = placed.obsm[SPATIAL]
-    return placed.obsm[DRAWS][:, 0] if places == "one draw" else found
+    found: np.ndarray = placed.obsm[DRAWS][:, 0] if places == "one draw" else placed.obsm[SPATIAL]
+    return found
 
 
 def cell_size(placed: ad.AnnData, reference: ad.AnnData | None = None) -> float:

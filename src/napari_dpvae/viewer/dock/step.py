@@ -12,7 +12,7 @@ from superqt import QElidingLabel
 
 from napari_dpvae.viewer.dock.fold import Fold
 from napari_dpvae.viewer.dock.job_row import JobRow
-from napari_dpvae.viewer.dock.style import column, note, set_tone, when_laid_out
+from napari_dpvae.viewer.dock.style import column, note, say, set_tone, when_laid_out
 from napari_dpvae.viewer.state.session import Session
 
 
@@ -129,9 +129,7 @@ class Step(Fold):
         self.tell(f"saved {path}")
 
     def _say(self, text: str, tone: str) -> None:
-        set_tone(self.status, tone)
-        self.status.setText(text)
-        self.status.setVisible(bool(text))
+        say(self.status, text, tone)
         self.summarise(text)
 
     def _show_headline(self) -> None:

@@ -68,6 +68,13 @@ def note(tone: str = "plain") -> QLabel:
     return label
 
 
+def say(line: QLabel, text: str, tone: str) -> None:
+    """Have a line say something in a tone; it is there while it has something to say."""
+    set_tone(line, tone)
+    line.setText(text)
+    line.setVisible(bool(text))
+
+
 def elastic(box: QComboBox) -> QComboBox:
     """A choice whose long names do not widen the dock."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -15,7 +15,7 @@ from napari_dpvae.viewer.dock.frame_table import FrameTable
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.step import follow
-from napari_dpvae.viewer.dock.style import column, elastic, form, note, set_tone
+from napari_dpvae.viewer.dock.style import column, elastic, form, note, say
 from napari_dpvae.viewer.state.selection import GROUP
 from napari_dpvae.viewer.state.session import Session
 
@@ -150,6 +150,4 @@ class Ask(QWidget):
             widget.setToolTip(question.help)
 
     def _tell(self, text: str, tone: str = "muted") -> None:
-        set_tone(self.status, tone)
-        self.status.setText(text)
-        self.status.setVisible(bool(text))
+        say(self.status, text, tone)

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 from qtpy.QtWidgets import (
     QComboBox,
-    QLabel,
     QLineEdit,
     QPushButton,
     QWidget,
@@ -29,7 +28,7 @@ from napari_dpvae.viewer.dock.frame_table import FrameTable
 from napari_dpvae.viewer.dock.job import Steps
 from napari_dpvae.viewer.dock.job_row import JobRow
 from napari_dpvae.viewer.dock.step import follow
-from napari_dpvae.viewer.dock.style import column, elastic, form, note, row, set_tone
+from napari_dpvae.viewer.dock.style import column, elastic, form, note, row, say
 from napari_dpvae.viewer.state.selection import GROUP
 from napari_dpvae.viewer.state.session import Session
 
@@ -131,7 +130,7 @@ class Groups(QWidget):
         self.plot.hide()
         self.table.show_frame(pd.DataFrame())
         self.table.hide()
-        self._say(self.found, "")
+        say(self.found, "", "muted")
 
     def _list(self) -> None:
         placed = self._session.placed
@@ -165,13 +164,7 @@ class Groups(QWidget):
         self._tell(f"{chosen:,} cells selected" if chosen else "")
 
     def _tell(self, text: str, tone: str = "plain") -> None:
-        set_tone(self.status, tone)
-        self._say(self.status, text)
-
-    @staticmethod
-    def _say(line: QLabel, text: str) -> None:
-        line.setText(text)
-        line.setVisible(bool(text))
+        say(self.status, text, tone)
 
     def _ask_genes(self) -> None:
         placed, other = self._session.placed, self.other.currentText()
@@ -242,7 +235,7 @@ class Groups(QWidget):
         self.table.show_frame(found)
         self.table.show()
         differ = (found["p adjusted"] < 0.05).sum()
-        self._say(self.found, f"{of}: {differ:,} genes differ (adjusted p < 0.05)")
+        say(self.found, f"{of}: {differ:,} genes differ (adjusted p < 0.05)", "muted")
 
     def _show_distance(self, of: str, found: dict[str, float]) -> None:
         unit = self._session.unit
