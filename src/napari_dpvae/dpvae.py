@@ -285,8 +285,7 @@ class DPVAE:
 
         trained = self.trained
         read = read_by(trained, checked_query(cells))
-        latents = [member.encode(read.aligned.x) for member in trained.members]
-        return trained.consensus(latents, read.weights)
+        return trained.consensus(trained.encode(read.aligned.x), read.weights)
 
     def place(
         self,

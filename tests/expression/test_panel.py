@@ -7,6 +7,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import scanpy as sc
 from scipy import sparse
 
 from napari_dpvae.data.phantom import Phantom
@@ -47,6 +48,50 @@ def test_standardised_values_follow_the_formula(panel: GenePanel, phantom: Phant
     logged = np.log1p(counts.div(counts.sum(axis=1), axis=0) * TARGET_SUM)[panel.genes]
     expected = ((logged - logged.mean()) / logged.std(ddof=0)).clip(-LIMIT, LIMIT)
     np.testing.assert_allclose(panel.align(phantom.reference).x, expected, atol=1e-4)
+
+
+def test_components_are_of_square_roots_of_counts_at_one_depth(
+    panel: GenePanel, phantom: Phantom
+) -> None:
+    cells = phantom.reference.copy()
+    sc.pp.normalize_total(cells, target_sum=TARGET_SUM)
+    roots = np.sqrt(cells[:, panel.genes].X.toarray().astype(float))
+    expected = (roots - roots.mean(axis=0)) / roots.std(axis=0)
+    found = panel.stabilised(panel.standardised(phantom.reference))
+    np.testing.assert_allclose(found, np.clip(expected, -LIMIT, LIMIT), atol=1e-3)
+    few = panel.standardised(phantom.reference)[:, :7]
+    np.testing.assert_array_equal(panel.stabilised(few), found[:, :7])
+
+
+def test_the_noise_of_what_components_are_of_is_that_of_no_gene_more_than_another() -> None:
+    """Of counts that differ by chance alone, as far as a gene is seen more than now and then."""
+    rng = np.random.default_rng(0)
+    rates = np.geomspace(3, 300, 40)
+    reference = ad.AnnData(
+        sparse.csr_matrix(rng.poisson(rates, (500, 40)).astype(np.float32)),
+        obsm={"spatial": rng.uniform(size=(500, 2))},
+    )
+    panel = GenePanel.choose(reference, 40)
+    seldom_first = np.argsort(np.asarray(reference[:, panel.genes].X.mean(axis=0)).ravel())
+    roots, logs = panel.stabilised_deviation[seldom_first], panel.deviation[seldom_first]
+    assert roots.max() < 1.5 * roots.min()
+    assert logs[0] > 5 * logs[-1]
+
+
+def test_what_is_not_known_of_a_cell_is_the_mean_for_components_too(panel: GenePanel) -> None:
+    x = np.ones((3, len(panel.genes)), np.float32)
+    x[1, ::2] = 0
+    found = panel.stabilised(x)
+    np.testing.assert_array_equal(found == 0, x == 0)
+
+
+def test_without_counts_components_are_of_expression_as_it_is(phantom: Phantom) -> None:
+    logged = phantom.reference.copy()
+    logged.X = np.log1p(logged.X.toarray() * np.linspace(0.31, 0.97, logged.n_vars))
+    panel = GenePanel.choose(logged, 50)
+    x = panel.standardised(logged)
+    assert panel.stabilised(x) is x
+    np.testing.assert_array_equal(panel.stabilised_deviation, panel.deviation)
 
 
 def test_the_order_of_the_columns_does_not_matter(panel: GenePanel, phantom: Phantom) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -257,14 +258,40 @@ def test_a_file_of_version_2_places_by_its_anchors_alone(
     tensors, header = checkpoint.load(path)
     for settings in ("asked", "settings"):
         del header[settings]["regression"]
-    del header["usual_apart"], header["regression_errors"]
+    del header["usual_apart"], header["regression_errors"], header["square_roots"]
     monkeypatch.setattr(checkpoint, "VERSION", 2)
     checkpoint.save(path, tensors, header)
     monkeypatch.undo()
     loaded = dpv.DPVAE.load(path)
     assert not loaded.settings.regression
-    expected, found = (m.place(spots).obsm["spatial"] for m in (model, loaded))
+    expected, found = (m.place(spots).obsm["spatial"] for m in (by_logarithms(model), loaded))
     np.testing.assert_array_equal(found, expected)
+
+
+def by_logarithms(model: dpv.DPVAE) -> dpv.DPVAE:
+    """A model as those of before version 4 are: their components are of logarithms."""
+    panel = replace(model.trained.panel, root_statistics=None)
+    old = dpv.DPVAE(model.settings)
+    old._trained = replace(model.trained, panel=panel)
+    return old
+
+
+def test_a_file_of_version_3_reads_components_of_logarithms(
+    phantom: Phantom, model: dpv.DPVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_dpvae.model import checkpoint
+
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors, header = checkpoint.load(path)
+    del header["square_roots"], tensors["panel.root.mean"], tensors["panel.root.deviation"]
+    monkeypatch.setattr(checkpoint, "VERSION", 3)
+    checkpoint.save(path, tensors, header)
+    monkeypatch.undo()
+    loaded = dpv.DPVAE.load(path)
+    before, found = (m.encode(phantom.query) for m in (by_logarithms(model), loaded))
+    np.testing.assert_array_equal(found, before)
+    assert not np.allclose(found, model.encode(phantom.query))
 
 
 def test_a_file_of_version_1_still_places(phantom: Phantom) -> None:

@@ -34,7 +34,7 @@ def test_a_stack_encodes_and_decodes_as_its_networks_do() -> None:
     mean, log_variance = stack.encode(read())
     decoded = stack.decode(mean)
     for number, network in enumerate(networks):
-        own_mean, own_log_variance = network.encode(read()[number])
+        own_mean, own_log_variance = network.encode(read()[number], read()[number])
         assert_close(mean[number], own_mean, rtol=1e-4, atol=1e-5)
         assert_close(log_variance[number], own_log_variance, rtol=1e-4, atol=1e-5)
         assert_close(decoded[number], network.decode(own_mean), rtol=1e-4, atol=1e-5)
@@ -45,7 +45,7 @@ def test_the_gradients_of_a_stack_are_those_of_its_networks() -> None:
     mean, log_variance = stack.encode(read())
     (mean.sin().sum() + log_variance.sum() + stack.decode(mean).square().sum()).backward()
     for number, network in enumerate(networks):
-        mean, log_variance = network.encode(read()[number])
+        mean, log_variance = network.encode(read()[number], read()[number])
         (mean.sin().sum() + log_variance.sum() + network.decode(mean).square().sum()).backward()
         for name, weight in network.named_parameters():
             if weight.grad is not None:

@@ -105,14 +105,16 @@ def test_spots_of_the_same_platform_are_nearer_to_where_they_are(
     off = [np.linalg.norm(points - true[held_out], axis=1).mean() for points in (alone, together)]
     assert off[1] < 0.98 * off[0]
     # Held-out spots are nearer as well, and regions narrower.
-    assert beside.errors.scores.mean() < 0.99 * model.trained.scores.mean()
+    assert beside.errors.scores.mean() < model.trained.scores.mean()
 
 
 def test_no_more_than_held_out_spots_gain_by(phantom: Phantom, model: DPVAE) -> None:
     """Spots whose counts tell nothing of their place are put by the networks alone."""
     trained = model.trained
     shuffled = np.random.default_rng(0).permutation(trained.expression)
-    blind = replace(trained, expression=shuffled)
+    # Nor does the regression read what is shuffled.
+    members = tuple(replace(member, regression=None) for member in trained.members)
+    blind = replace(trained, expression=shuffled, members=members)
     solver = Solver.of(blind, read_by(blind, phantom.reference))
     assert profiles_of(calibrated(solver).solver).share == 0
 
@@ -134,14 +136,16 @@ def test_the_radius_tells_which_cells_are_nearer(model: DPVAE) -> None:
 
 
 def test_the_radius_tells_which_spots_are_nearer(phantom: Phantom, quick: TrainingSettings) -> None:
+    """Of half of them a fifth of the molecules is seen, and their places are harder to tell."""
     held_out = np.arange(phantom.reference.n_obs) % 4 == 0
-    placed = (
-        DPVAE(quick).fit(phantom.reference[~held_out].copy()).place(phantom.reference[held_out])
-    )
-    off = np.linalg.norm(
-        placed.obsm["spatial"] - phantom.reference.obsm["spatial"][held_out], axis=1
-    )
-    assert nearer_where_narrow(placed, off) < 0.9
+    query, few = phantom.reference[held_out].copy(), np.arange(held_out.sum()) % 2 == 0
+    counts = query.X.toarray()
+    counts[few] = np.random.default_rng(0).binomial(counts[few].astype(int), 0.2)
+    query.X = sparse.csr_matrix(counts)
+    placed = DPVAE(quick).fit(phantom.reference[~held_out].copy()).place(query)
+    assert placed.uns["dpvae"]["standardised_by"] == "reference"
+    off = np.linalg.norm(placed.obsm["spatial"] - query.obsm["spatial"], axis=1)
+    assert nearer_where_narrow(placed, off) < 0.8
 
 
 def nearer_where_narrow(placed: ad.AnnData, off: np.ndarray) -> float:

@@ -50,8 +50,9 @@ def test_across_a_gap_the_decoder_says_which_anchors_are_like_a_cell(across: Sol
     own = np.flatnonzero(np.arange(len(x)) != 3)
     assert 0 < across.query.decoder_weight < 1
     expected = likeness_to_anchors(across, x[own]).astype(np.float32)
-    for member, z in zip(across.members, across.infer(x), strict=True):
-        corrected = member.correct(member.encode(x[own]), expected, across.query.decoder_weight)
+    encoded = across.trained.encode(x[own])
+    for member, first, z in zip(across.members, encoded, across.infer(x), strict=True):
+        corrected = member.correct(first, expected, across.query.decoder_weight)
         np.testing.assert_allclose(z[own], corrected, atol=1e-3 * np.ptp(corrected))
         assert np.isfinite(z).all()
     # A cell that is like all anchors alike.
@@ -81,9 +82,9 @@ def test_however_few_pairs_fit_into_memory_the_latents_are_the_same(
 def test_cells_lie_in_the_weighted_mean_of_the_networks(alike: Solver) -> None:
     cells = alike.query.aligned.read()
     solved = alike.solve(cells, 8, Anywhere())
-    latents = [member.encode(cells.x) for member in alike.members]
+    latents, panel = alike.trained.encode(cells.x), alike.trained.panel
     (first, spread), (second, other) = (
-        member.place(z, alike.coordinates, 8, cells.x)
+        member.place(z, alike.coordinates, 8, panel.stabilised(cells.x))
         for member, z in zip(alike.members, latents, strict=True)
     )
     np.testing.assert_allclose(solved.points, (first + 3 * second) / 4)
@@ -116,11 +117,11 @@ def test_one_network_places_by_the_spots_that_it_was_trained_on(alike: Solver) -
     own = member.trained_on
     assert 0 < own.sum() < len(own)
     solved = one.solve(cells, 8, Anywhere())
-    points, _ = member.of_own_anchors().place(
-        member.encode(cells.x), alike.coordinates[own], 8, cells.x
-    )
+    latents = alike.trained.encode(cells.x)[1]
+    stabilised = alike.trained.panel.stabilised(cells.x)
+    points, _ = member.of_own_anchors().place(latents, alike.coordinates[own], 8, stabilised)
     np.testing.assert_allclose(solved.points, points)
-    np.testing.assert_array_equal(solved.latents, member.encode(cells.x))
+    np.testing.assert_array_equal(solved.latents, latents)
     assert not solved.apart.any()
 
 
@@ -141,7 +142,7 @@ def test_cells_placed_together_lie_as_their_consensus_latents_do(alike: Solver) 
     cells = alike.query.aligned.read()
     first = alike.members[0]
     solved = alike.solve_free(Anywhere())
-    latents = alike.trained.consensus([m.encode(cells.x) for m in alike.members], alike.weights)
+    latents = alike.trained.consensus(alike.trained.encode(cells.x), alike.weights)
     expected = place_free(latents, first.latents, alike.coordinates, first.scale)
     np.testing.assert_allclose(solved.points, expected)
     np.testing.assert_array_equal(solved.latents, latents)

@@ -245,7 +245,7 @@ def test_anchors_that_a_network_has_not_seen_do_not_widen_the_spread(
     far = np.full((len(cells.x), 2), 1e6)
     member = trained.members[0]
     (other, *_) = Solver.of(trained, read).with_anchors(cells, far).members
-    z, coordinates = member.encode(cells.x), trained.coordinates
+    z, coordinates = trained.encode(cells.x)[0], trained.coordinates
     points, spread = member.place(z, coordinates, 16)
     again = other.spread(points, z, np.concatenate([coordinates, far]))
     np.testing.assert_array_equal(again, spread)

@@ -6,11 +6,13 @@ import numpy as np
 from scipy import sparse
 
 from napari_dpvae.expression.aligned import Cells, Totals
-from napari_dpvae.expression.normalise import log_normalise, standardised, statistics
+from napari_dpvae.expression.normalise import (
+    LARGEST_LOGARITHM,
+    log_normalise,
+    standardised,
+    statistics,
+)
 from napari_dpvae.expression.panel import GenePanel
-
-LARGEST_LOGARITHM = np.log1p(1e6)
-"""Values beyond counts per million are no logarithms."""
 
 
 def imitate(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -14,6 +15,8 @@ TARGET_SUM = 1e4
 """Counts per cell after depth normalisation."""
 LIMIT = 10.0
 """Standardised values are clipped to plus and minus this, as ``scanpy.pp.scale`` does."""
+LARGEST_LOGARITHM = float(np.log1p(1e6))
+"""Values beyond counts per million are no logarithms."""
 COLUMNS = 200
 """Of a sparse matrix that are made dense at once, at most."""
 MANY = 16
@@ -24,6 +27,15 @@ VALUES_AT_ONCE = 4_000_000
 """That are dense at once: bounds memory."""
 CONSTANT = 1e-12
 """Variance, as a share of the mean square, below which a gene is constant but for rounding."""
+
+
+class Statistics(NamedTuple):
+    """Mean and standard deviation (1 where a gene is constant) of each gene of a panel."""
+
+    mean: np.ndarray
+    """(n_genes,)."""
+    deviation: np.ndarray
+    """(n_genes,)."""
 
 
 def log_normalise(values: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
@@ -123,23 +135,36 @@ def _logged(values: sparse.csr_matrix | sparse.csc_matrix, scale: np.ndarray) ->
     return np.log1p(scale, out=scale)
 
 
-def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (1 where a gene is constant) of each column, float64."""
+def statistics(values: np.ndarray) -> Statistics:
+    """Of each column, float64."""
     deviation = values.std(axis=0)
-    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+    return Statistics(values.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
 
 
 def sparse_statistics(
-    values: sparse.csc_matrix, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`statistics` of some columns (k,) of a matrix, a few at a time: bounds memory."""
+    values: sparse.csc_matrix,
+    columns: np.ndarray,
+    of: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Statistics:
+    """:func:`statistics` of some columns (k,) of a matrix, a few at a time: bounds memory.
+
+    They are of what a function makes of each value, if one is given that leaves 0 as it is.
+    """
     at_once = min(COLUMNS, max(VALUES_AT_ONCE // values.shape[0], 1))
-    parts = [
-        statistics(dense(values[:, columns[start : start + at_once]]))
-        for start in range(0, len(columns), at_once)
-    ]
+    parts = []
+    for start in range(0, len(columns), at_once):
+        part = values[:, columns[start : start + at_once]]
+        if of is not None:
+            part.data = of(part.data)
+        parts.append(statistics(dense(part)))
     mean, deviation = zip(*parts, strict=True)
-    return np.concatenate(mean), np.concatenate(deviation)
+    return Statistics(np.concatenate(mean), np.concatenate(deviation))
+
+
+def roots_of_logs(logs: np.ndarray) -> np.ndarray:
+    """Square roots of what is in proportion to molecules, from :func:`log_normalise` of it."""
+    roots: np.ndarray = np.expm1(logs)
+    return np.sqrt(roots, out=roots)
 
 
 def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

@@ -19,7 +19,14 @@ from napari_dpvae.expression.aligned import (
     row_correlation,
 )
 from napari_dpvae.expression.genes import choose_genes
-from napari_dpvae.expression.normalise import log_columns, sparse_statistics
+from napari_dpvae.expression.normalise import (
+    LARGEST_LOGARITHM,
+    LIMIT,
+    Statistics,
+    log_columns,
+    roots_of_logs,
+    sparse_statistics,
+)
 from napari_dpvae.expression.units import as_counts
 from napari_dpvae.settings import GeneChoice
 
@@ -57,6 +64,9 @@ class GenePanel:
     other_names
         What the reference calls its genes beside their names, by column of its ``var``: of
         ``depth_genes``, or of ``genes`` unless ``counts``.
+    root_statistics
+        Of the square roots of the reference's expression, in proportion to molecules; None unless
+        ``counts``.
     """
 
     genes: np.ndarray
@@ -69,6 +79,7 @@ class GenePanel:
     depth_genes: np.ndarray
     depth_share: np.ndarray
     other_names: dict[str, list[str]] = field(default_factory=dict)
+    root_statistics: Statistics | None = None
 
     @property
     def var(self) -> pd.DataFrame:
@@ -109,6 +120,7 @@ class GenePanel:
         ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
         columns = reference.var_names.get_indexer(ranked)
         mean, deviation = sparse_statistics(logged, columns)
+        roots = sparse_statistics(logged, columns, roots_of_logs) if counts else None
         core = slice(min(n_genes, len(ranked)))
         # Rows first: the columns are those that hold most.
         some = dense(logged[:: -(-reference.n_obs // MOST_FOR_AXES)][:, columns[core]])
@@ -123,6 +135,7 @@ class GenePanel:
             depth_genes=depth_genes,
             depth_share=shares,
             other_names=other_names(reference.var if counts else reference.var.loc[ranked]),
+            root_statistics=roots,
         )
 
     def standardised(self, reference: ad.AnnData) -> np.ndarray:
@@ -172,6 +185,37 @@ class GenePanel:
             totals=None,
             gap=None,
         )
+
+    def stabilised(self, x: np.ndarray) -> np.ndarray:
+        """Standardised expression of which principal components are taken, (n, p) float32.
+
+        Square roots of counts, whose noise is the same for all genes, however much they are
+        expressed (Bartlett 1936, J. R. Stat. Soc. Suppl. 3:68). Where the reference holds no
+        counts, expression as it is.
+
+        Parameters
+        ----------
+        x
+            (n, p) standardised, of the panel's first genes; 0, where a gene is not known, stays.
+        """
+        if self.root_statistics is None:
+            return x
+        log_mean, log_deviation, mean, deviation = (
+            each[: x.shape[1]].astype(np.float32)
+            for each in (self.mean, self.deviation, *self.root_statistics)
+        )
+        logs = x * log_deviation + log_mean
+        roots = roots_of_logs(np.clip(logs, 0, LARGEST_LOGARITHM, out=logs))
+        roots -= mean
+        roots /= deviation
+        np.clip(roots, -LIMIT, LIMIT, out=roots)
+        roots[x == 0] = 0
+        return roots
+
+    @property
+    def stabilised_deviation(self) -> np.ndarray:
+        """(n_genes,) by which :meth:`stabilised` is standardised."""
+        return self.deviation if self.root_statistics is None else self.root_statistics.deviation
 
     def _in_units(self, x: np.ndarray) -> np.ndarray:
         """Normalised expression of the core's genes, from what is standardised (n, n_core)."""

@@ -16,9 +16,10 @@ from napari_dpvae.data.tensors import save_tensors
 from napari_dpvae.errors import DataError
 
 FORMAT = "napari-dpvae"
-VERSION = 3
+VERSION = 4
 """1 had no checksum, nor what training goes on with: dropout, and the settings as asked for. 2 had
-no regression, and did not know how far apart networks usually are."""
+no regression, and did not know how far apart networks usually are. Components of 3 were those of
+logarithms, also where the reference holds counts."""
 CHECKSUM = "checksum"
 
 

@@ -12,12 +12,13 @@ import torch
 from pydantic import ValidationError
 
 from napari_dpvae.errors import DataError
+from napari_dpvae.expression.normalise import Statistics
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.model import checkpoint
 from napari_dpvae.model.header import MOST, Card, Header
 from napari_dpvae.model.member import Member
-from napari_dpvae.model.trained import Statistics, Trained
+from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.inputs import Form
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.training import NOISES
@@ -53,6 +54,8 @@ def load_model(path: str | Path) -> Trained:
             tensors, header = _of_version_1(tensors, header)
         if header["version"] < 3:
             header = _of_version_2(header)
+        if header["version"] < 4:
+            header = {**header, "square_roots": False}
         return _trained(tensors, Header.model_validate(header), header["card"])
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
@@ -75,8 +78,9 @@ def _tensors(trained: Trained) -> dict[str, np.ndarray]:
         "panel.axes": panel.axes,
         "panel.depth_share": panel.depth_share,
     }
-    if trained.tuned_to is not None:
-        tensors |= {f"tuned.{name}": part for name, part in trained.tuned_to._asdict().items()}
+    for name, statistics in (("tuned", trained.tuned_to), ("panel.root", panel.root_statistics)):
+        if statistics is not None:
+            tensors |= {f"{name}.{of}": part for of, part in statistics._asdict().items()}
     for i, member in enumerate(trained.members):
         tensors[f"reference.latents.{i}"] = member.latents
         tensors[f"reference.trained_on.{i}"] = member.trained_on
@@ -111,6 +115,7 @@ def _header(trained: Trained) -> dict[str, Any]:
         "genes": panel.genes.tolist(),
         "core": panel.n_core,
         "counts": panel.counts,
+        "square_roots": panel.root_statistics is not None,
         "depth": panel.depth,
         "depth_genes": panel.depth_genes.tolist(),
         "other_names": panel.other_names,
@@ -163,11 +168,6 @@ def _trained(tensors: Tensors, header: Header, card: dict[str, Any]) -> Trained:
     settings = TrainingSettings(**header.settings)
     panel = _panel(tensors, header)
     n_anchors = len(tensors["reference.coordinates"])
-    tuned_to = None
-    if "tuned.mean" in tensors:
-        tuned_to = Statistics(
-            *(_array(tensors, f"tuned.{name}", panel.mean.shape) for name in Statistics._fields)
-        )
     low, median = header.usual_likeness
     return Trained(
         settings=settings,
@@ -186,7 +186,9 @@ def _trained(tensors: Tensors, header: Header, card: dict[str, Any]) -> Trained:
         card=card,
         section_key=header.section_key,
         frame=header.frame,
-        tuned_to=tuned_to,
+        tuned_to=_statistics(tensors, "tuned", len(panel.genes))
+        if "tuned.mean" in tensors
+        else None,
     )
 
 
@@ -216,13 +218,11 @@ def _panel(tensors: Tensors, header: Header) -> GenePanel:
     n_named = len(header.depth_genes) if header.counts else n_genes
     if any(len(names) != n_named for names in header.other_names.values()):
         raise ValueError("names of genes are damaged")
-    deviation = _array(tensors, "panel.deviation", (n_genes,))
-    if not (deviation > 0).all():
-        raise ValueError("deviations are damaged")
+    mean, deviation = _statistics(tensors, "panel", n_genes)
     return GenePanel(
         genes=genes,
         n_core=header.core,
-        mean=_array(tensors, "panel.mean", (n_genes,)),
+        mean=mean,
         deviation=deviation,
         axes=_array(tensors, "panel.axes", (None, header.core)),
         counts=header.counts,
@@ -230,7 +230,17 @@ def _panel(tensors: Tensors, header: Header) -> GenePanel:
         depth_genes=np.asarray(header.depth_genes, str),
         depth_share=_array(tensors, "panel.depth_share", (len(header.depth_genes),)),
         other_names=header.other_names,
+        root_statistics=_statistics(tensors, "panel.root", n_genes)
+        if header.square_roots
+        else None,
     )
+
+
+def _statistics(tensors: Tensors, name: str, n_genes: int) -> Statistics:
+    mean, deviation = (_array(tensors, f"{name}.{of}", (n_genes,)) for of in Statistics._fields)
+    if not (deviation > 0).all():
+        raise ValueError("deviations are damaged")
+    return Statistics(mean, deviation)
 
 
 def _members(

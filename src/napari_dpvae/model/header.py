@@ -57,6 +57,7 @@ class Header(_Strict):
     genes: Annotated[list[str], Field(min_length=1)]
     core: PositiveInt
     counts: bool
+    square_roots: bool
     depth: NotNegative
     depth_genes: list[str]
     other_names: dict[str, list[str]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.anchors import distance_ratio, nearest, neighbour_finder, place_anchored
 from napari_dpvae.geometry.regression import Regression
 from napari_dpvae.network.device import one_thread
@@ -57,7 +59,7 @@ class Member:
     def of(
         cls,
         network: Network,
-        x: np.ndarray,
+        latents: np.ndarray,
         coordinates: np.ndarray,
         trained_on: np.ndarray,
         scale: float | None = None,
@@ -67,15 +69,14 @@ class Member:
 
         Parameters
         ----------
-        network, trained_on, regression
+        network, latents, trained_on, regression
             See the attributes.
-        x, coordinates
-            Of the anchors: (r, n_genes) standardised expression, and (r, 2 or 3).
+        coordinates
+            Of the anchors, (r, 2 or 3).
         scale
             ``lambda``. None where nothing taught the network one, as a vanilla VAE: then the ratio
             that fits the spots best that it was trained on.
         """
-        latents = encode(network, x)
         if scale is None:
             scale = distance_ratio(latents[trained_on], coordinates[trained_on])
         return cls(network, latents, scale, trained_on, regression=regression)
@@ -83,10 +84,6 @@ class Member:
     def weights(self) -> dict[str, np.ndarray]:
         """The network's weights by name."""
         return {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
-
-    def encode(self, x: np.ndarray) -> np.ndarray:
-        """Latent means (n, latent_dim), float32, of standardised expression x (n, n_genes)."""
-        return encode(self.network, x)
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """Standardised expression (n, n_genes), float32, that the latents stand for."""
@@ -166,7 +163,7 @@ class Member:
         latents: np.ndarray,
         coordinates: np.ndarray,
         n_anchors: int,
-        x: np.ndarray | None = None,
+        stabilised: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Solve cells, each on its own, from their distances to the nearest anchors.
 
@@ -180,9 +177,8 @@ class Member:
             Of the anchors, (r, 2 or 3).
         n_anchors
             Anchors per cell.
-        x
-            (n, n_genes) standardised expression, which the regression reads; anchors alone decide
-            if not given.
+        stabilised
+            (n, n_genes) expression, which the regression reads; anchors alone decide if not given.
 
         Returns
         -------
@@ -192,14 +188,18 @@ class Member:
         distances, indices = nearest(self._finder, latents, n_anchors)
         points = place_anchored(coordinates[indices], distances / self.scale)
         spread = self.spread(points, latents, coordinates)
-        return (points if x is None else self.regressed(points, spread, x)), spread
+        if stabilised is not None:
+            points = self.regressed(points, spread, stabilised)
+        return points, spread
 
-    def regressed(self, points: np.ndarray, spread: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def regressed(
+        self, points: np.ndarray, spread: np.ndarray, stabilised: np.ndarray
+    ) -> np.ndarray:
         """Points (n, 2 or 3) by anchors of this spread (n,), once the regression had its say."""
         if self.regression is None:
             return points
         share = self.regression.share(spread)[:, None]
-        return np.asarray((1 - share) * points + share * self.regression.predict(x))
+        return np.asarray((1 - share) * points + share * self.regression.predict(stabilised))
 
     def beside(self, errors: np.ndarray, spreads: np.ndarray) -> Member:
         """With a regression that knows how far off anchors are: see :meth:`Regression.beside`."""
@@ -228,12 +228,20 @@ class Member:
         return anchor_spread(points, coordinates[self.trained_on][indices])
 
 
-def encode(network: Network, x: np.ndarray) -> np.ndarray:
-    """Latent means (n, latent_dim), float32, of standardised expression x (n, n_genes)."""
-    device = network.log_lambda.device
+def encode(networks: Sequence[Network], panel: GenePanel, x: np.ndarray) -> list[np.ndarray]:
+    """Latent means (n, latent_dim), float32, by each network, of standardised x (n, n_genes)."""
+    every = [x[start : start + CHUNK] for start in range(0, len(x), CHUNK)]
+    parts = [latents_of(networks, part, panel.stabilised(part)) for part in every]
+    return [np.concatenate(own) for own in zip(*parts, strict=True)]
+
+
+def latents_of(
+    networks: Sequence[Network], x: np.ndarray, stabilised: np.ndarray
+) -> list[np.ndarray]:
+    """:func:`encode` of a few cells, whose stabilised expression is known."""
+    read = torch.from_numpy(x), torch.from_numpy(stabilised)
     with torch.inference_mode(), one_thread():
-        means = [
-            network.encode(torch.from_numpy(x[start : start + CHUNK]).to(device))[0].cpu().numpy()
-            for start in range(0, len(x), CHUNK)
+        return [
+            network.encode(*(each.to(network.log_lambda.device) for each in read))[0].cpu().numpy()
+            for network in networks
         ]
-    return np.concatenate(means)

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from napari_dpvae.expression.normalise import Statistics
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.alignment import Similarity, fit_similarity
-from napari_dpvae.model.member import Member
+from napari_dpvae.model.member import Member, encode
 from napari_dpvae.settings import PlacementSettings, TrainingSettings
 from napari_dpvae.uncertainty.status import UNUSUAL
 
@@ -20,13 +21,6 @@ MOST_ANCHORS = 20_000
 """Compared with what is decoded of them: more are thinned evenly."""
 MOST_HELD_OUT = 2048
 """Spots that are placed as if they were a query's: more are thinned evenly."""
-
-
-class Statistics(NamedTuple):
-    """Mean and deviation of each gene of a panel, (n_genes,) each."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
 
 
 class HeldOutSpots(NamedTuple):
@@ -124,6 +118,10 @@ class Trained:
         """(members,) of each network in the mean."""
         return np.array([member.weight for member in self.members])
 
+    def encode(self, x: np.ndarray) -> list[np.ndarray]:
+        """Latents (n, latent_dim) by each member, of standardised expression (n, n_genes)."""
+        return encode([member.network for member in self.members], self.panel, x)
+
     def consensus(self, latents: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
         """Weighted mean over the members, each brought to the first one by the anchors.
 
@@ -163,8 +161,8 @@ class Trained:
             rows = np.flatnonzero(~member.trained_on)[::every]
             if len(rows):
                 own, anchors = member.of_own_anchors(), coordinates[member.trained_on]
-                x = self.expression[rows]
-                placed = own.place(member.latents[rows], anchors, n_anchors, x)
+                stabilised = self.panel.stabilised(self.expression[rows])
+                placed = own.place(member.latents[rows], anchors, n_anchors, stabilised)
                 found.append(HeldOutSpots(member, rows, *placed))
         return found
 
@@ -191,7 +189,8 @@ class Trained:
         """Likeness of anchors all over the tissue, if these genes alone were known of them."""
         every = -(-len(self.expression) // MOST_ANCHORS)
         x = np.where(present, self.expression[::every], np.float32(0))
-        decoded = np.mean([member.decode(member.encode(x)) for member in self.members], axis=0)
+        pairs = zip(self.members, self.encode(x), strict=True)
+        decoded = np.mean([member.decode(z) for member, z in pairs], axis=0)
         core = slice(self.panel.n_core)
         return self.panel.likeness(x[:, core], decoded, present[core])
 

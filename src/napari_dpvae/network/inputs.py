@@ -47,10 +47,8 @@ def inputs_in_turn(n_core: int, n_genes: int) -> list[Inputs]:
     return [Inputs("genes", n_core), *(Inputs("components", size) for size in sizes)]
 
 
-def principal_axes(
-    x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS, rows: np.ndarray | None = None
-) -> Tensor:
-    """Principal axes of log-normalised expression, to read standardised expression by.
+def principal_axes(x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS) -> Tensor:
+    """Principal axes of expression, to read standardised expression by.
 
     A gene has the weight of its deviation: standardised, genes that are next to silent would count
     as much as others, with their noise. The first component is given unit variance.
@@ -58,13 +56,11 @@ def principal_axes(
     Parameters
     ----------
     x
-        (N, n_genes or more) standardised.
+        (n, n_genes or more) standardised.
     deviation
         (n_genes,) that it was standardised by.
     most
         Components, unless there are fewer genes.
-    rows
-        (n,) spots that they are of; all if not given.
 
     Returns
     -------
@@ -72,15 +68,13 @@ def principal_axes(
         (k, n_genes) float32; of fewer spots than components, the last ones are 0.
     """
     # By torch: while scikit-learn's solver is at work a window stands still.
-    rows = np.arange(len(x)) if rows is None else rows
-    scaled = torch.from_numpy(x[rows, : len(deviation)]).float()
-    scaled *= torch.from_numpy(deviation).float()
+    scaled = torch.from_numpy(x[:, : len(deviation)]) * torch.from_numpy(deviation).float()
     scaled -= scaled.mean(dim=0)
     k = min(most, *scaled.shape)
     with one_thread(), torch.random.fork_rng():
         torch.manual_seed(0)
         singular, found = _singular(scaled, k)
-    first = max(float(singular[0]) / max(len(rows) - 1, 1) ** 0.5, 1e-6)
+    first = max(float(singular[0]) / max(len(x) - 1, 1) ** 0.5, 1e-6)
     axes = torch.zeros(min(most, len(deviation)), len(deviation))
     axes[:k] = found[:k] * torch.from_numpy(deviation / first)
     return axes

@@ -21,8 +21,9 @@ def _trunk(n_in: int, hidden: int, dropout: float) -> nn.Sequential:
 class Network(nn.Module):
     """Gaussian VAE on standardised expression.
 
-    Its encoder reads genes, or their principal components: what many genes say together is less
-    noisy than what each says, and the two err differently. Its decoder gives the panel's core.
+    Its encoder reads the panel's core gene by gene, or principal components of the panel: what many
+    genes say together is less noisy than what each says, and the two err differently. Its decoder
+    gives the core.
 
     Parameters
     ----------
@@ -37,8 +38,9 @@ class Network(nn.Module):
     fixed_lambda
         Scale from space to latent; 0 makes it a learned parameter that starts at 1.
     axes
-        (k, n_read) float32, that the encoder reads the panel's first ``n_read`` genes by, which may
-        be more than are decoded. Not given: each decoded gene by itself.
+        (k, n_read) float32, that the encoder reads stabilised expression of the panel's first
+        ``n_read`` genes by, which may be more than are decoded. Not given: each decoded gene by
+        itself.
     """
 
     axes: Tensor | None
@@ -55,7 +57,6 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.n_genes, self.dropout = n_genes, dropout
-        self.n_read = n_genes if axes is None else axes.shape[1]
         self.register_buffer("axes", axes)
         self.encoder = _trunk(n_genes if axes is None else len(axes), hidden, dropout)
         self.to_mean = nn.Linear(hidden, latent_dim)
@@ -72,10 +73,24 @@ class Network(nn.Module):
         """``lambda``: latent distance per unit of (scaled) spatial distance."""
         return self.log_lambda.exp()
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of ``q(z|x)``, each (n, latent_dim), from x (n, n_read or more)."""
-        read = x[:, : self.n_read]
-        h = self.encoder(read if self.axes is None else read @ self.axes.T)
+    @property
+    def n_read(self) -> int:
+        """So many of the panel's first genes are read."""
+        return self.n_genes if self.axes is None else self.axes.shape[1]
+
+    def encode(self, x: Tensor, stabilised: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of ``q(z|x)``, each (n, latent_dim).
+
+        Parameters
+        ----------
+        x
+            (n, n_read or more) standardised expression, which is read gene by gene.
+        stabilised
+            As much, from :meth:`napari_dpvae.expression.panel.GenePanel.stabilised`, which
+            components are of.
+        """
+        genes = (x if self.axes is None else stabilised)[:, : self.n_read]
+        h = self.encoder(genes if self.axes is None else genes @ self.axes.T)
         return self.to_mean(h), self.to_log_variance(h).clamp(*LOG_VARIANCE)
 
     def decode(self, z: Tensor) -> Tensor:

@@ -69,9 +69,10 @@ class Batches(NamedTuple):
 
 def train(
     networks: Sequence[Network],
-    x: Tensor,
+    core: Tensor,
     batches: Sequence[Batches],
     settings: TrainingSettings,
+    components: Sequence[Tensor] = (),
     measured: Tensor | None = None,
 ) -> Iterator[Losses]:
     """Fit networks of one shape together, in place; they are usable after every epoch.
@@ -80,21 +81,23 @@ def train(
     ----------
     networks
         New networks, or trained ones to go on with; on the device to compute on.
-    x
-        Standardised expression, (N, n_read or more): what networks read, and decode a part of.
+    core
+        Standardised expression, (N, n_genes), that networks decode, and read where they read genes.
     batches
         For each network, what it is trained on.
     settings
         Weights and schedule.
+    components
+        For each network, (N, k) that it reads; none where they read genes.
     measured
-        Like x: 1 where a gene was measured, else 0; measured everywhere if not given.
+        Like the core: 1 where a gene was measured, else 0; measured everywhere if not given.
 
     Yields
     ------
     Losses
         Of each epoch, the mean over the networks.
     """
-    run = _Run(networks, x, batches, settings, measured)
+    run = _Run(networks, core, batches, settings, components, measured)
     for _ in range(settings.epochs):
         with one_thread():
             losses = run.epoch()
@@ -107,18 +110,18 @@ class _Run:
     def __init__(
         self,
         networks: Sequence[Network],
-        x: Tensor,
+        core: Tensor,
         batches: Sequence[Batches],
         settings: TrainingSettings,
+        components: Sequence[Tensor],
         measured: Tensor | None,
     ) -> None:
         device = networks[0].log_lambda.device
         self._settings, self._n_genes = settings, networks[0].n_genes
         self._device, self._batches = device, batches
-        core = slice(self._n_genes)
-        self._core = x[:, core].to(device)
-        self._measured = None if measured is None else measured[:, core].to(device)
-        self._read, self._begins, self._mix = self._inputs(networks, x)
+        self._core = core.to(device)
+        self._measured = None if measured is None else measured.to(device)
+        self._read, self._begins, self._mix = self._inputs(networks, components)
         self._decoded = DECODED if settings.alpha2 > 0 and measured is None else 1.0
         self._rngs = [np.random.default_rng(each.seed) for each in batches]
         self._source = torch.Generator(device).manual_seed(batches[0].seed)
@@ -131,7 +134,9 @@ class _Run:
             self._stack.learned, settings.learning_rate, settings.epochs * self._n_batches
         )
 
-    def _inputs(self, networks: Sequence[Network], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _inputs(
+        self, networks: Sequence[Network], components: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """What networks read of all spots, where each one's begins, and what makes noise on it.
 
         All that read genes read the same. Noise on the genes is a Gaussian on their components,
@@ -151,11 +156,11 @@ class _Run:
         all_axes = [network.axes.cpu() for network in networks if network.axes is not None]
         if not all_axes:
             return self._core, torch.zeros_like(number), sizes.to(device)
-        read = torch.cat([x[:, : axes.shape[1]] @ axes.T for axes in all_axes])
         squares = torch.stack([axes @ axes.T for axes in all_axes]).double()
         nudge = 1e-9 * torch.eye(squares.shape[1], dtype=torch.double)
         mix = torch.linalg.cholesky(squares + nudge).float()
-        return read.to(device), len(x) * number, (sizes * mix).to(device)
+        read = torch.cat(list(components)).to(device)
+        return read, len(self._core) * number, (sizes * mix).to(device)
 
     def epoch(self) -> Losses:
         """Go through all spots once."""

@@ -11,6 +11,7 @@ import numpy as np
 from napari_dpvae.expression.aligned import AlignedQuery
 from napari_dpvae.expression.composition import as_of_the_whole
 from napari_dpvae.expression.panel import GenePanel
+from napari_dpvae.model.member import encode
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
 from napari_dpvae.placement.section_effect import shift_of, without_section_effect
@@ -126,7 +127,8 @@ def _likeness_at_first(trained: Trained, panel: GenePanel, aligned: AlignedQuery
 
     def likeness(rows: slice) -> np.ndarray:
         x = plain.read(rows).x
-        return plain.likeness(x, first.decode(first.encode(x)))
+        (latents,) = encode([first.network], trained.panel, x)
+        return plain.likeness(x, first.decode(latents))
 
     with one_thread():
         return np.concatenate(list(by_threads(likeness, plain.expression.rows())))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_dpvae.expression.aligned import AlignedQuery
+from napari_dpvae.model.member import encode
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.steps import by_threads
@@ -101,7 +102,8 @@ def _some(aligned: AlignedQuery) -> np.ndarray:
 def _belonging(trained: Trained, aligned: AlignedQuery) -> np.ndarray:
     """(m, n_genes) some of its cells, without those that are clearly of another tissue."""
     x, first = _some(aligned), trained.members[0]
-    likeness = aligned.likeness(x, first.decode(first.encode(x)))
+    (latents,) = encode([first.network], trained.panel, x)
+    likeness = aligned.likeness(x, first.decode(latents))
     return x[native_cells(likeness, trained.usual_for(aligned.present)[0])]
 
 
@@ -127,9 +129,10 @@ def _extent(trained: Trained, x: np.ndarray) -> float:
     if sum(map(len, placed)) <= trained.coordinates.shape[1]:
         return 0.0
     held_out = np.concatenate(placed)
+    stabilised = trained.panel.stabilised(x)
     each = [
-        member.place(member.encode(x), trained.coordinates, n_anchors, x)[0]
-        for member in trained.members
+        member.place(latents, trained.coordinates, n_anchors, stabilised)[0]
+        for member, latents in zip(trained.members, trained.encode(x), strict=True)
     ]
     return _least_ratio(np.mean([np.cov(places.T) for places in each], axis=0), np.cov(held_out.T))
 

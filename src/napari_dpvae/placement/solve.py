@@ -12,7 +12,7 @@ import numpy as np
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.geometry.domain import Domain
 from napari_dpvae.geometry.free import place_free
-from napari_dpvae.model.member import Member
+from napari_dpvae.model.member import Member, latents_of
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.profiles import Profiles
 from napari_dpvae.placement.query import ReadQuery
@@ -125,12 +125,13 @@ class Solver:
         domain
             That the cells do not leave.
         """
-        latents = self.infer(cells.x)
+        stabilised = self.trained.panel.stabilised(cells.x)
+        latents = self.infer(cells.x, stabilised)
         # Across a gap the regression would read noise that it was not fitted to.
-        x = None if self.query.decoder_weight else cells.x
+        read = None if self.query.decoder_weight else stabilised
         points, spreads = zip(
             *(
-                member.place(z, self.coordinates, n_anchors, x)
+                member.place(z, self.coordinates, n_anchors, read)
                 for member, z in zip(self.members, latents, strict=True)
             ),
             strict=True,
@@ -161,9 +162,19 @@ class Solver:
         likeness = self._likeness(cells, each)
         return Solved(points, spread, together, latents, likeness, cells.expressed)
 
-    def infer(self, x: np.ndarray) -> list[np.ndarray]:
-        """Latents (n, latent_dim) in each member: the encoder's, corrected by the decoders."""
-        latents = [member.encode(x) for member in self.members]
+    def infer(self, x: np.ndarray, stabilised: np.ndarray | None = None) -> list[np.ndarray]:
+        """Latents (n, latent_dim) in each member: the encoder's, corrected by the decoders.
+
+        Parameters
+        ----------
+        x
+            (n, n_genes) standardised expression.
+        stabilised
+            The same stabilised, where it is known already.
+        """
+        if stabilised is None:
+            stabilised = self.trained.panel.stabilised(x)
+        latents = latents_of([member.network for member in self.members], x, stabilised)
         correction = self.query.decoder_weight
         if correction == 0:
             return latents

@@ -12,8 +12,9 @@ import torch
 
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.data.unfinished import Unfinished
+from napari_dpvae.expression.normalise import Statistics
 from napari_dpvae.model.member import Member
-from napari_dpvae.model.trained import Statistics, Trained
+from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.training import Losses
 from napari_dpvae.settings import TrainingSettings
 from napari_dpvae.training.ensemble import Ensemble, Together

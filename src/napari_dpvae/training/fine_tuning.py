@@ -11,7 +11,8 @@ import numpy as np
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
 from napari_dpvae.expression.aligned import AlignedQuery
-from napari_dpvae.model.trained import Statistics, Trained
+from napari_dpvae.expression.normalise import Statistics
+from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import find_devices
 from napari_dpvae.network.inputs import FORMS, Inputs
 from napari_dpvae.network.network import Network

@@ -97,7 +97,8 @@ def assess(
     points, spreads = (np.concatenate(found) for found in zip(*placed, strict=True))
     member = member.beside(np.linalg.norm(points - true, axis=1), spreads)
     for part in parts:
-        points[part] = member.regressed(points[part], spreads[part], x[held_out[part]])
+        stabilised = panel.stabilised(x[held_out[part]])
+        points[part] = member.regressed(points[part], spreads[part], stabilised)
     points = NearSpots(own).keep_inside(points)
     likeness, explained = _compared(placing, panel, x, held_out, latents)
     return FittedNetwork(member, points - true, spreads, likeness, explained)

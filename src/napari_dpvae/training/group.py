@@ -18,10 +18,10 @@ from torch import Tensor
 from napari_dpvae.data.unfinished import Unfinished
 from napari_dpvae.expression.panel import MOST_FOR_AXES
 from napari_dpvae.geometry.regression import MOST_SPOTS, Regression
-from napari_dpvae.model.member import Member
+from napari_dpvae.model.member import Member, encode
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
-from napari_dpvae.network.inputs import principal_axes
+from napari_dpvae.network.inputs import COMPONENTS
 from napari_dpvae.network.network import Network
 from napari_dpvae.network.pairs import make_pairs
 from napari_dpvae.network.training import NOISES, Batches, Losses, train
@@ -100,9 +100,12 @@ class Group:
             yield from self._load(kept.read(number))
             return
         curve, batches = [], [self._batches(number) for number in range(len(self._runs))]
-        x = torch.from_numpy(self._spots.x)
-        there = None if measured is None else torch.from_numpy(measured)
-        for losses in train(self._networks, x, batches, self._settings, there):
+        core = slice(self._spots.panel.n_core)
+        x = torch.from_numpy(self._spots.x[:, core])
+        there = None if measured is None else torch.from_numpy(measured[:, core])
+        axes = [network.axes.cpu() for network in self._networks if network.axes is not None]
+        components = self._spots.components(axes)
+        for losses in train(self._networks, x, batches, self._settings, components, there):
             curve.append(losses)
             yield losses
         if kept is not None:
@@ -115,7 +118,8 @@ class Group:
 
     def members(self) -> list[Member]:
         """The networks as they stand, with all anchors."""
-        return [self._member(number) for number in range(len(self._runs))]
+        latents = encode(self._networks, self._spots.panel, self._spots.anchors)
+        return [self._member(number, z) for number, z in enumerate(latents)]
 
     def fitted(self) -> list[FittedNetwork]:
         """How each places the spots of the frame that it was not trained on."""
@@ -154,14 +158,14 @@ class Group:
             run.seed,
         )
 
-    def _member(self, number: int) -> Member:
-        """With all spots of the frame as anchors."""
+    def _member(self, number: int, latents: np.ndarray) -> Member:
+        """With all spots of the frame as anchors, whose latents are (r, latent_dim)."""
         spots, settings, scale = self._spots, self._settings, None
         if settings.alpha2 > 0 or settings.fixed_lambda:
             scale = float(self._networks[number].scale.detach()) / self._scaled[number][1]
         return Member.of(
             self._networks[number],
-            spots.anchors,
+            latents,
             spots.coordinates[self._frame],
             ~self._runs[number].held_out[self._frame],
             scale,
@@ -180,7 +184,8 @@ class Group:
     def _regression(self, run: Run) -> Regression:
         spots, own = self._spots, np.flatnonzero(self._frame & ~run.held_out)
         some = own[:: -(-len(own) // MOST_SPOTS)]
-        return Regression.fit(spots.components(some), spots.coordinates[some], spots.axes)
+        (components,) = spots.components([spots.axes], some)
+        return Regression.fit(components.numpy(), spots.coordinates[some], spots.axes.numpy())
 
     def _network(self, run: Run) -> Network:
         """A new one, or a copy of the one to go on with."""
@@ -204,8 +209,7 @@ class Group:
         if key not in self._axes:
             every = -(-len(run.held_out) // MOST_FOR_AXES)
             rows = every * np.flatnonzero(~run.held_out[::every])
-            deviation = self._spots.panel.deviation[: run.inputs.n_genes]
-            self._axes[key] = principal_axes(self._spots.x, deviation, rows=rows)
+            self._axes[key] = self._spots.axes_of(rows, run.inputs.n_genes, COMPONENTS)
         return self._axes[key]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import anndata as ad
 import numpy as np
+import torch
+from torch import Tensor
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
@@ -55,16 +57,32 @@ class Spots:
         return self.x if self.frame.all() else self.x[self.frame]
 
     @cached_property
-    def axes(self) -> np.ndarray:
-        """(k, n_genes) float32 that a regression reads standardised expression by."""
+    def axes(self) -> Tensor:
+        """(k, n_genes) float32 that a regression reads stabilised expression by."""
         every = -(-len(self.frame) // SPOTS_FOR_AXES)
         rows = np.arange(0, len(self.frame), every)
-        return principal_axes(self.x, self.panel.deviation, COMPONENTS, rows).numpy()
+        return self.axes_of(rows, len(self.panel.genes), COMPONENTS)
 
-    def components(self, rows: np.ndarray) -> np.ndarray:
-        """(m, k) float32 of some spots by the axes, a part of them at a time: bounds memory."""
-        parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
-        return np.concatenate([self.x[part] @ self.axes.T for part in parts])
+    def axes_of(self, rows: np.ndarray, n_genes: int, most: int) -> Tensor:
+        """(k, n_genes) float32: principal axes of some spots, by the panel's first genes."""
+        stabilised = self.panel.stabilised(self.x[rows, :n_genes])
+        return principal_axes(stabilised, self.panel.stabilised_deviation[:n_genes], most)
+
+    def components(self, axes: Sequence[Tensor], rows: np.ndarray | None = None) -> list[Tensor]:
+        """(m, k) float32 of some spots by each of several (k, p) axes; of all if not given.
+
+        A part of the spots at a time: bounds memory.
+        """
+        if not axes:
+            return []
+        widest = max(each.shape[1] for each in axes)
+        rows = np.arange(len(self.x)) if rows is None else rows
+        parts = []
+        for start in range(0, len(rows), CHUNK):
+            x = self.x[rows[start : start + CHUNK], :widest]
+            stabilised = torch.from_numpy(self.panel.stabilised(x))
+            parts.append([stabilised[:, : each.shape[1]] @ each.T for each in axes])
+        return [torch.cat(own) for own in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True)
