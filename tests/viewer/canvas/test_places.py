@@ -36,6 +36,19 @@ def test_one_draw_is_shown_in_place_of_the_estimates_and_back(
     assert "placed cells" in viewer.layers
 
 
+def test_the_caption_says_that_it_is_a_draw(viewer: Viewer, phantom: Any, model: Any) -> None:
+    state, caption = dpv.session(viewer), viewer.canvas.overlays.text
+    state.reference = phantom.reference
+    state.placed = model.place(phantom.query, draws=1)
+    state.gene = state.genes[0]
+    for places, said in (("one draw", True), ("estimates", False), ("one draw", True)):
+        state.look.places = places
+        assert ("one draw" in caption.text) == said
+    # Of cells that have none.
+    state.placed = model.place(phantom.query)
+    assert "one draw" not in caption.text
+
+
 @pytest.mark.filterwarnings("ignore:These cells have no draws")
 def test_cells_without_draws_are_shown_as_estimates_and_the_look_says_so(
     viewer: Viewer, phantom: Any, model: Any

@@ -153,6 +153,8 @@ class Painter:
         if len(units) > 1:
             units = [f"{side}: {unit}" for side, unit in zip(("left", "right"), units, strict=True)]
         units = [unit for unit in units if unit != shown]
+        if self._session.placed is not None and self._session.look.places == "one draw":
+            units.append("one draw of each place")
         if self._session.gene is not None and any(cells.reading for cells in self._drawn()):
             units.append("reading the expression…")
         caption = viewer.canvas.overlays.text

@@ -121,11 +121,11 @@ class Scene:
             reference = self._session.reference
             images = image_layers(placed) if reference is None else []
             self._places = self._session.look.places if DRAWS in placed.obsm else "estimates"
+            self._session.look.places = self._places
             layer = placed_layer(placed, reference, self._places)
             self.placed = Cells(placed, [*images, layer])
             self._put_up(self.placed, framed=reference is None)
             self._follow_selection(self.placed)
-            self._session.look.places = self._places
         self._regions.renew()
 
     def _draw_other_places(self, places: Places) -> None:
