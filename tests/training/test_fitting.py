@@ -390,7 +390,7 @@ def test_wide_regions_hold_cells_of_a_part_never_seen(
     placed = model.place(phantom.reference[unseen].copy())
     errors = np.linalg.norm(placed.obsm["spatial"] - spots[unseen], axis=1)
     inside = [(errors <= placed.obs[f"dpvae_{key}"]).mean() for key in ("radius", "radius_wide")]
-    assert inside[0] < 0.8 < 0.9 < inside[1]
+    assert inside[0] < 0.9 < inside[1]
 
 
 def test_checks_scale_the_regions_and_change_no_network(
@@ -447,7 +447,7 @@ def test_regions_make_up_for_genes_that_held_out_spots_helped_to_choose(
         placed = DPVAE(settings).fit(reference).place(query)
         errors = np.linalg.norm(placed.obsm["spatial"] - query.obsm["spatial"], axis=1)
         shares.append((errors <= placed.obs["dpvae_radius"]).mean())
-    assert shares[0] < 0.85 < shares[1]
+    assert shares[0] < 0.9 < shares[1]
 
 
 def test_without_blocks_there_are_no_wide_regions(phantom: Phantom, model: DPVAE) -> None:

@@ -58,11 +58,14 @@ def choose_genes(
         table = sc.pp.highly_variable_genes(ad.AnnData(x[:, found]), inplace=False)
         ranks = table["dispersions_norm"].to_numpy(float)
     else:
-        coordinates = np.asarray(reference.obsm[SPATIAL], float)
-        graph = neighbour_graph(coordinates, sections, NEIGHBOURS)
-        ranks = morans_i(x, graph, sections, found)
+        ranks = morans_i(x, nearest_spots(reference, sections), sections, found)
     order = np.argsort(-np.nan_to_num(ranks, nan=-np.inf), kind="stable")
     return names[order[:n_genes]].tolist()
+
+
+def nearest_spots(reference: ad.AnnData, sections: np.ndarray) -> sparse.csr_array:
+    """(n, n) graph that spatial autocorrelation is measured over, within sections (n,)."""
+    return neighbour_graph(np.asarray(reference.obsm[SPATIAL], float), sections, NEIGHBOURS)
 
 
 def morans_i(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import anndata as ad
@@ -141,30 +141,21 @@ def statistics(values: np.ndarray) -> Statistics:
     return Statistics(values.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
 
 
-def sparse_statistics(
-    values: sparse.csc_matrix,
-    columns: np.ndarray,
-    of: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Statistics:
-    """:func:`statistics` of some columns (k,) of a matrix, a few at a time: bounds memory.
-
-    They are of what a function makes of each value, if one is given that leaves 0 as it is.
-    """
+def sparse_statistics(values: sparse.csc_matrix, columns: np.ndarray) -> Statistics:
+    """:func:`statistics` of some columns (k,) of a matrix, a few at a time: bounds memory."""
     at_once = min(COLUMNS, max(VALUES_AT_ONCE // values.shape[0], 1))
-    parts = []
-    for start in range(0, len(columns), at_once):
-        part = values[:, columns[start : start + at_once]]
-        if of is not None:
-            part.data = of(part.data)
-        parts.append(statistics(dense(part)))
+    parts = [
+        statistics(dense(values[:, columns[start : start + at_once]]))
+        for start in range(0, len(columns), at_once)
+    ]
     mean, deviation = zip(*parts, strict=True)
     return Statistics(np.concatenate(mean), np.concatenate(deviation))
 
 
-def roots_of_logs(logs: np.ndarray) -> np.ndarray:
-    """Square roots of what is in proportion to molecules, from :func:`log_normalise` of it."""
-    roots: np.ndarray = np.expm1(logs)
-    return np.sqrt(roots, out=roots)
+def logs_to_roots(logs: np.ndarray) -> None:
+    """Overwrite :func:`log_normalise` of what is in proportion to molecules by its square root."""
+    np.expm1(logs, out=logs)
+    np.sqrt(logs, out=logs)
 
 
 def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

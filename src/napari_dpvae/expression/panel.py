@@ -18,13 +18,13 @@ from napari_dpvae.expression.aligned import (
     PanelExpression,
     row_correlation,
 )
-from napari_dpvae.expression.genes import choose_genes
+from napari_dpvae.expression.genes import choose_genes, morans_i, nearest_spots
 from napari_dpvae.expression.normalise import (
     LARGEST_LOGARITHM,
     LIMIT,
     Statistics,
     log_columns,
-    roots_of_logs,
+    logs_to_roots,
     sparse_statistics,
 )
 from napari_dpvae.expression.units import as_counts
@@ -34,6 +34,8 @@ AXES = 5
 """Principal axes of the reference along which a query's composition may differ from it."""
 MOST_FOR_AXES = 20_000
 """More spots than this are thinned evenly to find axes."""
+LEAST_PATTERN = 0.005
+"""Moran's I that a gene counts as having at least: where none has a pattern, all count alike."""
 FEWEST_SHARED = 10
 """A query must share this many genes of the core, or all of a smaller one."""
 
@@ -61,6 +63,8 @@ class GenePanel:
     depth_share
         (G,) the mean share of each in a spot's depth; tells what depth a query that lacks some
         of them would have had. Empty, as is ``depth_genes``, unless ``counts``.
+    pattern
+        (g,) Moran's I of :meth:`stabilised` expression, above 0 and up to 1.
     other_names
         What the reference calls its genes beside their names, by column of its ``var``: of
         ``depth_genes``, or of ``genes`` unless ``counts``.
@@ -78,6 +82,7 @@ class GenePanel:
     depth: float
     depth_genes: np.ndarray
     depth_share: np.ndarray
+    pattern: np.ndarray
     other_names: dict[str, list[str]] = field(default_factory=dict)
     root_statistics: Statistics | None = None
 
@@ -120,10 +125,15 @@ class GenePanel:
         ranked = choose_genes(reference, max(n_genes, n_wide), choice, sections, logged=logged)
         columns = reference.var_names.get_indexer(ranked)
         mean, deviation = sparse_statistics(logged, columns)
-        roots = sparse_statistics(logged, columns, roots_of_logs) if counts else None
         core = slice(min(n_genes, len(ranked)))
         # Rows first: the columns are those that hold most.
         some = dense(logged[:: -(-reference.n_obs // MOST_FOR_AXES)][:, columns[core]])
+        roots = None
+        if counts:
+            # In place: a second matrix of this size would be the largest of all.
+            logs_to_roots(logged.data)
+            roots = sparse_statistics(logged, columns)
+        pattern = morans_i(logged, nearest_spots(reference, sections), sections, columns)
         return cls(
             genes=np.asarray(ranked, str),
             n_core=core.stop,
@@ -134,6 +144,7 @@ class GenePanel:
             depth=0.0 if depth is None else float(np.median(depth)),
             depth_genes=depth_genes,
             depth_share=shares,
+            pattern=np.clip(np.nan_to_num(pattern), LEAST_PATTERN, 1),
             other_names=other_names(reference.var if counts else reference.var.loc[ranked]),
             root_statistics=roots,
         )
@@ -204,8 +215,9 @@ class GenePanel:
             each[: x.shape[1]].astype(np.float32)
             for each in (self.mean, self.deviation, *self.root_statistics)
         )
-        logs = x * log_deviation + log_mean
-        roots = roots_of_logs(np.clip(logs, 0, LARGEST_LOGARITHM, out=logs))
+        roots = x * log_deviation + log_mean
+        np.clip(roots, 0, LARGEST_LOGARITHM, out=roots)
+        logs_to_roots(roots)
         roots -= mean
         roots /= deviation
         np.clip(roots, -LIMIT, LIMIT, out=roots)
@@ -213,9 +225,14 @@ class GenePanel:
         return roots
 
     @property
-    def stabilised_deviation(self) -> np.ndarray:
-        """(n_genes,) by which :meth:`stabilised` is standardised."""
-        return self.deviation if self.root_statistics is None else self.root_statistics.deviation
+    def component_weights(self) -> np.ndarray:
+        """(n_genes,) of standardised genes in their principal components.
+
+        A gene has the weight of its deviation, so that genes next to silent bring little noise,
+        times its spatial autocorrelation: what has no pattern in the tissue tells of no place.
+        """
+        roots = self.root_statistics
+        return self.pattern * (self.deviation if roots is None else roots.deviation)
 
     def _in_units(self, x: np.ndarray) -> np.ndarray:
         """Normalised expression of the core's genes, from what is standardised (n, n_core)."""

@@ -55,7 +55,7 @@ def load_model(path: str | Path) -> Trained:
         if header["version"] < 3:
             header = _of_version_2(header)
         if header["version"] < 4:
-            header = {**header, "square_roots": False}
+            tensors, header = _of_version_3(tensors, header)
         return _trained(tensors, Header.model_validate(header), header["card"])
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
@@ -77,6 +77,7 @@ def _tensors(trained: Trained) -> dict[str, np.ndarray]:
         "panel.deviation": panel.deviation,
         "panel.axes": panel.axes,
         "panel.depth_share": panel.depth_share,
+        "panel.pattern": panel.pattern,
     }
     for name, statistics in (("tuned", trained.tuned_to), ("panel.root", panel.root_statistics)):
         if statistics is not None:
@@ -163,6 +164,12 @@ def _of_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _of_version_3(tensors: Tensors, header: Mapping[str, Any]) -> tuple[Tensors, dict[str, Any]]:
+    """A file of before: components were of logarithms, and all genes counted alike in them."""
+    alike = {"panel.pattern": np.ones_like(tensors["panel.deviation"])}
+    return tensors | alike, {**header, "square_roots": False}
+
+
 def _trained(tensors: Tensors, header: Header, card: dict[str, Any]) -> Trained:
     Card.model_validate(card)
     settings = TrainingSettings(**header.settings)
@@ -229,6 +236,7 @@ def _panel(tensors: Tensors, header: Header) -> GenePanel:
         depth=header.depth,
         depth_genes=np.asarray(header.depth_genes, str),
         depth_share=_array(tensors, "panel.depth_share", (len(header.depth_genes),)),
+        pattern=_array(tensors, "panel.pattern", (n_genes,)),
         other_names=header.other_names,
         root_statistics=_statistics(tensors, "panel.root", n_genes)
         if header.square_roots

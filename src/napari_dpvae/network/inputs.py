@@ -47,18 +47,17 @@ def inputs_in_turn(n_core: int, n_genes: int) -> list[Inputs]:
     return [Inputs("genes", n_core), *(Inputs("components", size) for size in sizes)]
 
 
-def principal_axes(x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS) -> Tensor:
-    """Principal axes of expression, to read standardised expression by.
+def principal_axes(x: np.ndarray, weights: np.ndarray, most: int = COMPONENTS) -> Tensor:
+    """Principal axes of genes that are weighted, to read the genes by as they are.
 
-    A gene has the weight of its deviation: standardised, genes that are next to silent would count
-    as much as others, with their noise. The first component is given unit variance.
+    The first component is given unit variance.
 
     Parameters
     ----------
     x
-        (n, n_genes or more) standardised.
-    deviation
-        (n_genes,) that it was standardised by.
+        (n, n_genes) float32.
+    weights
+        (n_genes,).
     most
         Components, unless there are fewer genes.
 
@@ -68,15 +67,15 @@ def principal_axes(x: np.ndarray, deviation: np.ndarray, most: int = COMPONENTS)
         (k, n_genes) float32; of fewer spots than components, the last ones are 0.
     """
     # By torch: while scikit-learn's solver is at work a window stands still.
-    scaled = torch.from_numpy(x[:, : len(deviation)]) * torch.from_numpy(deviation).float()
+    scaled = torch.from_numpy(x) * torch.from_numpy(weights).float()
     scaled -= scaled.mean(dim=0)
     k = min(most, *scaled.shape)
     with one_thread(), torch.random.fork_rng():
         torch.manual_seed(0)
         singular, found = _singular(scaled, k)
     first = max(float(singular[0]) / max(len(x) - 1, 1) ** 0.5, 1e-6)
-    axes = torch.zeros(min(most, len(deviation)), len(deviation))
-    axes[:k] = found[:k] * torch.from_numpy(deviation / first)
+    axes = torch.zeros(min(most, len(weights)), len(weights))
+    axes[:k] = found[:k] * torch.from_numpy(weights / first)
     return axes
 
 

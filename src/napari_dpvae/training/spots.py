@@ -66,7 +66,7 @@ class Spots:
     def axes_of(self, rows: np.ndarray, n_genes: int, most: int) -> Tensor:
         """(k, n_genes) float32: principal axes of some spots, by the panel's first genes."""
         stabilised = self.panel.stabilised(self.x[rows, :n_genes])
-        return principal_axes(stabilised, self.panel.stabilised_deviation[:n_genes], most)
+        return principal_axes(stabilised, self.panel.component_weights[:n_genes], most)
 
     def components(self, axes: Sequence[Tensor], rows: np.ndarray | None = None) -> list[Tensor]:
         """(m, k) float32 of some spots by each of several (k, p) axes; of all if not given.
