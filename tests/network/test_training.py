@@ -166,7 +166,7 @@ def test_components_are_read_with_the_noise_that_genes_would_give_them() -> None
     many = Batches(
         np.arange(4000), torch.zeros(4000, 2), SectionPairs(np.zeros(4000, int)), Noise(0.5, 0), 0
     )
-    core, components = torch.zeros(4000, GENES), [torch.zeros(4000, 3)]
+    core, components = torch.zeros(4000, GENES), torch.zeros(4000, 3)
     run = _Run([network], core, [many], SETTINGS, components, None)
     read = run._noise_on(4000)[0]
     expected = 0.25 * axes @ axes.T

@@ -55,7 +55,7 @@ def principal_axes(x: np.ndarray, weights: np.ndarray, most: int = COMPONENTS) -
     Parameters
     ----------
     x
-        (n, n_genes) float32.
+        (n, n_genes) float32, which is overwritten: bounds memory.
     weights
         (n_genes,).
     most
@@ -67,7 +67,7 @@ def principal_axes(x: np.ndarray, weights: np.ndarray, most: int = COMPONENTS) -
         (k, n_genes) float32; of fewer spots than components, the last ones are 0.
     """
     # By torch: while scikit-learn's solver is at work a window stands still.
-    scaled = torch.from_numpy(x) * torch.from_numpy(weights).float()
+    scaled = torch.from_numpy(x).mul_(torch.from_numpy(weights).float())
     scaled -= scaled.mean(dim=0)
     k = min(most, *scaled.shape)
     with one_thread(), torch.random.fork_rng():

@@ -72,7 +72,7 @@ def train(
     core: Tensor,
     batches: Sequence[Batches],
     settings: TrainingSettings,
-    components: Sequence[Tensor] = (),
+    components: Tensor | None = None,
     measured: Tensor | None = None,
 ) -> Iterator[Losses]:
     """Fit networks of one shape together, in place; they are usable after every epoch.
@@ -88,7 +88,7 @@ def train(
     settings
         Weights and schedule.
     components
-        For each network, (N, k) that it reads; none where they read genes.
+        (M N, k) that the networks read, one behind the other; None where they read genes.
     measured
         Like the core: 1 where a gene was measured, else 0; measured everywhere if not given.
 
@@ -113,7 +113,7 @@ class _Run:
         core: Tensor,
         batches: Sequence[Batches],
         settings: TrainingSettings,
-        components: Sequence[Tensor],
+        components: Tensor | None,
         measured: Tensor | None,
     ) -> None:
         device = networks[0].log_lambda.device
@@ -135,7 +135,7 @@ class _Run:
         )
 
     def _inputs(
-        self, networks: Sequence[Network], components: Sequence[Tensor]
+        self, networks: Sequence[Network], components: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What networks read of all spots, where each one's begins, and what makes noise on it.
 
@@ -154,13 +154,12 @@ class _Run:
         device, number = self._device, torch.arange(len(networks), device=self._device)[:, None]
         sizes = torch.tensor([each.noise.inputs for each in self._batches])[:, None, None]
         all_axes = [network.axes.cpu() for network in networks if network.axes is not None]
-        if not all_axes:
+        if components is None:
             return self._core, torch.zeros_like(number), sizes.to(device)
         squares = torch.stack([axes @ axes.T for axes in all_axes]).double()
         nudge = 1e-9 * torch.eye(squares.shape[1], dtype=torch.double)
         mix = torch.linalg.cholesky(squares + nudge).float()
-        read = torch.cat(list(components)).to(device)
-        return read, len(self._core) * number, (sizes * mix).to(device)
+        return components.to(device), len(self._core) * number, (sizes * mix).to(device)
 
     def epoch(self) -> Losses:
         """Go through all spots once."""

@@ -104,7 +104,7 @@ class Group:
         x = torch.from_numpy(self._spots.x[:, core])
         there = None if measured is None else torch.from_numpy(measured[:, core])
         axes = [network.axes.cpu() for network in self._networks if network.axes is not None]
-        components = self._spots.components(axes)
+        components = torch.cat(self._spots.components(axes)) if axes else None
         for losses in train(self._networks, x, batches, self._settings, components, there):
             curve.append(losses)
             yield losses

@@ -65,7 +65,10 @@ class Spots:
 
     def axes_of(self, rows: np.ndarray, n_genes: int, most: int) -> Tensor:
         """(k, n_genes) float32: principal axes of some spots, by the panel's first genes."""
-        stabilised = self.panel.stabilised(self.x[rows, :n_genes])
+        stabilised = np.empty((len(rows), n_genes), np.float32)
+        for start in range(0, len(rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            stabilised[part] = self.panel.stabilised(self.x[rows[part], :n_genes])
         return principal_axes(stabilised, self.panel.component_weights[:n_genes], most)
 
     def components(self, axes: Sequence[Tensor], rows: np.ndarray | None = None) -> list[Tensor]:
