@@ -17,7 +17,7 @@ from napari_dpvae.uncertainty.conformal import (
     expected_error,
 )
 
-AT_ONCE = 10_000
+AT_ONCE = 2048
 """Spots that are assessed at once: bounds memory."""
 
 

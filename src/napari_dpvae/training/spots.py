@@ -72,12 +72,10 @@ class Spots:
         return principal_axes(stabilised, self.panel.component_weights[:n_genes], most)
 
     def components(self, axes: Sequence[Tensor], rows: np.ndarray | None = None) -> list[Tensor]:
-        """(m, k) float32 of some spots by each of several (k, p) axes; of all if not given.
+        """(m, k) float32 of some spots, or all, by each of one or more (k, p) axes.
 
         A part of the spots at a time: bounds memory.
         """
-        if not axes:
-            return []
         widest = max(each.shape[1] for each in axes)
         rows = np.arange(len(self.x)) if rows is None else rows
         parts = []
