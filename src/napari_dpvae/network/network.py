@@ -89,8 +89,10 @@ class Network(nn.Module):
             As much, from :meth:`napari_dpvae.expression.panel.GenePanel.stabilised`, which
             components are of.
         """
-        genes = (x if self.axes is None else stabilised)[:, : self.n_read]
-        h = self.encoder(genes if self.axes is None else genes @ self.axes.T)
+        if self.axes is None:
+            h = self.encoder(x[:, : self.n_genes])
+        else:
+            h = self.encoder(stabilised[:, : self.n_read] @ self.axes.T)
         return self.to_mean(h), self.to_log_variance(h).clamp(*LOG_VARIANCE)
 
     def decode(self, z: Tensor) -> Tensor:

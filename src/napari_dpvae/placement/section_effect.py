@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_dpvae.expression.aligned import AlignedQuery
-from napari_dpvae.model.member import encode
+from napari_dpvae.model.member import encode, latents_of
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.steps import by_threads
@@ -129,10 +129,11 @@ def _extent(trained: Trained, x: np.ndarray) -> float:
     if sum(map(len, placed)) <= trained.coordinates.shape[1]:
         return 0.0
     held_out = np.concatenate(placed)
-    stabilised = trained.panel.stabilised(x)
+    stabilised, members = trained.panel.stabilised(x), trained.members
+    latents = latents_of([member.network for member in members], x, stabilised)
     each = [
-        member.place(latents, trained.coordinates, n_anchors, stabilised)[0]
-        for member, latents in zip(trained.members, trained.encode(x), strict=True)
+        member.place(z, trained.coordinates, n_anchors, stabilised)[0]
+        for member, z in zip(members, latents, strict=True)
     ]
     return _least_ratio(np.mean([np.cov(places.T) for places in each], axis=0), np.cov(held_out.T))
 
