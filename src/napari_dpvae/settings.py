@@ -20,7 +20,7 @@ Regularisation = Literal["auto", "strong", "medium", "light"]
 Device = Literal["auto", "all", "cpu", "cuda", "mps"]
 Mode = Literal["anchored", "free", "impute"]
 QueryCovers = Literal["any", "part", "whole"]
-DomainChoice = Literal["spots", "concave", "convex", "anywhere"]
+DomainChoice = Literal["near", "spots", "concave", "convex", "anywhere"]
 
 
 def _setting(
@@ -269,9 +269,10 @@ class PlacementSettings(_Checked):
         16, "Reference spots, nearest in latent space, that each cell is tied to.", low=1, high=5000
     )
     domain: DomainChoice = _setting(
-        "spots",
-        "Where cells may lie: within one spot distance of a reference spot (spots), inside the "
-        "outline of all spots, following its bays (concave) or not (convex), or anywhere.",
+        "near",
+        "Where cells may lie: within a tenth of the reference's diagonal of a spot, also where "
+        "tissue is missing (near), within one spot distance (spots), inside the outline of all "
+        "spots, following its bays (concave) or not (convex), or anywhere.",
     )
     query_covers: QueryCovers = _setting(
         "any",

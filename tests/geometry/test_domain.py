@@ -47,6 +47,16 @@ def test_spot_distance_is_the_pitch_of_a_grid() -> None:
     assert spot_distance(grid(3)) == 10
 
 
+def test_near_the_spots_is_a_tenth_of_their_diagonal_or_the_distance_of_two() -> None:
+    axis = np.arange(0.0, 310.0, 10.0)
+    fine = np.stack(np.meshgrid(axis, 4 / 3 * axis), axis=-1).reshape(-1, 2)
+    far, inside = np.array([[-200.0, 0.0]]), np.array([[-49.0, 0.0]])
+    near = make_domain("near", fine)
+    np.testing.assert_allclose(near.keep_inside(far), [[-50, 0]])
+    np.testing.assert_allclose(near.keep_inside(inside), inside)
+    np.testing.assert_allclose(make_domain("near", grid(2)).keep_inside(far), [[-10, 0]])
+
+
 def test_one_spot_is_its_own_domain() -> None:
     spot = np.array([[3.0, 4.0]])
     assert spot_distance(spot) == 0

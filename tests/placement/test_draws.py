@@ -109,3 +109,13 @@ def test_draws_that_never_fall_inside_lie_on_the_border() -> None:
     assert drawn.shape == (2, 4, 2)
     flat = drawn.reshape(-1, 2)
     np.testing.assert_allclose(domain.keep_inside(flat), flat, atol=1e-9)
+
+
+def test_draws_about_a_cell_beside_the_tissue_lie_as_much_farther_out() -> None:
+    spots = np.array([[0.0, 0.0], [1.0, 0.0]])
+    tissue, points = NearSpots(spots), np.array([[0.0, 0.5], [0.0, 3.0]])
+    errors = Errors(spots, np.array([[0.1, 0.0], [0.0, -0.1]]))
+    drawn = draw_places(points, np.ones(2), errors, tissue, pd.Index(["a", "b"]), 20, 0)
+    steps = drawn - points[:, None]
+    np.testing.assert_allclose(np.linalg.norm(steps, axis=2), 0.1, atol=1e-3)
+    assert (drawn[1, :, 1] > 2.8).all()

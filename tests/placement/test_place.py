@@ -13,12 +13,15 @@ from scipy import sparse
 
 import napari_dpvae as dpv
 from napari_dpvae.data.phantom import LIBRARY, Phantom
+from napari_dpvae.evaluation.hold_out import split_spots
 from napari_dpvae.evaluation.metrics import measure, procrustes_disparity
 from napari_dpvae.geometry.domain import make_domain
+from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.placement import request
 from napari_dpvae.placement.engine import LOCAL
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
+from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.status import STATUSES
 
 Refuses = Callable[[str], AbstractContextManager[None]]
@@ -302,12 +305,28 @@ def test_cells_stay_where_there_is_tissue_unless_allowed_out(
     read = read_by(trained, phantom.reference)
     solver = Solver.of(trained, read)
     farthest = {}
-    for choice in ("spots", "anywhere"):
+    for choice in ("spots", "near", "anywhere"):
         domain = make_domain(choice, trained.coordinates)
         (solved,) = LOCAL.solve(solver, 16, domain)
         farthest[choice] = farthest_from_a_spot(solved.points, trained.coordinates)
+    tenth = diagonal(trained.coordinates) / 10
     assert farthest["spots"] < 100 * (1 + 1e-9)
-    assert farthest["anywhere"] > 150
+    assert 100 < farthest["near"] < tenth * (1 + 1e-9) < farthest["anywhere"]
+
+
+def test_cells_of_tissue_that_is_missing_lie_where_it_was(
+    phantom: Phantom, quick: dpv.TrainingSettings
+) -> None:
+    """Brought to the spots, they would line the border of the gap."""
+    spots = phantom.reference.obsm["spatial"]
+    missing = split_spots(spots, "block", seed=0)
+    model = dpv.DPVAE(quick).fit(phantom.reference[~missing].copy())
+    query = phantom.reference[missing].copy()
+    near, border = (
+        np.linalg.norm(model.place(query, domain=domain).obsm["spatial"] - spots[missing], axis=1)
+        for domain in (PlacementSettings().domain, "spots")
+    )
+    assert near.mean() < 0.85 * border.mean()
 
 
 def test_cells_do_not_leave_a_drawn_outline(phantom: Phantom, model: dpv.DPVAE) -> None:

@@ -22,7 +22,7 @@ MOST_CROSSINGS = 500_000
 DRAWN = 100_000
 """Pairs of edges that are looked at for that."""
 FAR = 0.1
-"""Share of the reference's diagonal that an outline may lie beside its spots."""
+"""Share of the reference's diagonal that cells, or an outline, may lie beside its spots."""
 
 
 class Domain(Protocol):
@@ -42,18 +42,20 @@ class Anywhere:
 
 
 class NearSpots:
-    """All points within one spot distance of a reference spot; works for any shape, 2-D and 3-D.
+    """All points near a reference spot; works for any shape, 2-D and 3-D.
 
     Parameters
     ----------
     coordinates
         (n, 2) or (n, 3) of the reference.
+    reach
+        How far from a spot, in coordinate units; one spot distance where that is more.
     """
 
-    def __init__(self, coordinates: np.ndarray) -> None:
+    def __init__(self, coordinates: np.ndarray, reach: float = 0.0) -> None:
         self._tree = cKDTree(coordinates)
         self._coordinates = coordinates
-        self.radius = spot_distance(coordinates)
+        self.radius = max(spot_distance(coordinates), reach)
 
     def keep_inside(self, points: np.ndarray) -> np.ndarray:
         """See :class:`Domain`."""
@@ -172,9 +174,19 @@ def make_domain(
         return inside
     if choice == "anywhere":
         return Anywhere()
+    if choice == "near":
+        return NearSpots(coordinates, FAR * diagonal(coordinates))
     if choice == "spots":
         return NearSpots(coordinates)
     spots = shapely.MultiPoint(coordinates)
     hull = spots.convex_hull if choice == "convex" else shapely.concave_hull(spots, CONCAVITY)
     border = hull.buffer(spot_distance(coordinates)).exterior
     return InsideOutlines([shapely.get_coordinates(border)])
+
+
+def tissue_of(domain: Domain, coordinates: np.ndarray) -> Domain:
+    """What of a domain is tissue that the reference (n, 2 or 3) shows.
+
+    Cells near it may be of tissue that is missing; nothing tells how that goes on.
+    """
+    return NearSpots(coordinates) if isinstance(domain, NearSpots) else domain

@@ -11,7 +11,7 @@ import torch
 
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import imitate, unchanged
-from napari_dpvae.geometry.domain import Anywhere, NearSpots
+from napari_dpvae.geometry.domain import Anywhere, make_domain
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.profiles import Profiles
@@ -171,7 +171,8 @@ def _errors(trained: Trained, held_out: Sequence[SpotsAsCells], scale: float = 1
     """Each by the one network that did not see the spot, times a scale."""
     found = [Errors(trained.coordinates[:0], trained.coordinates[:0])]
     for member, _, points, spread, true in held_out:
-        inside = NearSpots(trained.coordinates[member.trained_on]).keep_inside(points)
+        domain = make_domain("near", trained.coordinates[member.trained_on])
+        inside = domain.keep_inside(points)
         expected = expected_error(spread, trained.usual_spread)[:, None]
         found.append(Errors(inside, scale * conformity_scores(true - inside, expected)))
     return Errors(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))

@@ -10,7 +10,7 @@ from napari_dpvae.geometry.domain import Domain
 from napari_dpvae.placement.calibrate import Errors
 
 TRIES = 8
-"""A draw that leaves the domain is drawn anew so many times, and is then brought to its border."""
+"""A draw that leaves the tissue is drawn anew so many times, and is then brought to its border."""
 NEAREST = 32
 """Held-out spots placed about a cell, one of whose errors a draw has."""
 
@@ -19,7 +19,7 @@ def draw_places(
     points: np.ndarray,
     expected: np.ndarray,
     errors: Errors,
-    domain: Domain,
+    tissue: Domain,
     names: pd.Index,
     draws: int,
     seed: int,
@@ -39,8 +39,8 @@ def draw_places(
         (n,) from :func:`napari_dpvae.uncertainty.conformal.expected_error`.
     errors
         Of held-out spots, one at least.
-    domain
-        That draws do not leave.
+    tissue
+        That draws do not leave. Those of a cell that lies outside lie as much farther out.
     names
         (n,) of the cells: what is drawn does not depend on their order.
     draws
@@ -55,19 +55,21 @@ def draw_places(
     """
     rng, rank = np.random.default_rng(seed), np.argsort(np.argsort(names, kind="stable"))
     nearest = _nearest(points, errors.points)
-    centre = np.repeat(points[:, None], draws, axis=1)
+    border = tissue.keep_inside(points)
+    outside = (points - border)[:, None]
+    centre = np.repeat(border[:, None], draws, axis=1)
     found = centre.copy()
     left = np.ones(found.shape[:2], bool)
     for _ in range(TRIES):
         lots = rng.integers(nearest.shape[1], size=left.shape)[rank]
         steps = errors.relative[np.take_along_axis(nearest, lots, axis=1)]
         found[left] = (centre + steps * expected[:, None, None])[left]
-        inside = domain.keep_inside(found[left])
+        inside = tissue.keep_inside(found[left])
         left[left] = ~np.isclose(inside, found[left], rtol=0, atol=1e-9).all(axis=1)
         if not left.any():
-            return found
-    found[left] = domain.keep_inside(found[left])
-    return found
+            break
+    found[left] = tissue.keep_inside(found[left])
+    return np.asarray(found + outside)
 
 
 def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:

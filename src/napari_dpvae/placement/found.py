@@ -90,7 +90,7 @@ def placement_of(
     settings: PlacementSettings,
     solved: Solved,
     fixed: np.ndarray,
-    domain: Domain,
+    tissue: Domain,
 ) -> Placement:
     """What is found of all cells, once each of them is solved.
 
@@ -98,12 +98,14 @@ def placement_of(
     ----------
     query
         By the names of the model's genes.
-    calibrated, settings, domain
+    calibrated, settings
         How it was placed.
     solved
         What was found of it.
     fixed
         (n,) bool: cells whose place was known.
+    tissue
+        That draws do not leave.
     """
     trained, read = calibrated.solver.trained, calibrated.solver.query
     scores = calibrated.errors.scores
@@ -120,7 +122,7 @@ def placement_of(
             solved.points,
             expected,
             calibrated.errors,
-            domain,
+            tissue,
             query.obs_names,
             settings.draws,
             trained.settings.seed,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_dpvae.expression.panel import GenePanel
-from napari_dpvae.geometry.domain import NearSpots
+from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.model.member import Member
 from napari_dpvae.settings import PlacementSettings
 from napari_dpvae.uncertainty.conformal import (
@@ -99,7 +99,7 @@ def assess(
     for part in parts:
         stabilised = panel.stabilised(x[held_out[part]])
         points[part] = member.regressed(points[part], spreads[part], stabilised)
-    points = NearSpots(own).keep_inside(points)
+    points = make_domain("near", own).keep_inside(points)
     likeness, explained = _compared(placing, panel, x, held_out, latents)
     return FittedNetwork(member, points - true, spreads, likeness, explained)
 
