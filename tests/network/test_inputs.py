@@ -29,9 +29,9 @@ def test_expression_that_is_constant_is_read_as_zero() -> None:
 
 
 def test_components_of_the_whole_panel_are_read_where_it_is_more_than_the_core() -> None:
-    core = [Inputs("genes", 50), Inputs("components", 50)]
-    assert inputs_in_turn(50, 50) == core
-    assert inputs_in_turn(50, 80) == [*core, Inputs("components", 80)]
+    components, genes = Inputs("components", 50), Inputs("genes", 50)
+    assert inputs_in_turn(50, 50) == [components, genes]
+    assert inputs_in_turn(50, 80) == [components, Inputs("components", 80), genes]
 
 
 def test_axes_of_many_spots_and_genes_span_what_those_of_all_do() -> None:

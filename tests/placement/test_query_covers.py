@@ -91,7 +91,9 @@ def test_regions_are_wider_where_means_differ_beyond_chance(
             for key in ("dpvae_radius", "dpvae_radius_wide")
         ]
         assert wider[0] > 1.1 if shifted else wider[0] == 1
-        assert wider[1] == pytest.approx(1, abs=0.05)
+        # By its own means a section's cells are read better: networks agree more.
+        own_means = any_.uns["dpvae"]["own_means"] > 0
+        assert 0.9 < wider[1] < 1 if own_means else wider[1] == 1
 
 
 @pytest.mark.parametrize("axis", [0, 1])

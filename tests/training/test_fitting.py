@@ -141,7 +141,7 @@ def test_networks_that_read_in_the_better_form_weigh_more(
     weights = [member.weight for member in fit(phantom.reference, settings).snapshot().members]
     assert sum(weights) == pytest.approx(1)
     assert weights[:2] == weights[2:]
-    assert weights[0] / weights[1] == pytest.approx((components / genes) ** PREFERENCE)
+    assert weights[1] / weights[0] == pytest.approx((components / genes) ** PREFERENCE)
 
 
 def test_stopped_before_the_ensemble_is_begun_the_networks_tried_are_the_model(
@@ -178,8 +178,8 @@ def test_networks_read_genes_and_components_in_turn(
 ) -> None:
     trained = fit(phantom.reference, replace(hasty, members=4)).snapshot()
     axes = [member.network.axes for member in trained.members]
-    assert [found is None for found in axes] == [True, False, True, False]
-    components = trained.expression @ axes[1].numpy().T
+    assert [found is None for found in axes] == [False, True, False, True]
+    components = trained.expression @ axes[0].numpy().T
     spread = components.std(axis=0)
     assert components.shape[1] == COMPONENTS
     assert spread[0] == pytest.approx(1, abs=0.1)
@@ -192,7 +192,7 @@ def test_a_wide_panel_is_read_as_components_and_its_core_alone_is_decoded(
     trained = fit(phantom.reference, replace(hasty, members=4, wide_genes=90)).snapshot()
     networks = [member.network for member in trained.members]
     axes = [None if network.axes is None else network.axes.shape for network in networks]
-    assert axes == [None, (COMPONENTS, 40), (COMPONENTS, 90), None]
+    assert axes == [(COMPONENTS, 40), (COMPONENTS, 90), None, (COMPONENTS, 40)]
     assert {network.n_genes for network in networks} == {trained.panel.n_core} == {40}
     assert trained.expression.shape == (phantom.reference.n_obs, 90)
     assert trained.members[2].decode(trained.members[2].latents).shape[1] == 40

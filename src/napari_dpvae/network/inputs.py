@@ -36,7 +36,9 @@ class Inputs(NamedTuple):
 
 
 def inputs_in_turn(n_core: int, n_genes: int) -> list[Inputs]:
-    """What networks read in turn: the core gene by gene, its components, those of the whole panel.
+    """What networks read in turn: components of the core and of the whole panel, the core's genes.
+
+    Components first: of a number of networks that the kinds do not divide, fewer read the genes.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def inputs_in_turn(n_core: int, n_genes: int) -> list[Inputs]:
         Genes in the panel's core, and in all of it.
     """
     sizes = sorted({n_core, n_genes})
-    return [Inputs("genes", n_core), *(Inputs("components", size) for size in sizes)]
+    return [*(Inputs("components", size) for size in sizes), Inputs("genes", n_core)]
 
 
 def principal_axes(x: np.ndarray, weights: np.ndarray, most: int = COMPONENTS) -> Tensor:

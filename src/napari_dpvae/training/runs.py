@@ -115,8 +115,8 @@ def block_runs(
         held_out = blocks == block
         in_turn = _inputs(expresses, held_out, settings)
         stage = f"without block {block + 1} of {settings.blocks}"
-        # The two kinds of inputs that differ most.
-        inputs = in_turn[-(block % 2)]
+        # The two kinds of inputs that differ most: genes, and components of the whole panel.
+        inputs = in_turn[-1 - block % 2]
         runs.append(Run(stage, inputs, held_out, network_seed(settings, block), epochs))
     return tuple(runs)
 
