@@ -104,7 +104,7 @@ class Group:
         x = torch.from_numpy(self._spots.x[:, core])
         there = None if measured is None else torch.from_numpy(measured[:, core])
         axes = [network.axes.cpu() for network in self._networks if network.axes is not None]
-        components = torch.cat(self._spots.components(axes)) if axes else None
+        components = self._spots.components(axes) if axes else None
         for losses in train(self._networks, x, batches, self._settings, components, there):
             curve.append(losses)
             yield losses
@@ -184,7 +184,7 @@ class Group:
     def _regression(self, run: Run) -> Regression:
         spots, own = self._spots, np.flatnonzero(self._frame & ~run.held_out)
         some = own[:: -(-len(own) // MOST_SPOTS)]
-        (components,) = spots.components([spots.axes], some)
+        components = spots.components([spots.axes], some)
         return Regression.fit(components.numpy(), spots.coordinates[some], spots.axes.numpy())
 
     def _network(self, run: Run) -> Network:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from napari_dpvae.data.keys import SPATIAL
 from napari_dpvae.data.layout import Layout
-from napari_dpvae.expression.aligned import CHUNK
 from napari_dpvae.expression.panel import GenePanel
 from napari_dpvae.geometry.grid import DIGITS
 from napari_dpvae.network.inputs import principal_axes
@@ -25,6 +24,8 @@ COMPONENTS = 200
 """Principal components that places are regressed on; a penalty shrinks those that say nothing."""
 SPOTS_FOR_AXES = 2000
 """More spots than this are thinned evenly to find the axes."""
+AT_ONCE = 1024
+"""Spots whose expression is stabilised at once: bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +67,25 @@ class Spots:
     def axes_of(self, rows: np.ndarray, n_genes: int, most: int) -> Tensor:
         """(k, n_genes) float32: principal axes of some spots, by the panel's first genes."""
         stabilised = np.empty((len(rows), n_genes), np.float32)
-        for start in range(0, len(rows), CHUNK):
-            part = slice(start, start + CHUNK)
+        for start in range(0, len(rows), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
             stabilised[part] = self.panel.stabilised(self.x[rows[part], :n_genes])
         return principal_axes(stabilised, self.panel.component_weights[:n_genes], most)
 
-    def components(self, axes: Sequence[Tensor], rows: np.ndarray | None = None) -> list[Tensor]:
-        """(m, k) float32 of some spots, or all, by each of one or more (k, p) axes.
+    def components(self, axes: Sequence[Tensor], rows: np.ndarray | None = None) -> Tensor:
+        """Of some spots, or all, by one or more axes (k, p): (axes spots, k), one behind the other.
 
-        A part of the spots at a time: bounds memory.
+        A part of the spots at a time, each put where it stays: bounds memory.
         """
         widest = max(each.shape[1] for each in axes)
         rows = np.arange(len(self.x)) if rows is None else rows
-        parts = []
-        for start in range(0, len(rows), CHUNK):
-            x = self.x[rows[start : start + CHUNK], :widest]
-            stabilised = torch.from_numpy(self.panel.stabilised(x))
-            parts.append([stabilised[:, : each.shape[1]] @ each.T for each in axes])
-        return [torch.cat(own) for own in zip(*parts, strict=True)]
+        found = torch.empty(len(axes), len(rows), len(axes[0]))
+        for start in range(0, len(rows), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            stabilised = torch.from_numpy(self.panel.stabilised(self.x[rows[part], :widest]))
+            for own, each in zip(found, axes, strict=True):
+                own[part] = stabilised[:, : each.shape[1]] @ each.T
+        return found.flatten(end_dim=1)
 
 
 @dataclass(frozen=True)
