@@ -20,7 +20,7 @@ from napari_dpvae.uncertainty.conformal import anchor_spread
 if TYPE_CHECKING:
     from sklearn.neighbors import NearestNeighbors
 
-CHUNK = 4096
+CHUNK = 1024
 """Cells encoded at once: bounds memory."""
 SPREAD_ANCHORS = 16
 """Anchors that the spread is taken over, whatever the settings: it was calibrated so."""
