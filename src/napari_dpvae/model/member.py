@@ -230,9 +230,14 @@ class Member:
 
 def encode(networks: Sequence[Network], panel: GenePanel, x: np.ndarray) -> list[np.ndarray]:
     """Latent means (n, latent_dim), float32, by each network, of standardised x (n, n_genes)."""
-    every = [x[start : start + CHUNK] for start in range(0, len(x), CHUNK)]
-    parts = [latents_of(networks, part, panel.stabilised(part)) for part in every]
-    return [np.concatenate(own) for own in zip(*parts, strict=True)]
+    # Made first: small arrays that stay, between large ones that go, leave holes of no use.
+    found = [np.empty((len(x), network.to_mean.out_features), np.float32) for network in networks]
+    for start in range(0, len(x), CHUNK):
+        part = slice(start, start + CHUNK)
+        latents = latents_of(networks, x[part], panel.stabilised(x[part]))
+        for own, z in zip(found, latents, strict=True):
+            own[part] = z
+    return found
 
 
 def latents_of(
