@@ -23,7 +23,7 @@ from napari_dpvae.data.keys import (
     SPATIAL,
     STATUS,
 )
-from napari_dpvae.geometry.domain import Domain
+from napari_dpvae.geometry.domain import Domain, tissue_of
 from napari_dpvae.geometry.spacing import diagonal
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import Calibrated
@@ -90,7 +90,7 @@ def placement_of(
     settings: PlacementSettings,
     solved: Solved,
     fixed: np.ndarray,
-    tissue: Domain,
+    domain: Domain,
 ) -> Placement:
     """What is found of all cells, once each of them is solved.
 
@@ -98,14 +98,12 @@ def placement_of(
     ----------
     query
         By the names of the model's genes.
-    calibrated, settings
+    calibrated, settings, domain
         How it was placed.
     solved
         What was found of it.
     fixed
         (n,) bool: cells whose place was known.
-    tissue
-        That draws do not leave.
     """
     trained, read = calibrated.solver.trained, calibrated.solver.query
     scores = calibrated.errors.scores
@@ -122,7 +120,7 @@ def placement_of(
             solved.points,
             expected,
             calibrated.errors,
-            tissue,
+            tissue_of(domain, trained.coordinates),
             query.obs_names,
             settings.draws,
             trained.settings.seed,

@@ -12,7 +12,7 @@ from napari_dpvae.data.backed import in_memory, is_backed
 from napari_dpvae.data.gene_names import match_genes, report_match
 from napari_dpvae.data.matrices import with_same_matrices
 from napari_dpvae.expression.platform import OWN_STATISTICS
-from napari_dpvae.geometry.domain import make_domain, tissue_of
+from napari_dpvae.geometry.domain import make_domain
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import calibrated
 from napari_dpvae.placement.engine import LOCAL, Engine, solve_steps
@@ -68,8 +68,7 @@ def placement_steps(
     by = calibrated(Solver.of(trained, read), with_profiles=settings.mode != "free")
     solved = yield from solve_steps(engine, by.solver, settings, domain, known)
     fixed = np.isfinite(known).all(axis=1)
-    tissue = tissue_of(domain, trained.coordinates)
-    return placement_of(query, by, settings, solved, fixed, tissue)
+    return placement_of(query, by, settings, solved, fixed, domain)
 
 
 def with_panel_names(
