@@ -171,8 +171,8 @@ def _errors(trained: Trained, held_out: Sequence[SpotsAsCells], scale: float = 1
     """Each by the one network that did not see the spot, times a scale."""
     found = [Errors(trained.coordinates[:0], trained.coordinates[:0])]
     for member, _, points, spread, true in held_out:
-        domain = make_domain("near", trained.coordinates[member.trained_on])
-        inside = domain.keep_inside(points)
+        own = trained.coordinates[member.trained_on]
+        inside = make_domain(PlacementSettings().domain, own).keep_inside(points)
         expected = expected_error(spread, trained.usual_spread)[:, None]
         found.append(Errors(inside, scale * conformity_scores(true - inside, expected)))
     return Errors(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))

@@ -92,14 +92,14 @@ def assess(
     held_out, own = np.flatnonzero(~member.trained_on), coordinates[member.trained_on]
     true, latents = coordinates[held_out], member.latents[held_out]
     placing, parts = member.of_own_anchors(), _parts(len(held_out))
-    n_anchors = PlacementSettings().anchors
-    placed = [placing.place(latents[part], own, n_anchors) for part in parts]
+    usual = PlacementSettings()
+    placed = [placing.place(latents[part], own, usual.anchors) for part in parts]
     points, spreads = (np.concatenate(found) for found in zip(*placed, strict=True))
     member = member.beside(np.linalg.norm(points - true, axis=1), spreads)
     for part in parts:
         stabilised = panel.stabilised(x[held_out[part]])
         points[part] = member.regressed(points[part], spreads[part], stabilised)
-    points = make_domain("near", own).keep_inside(points)
+    points = make_domain(usual.domain, own).keep_inside(points)
     likeness, explained = _compared(placing, panel, x, held_out, latents)
     return FittedNetwork(member, points - true, spreads, likeness, explained)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -67,25 +67,29 @@ class Spots:
     def axes_of(self, rows: np.ndarray, n_genes: int, most: int) -> Tensor:
         """(k, n_genes) float32: principal axes of some spots, by the panel's first genes."""
         stabilised = np.empty((len(rows), n_genes), np.float32)
-        for start in range(0, len(rows), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            stabilised[part] = self.panel.stabilised(self.x[rows[part], :n_genes])
+        for part, found in self._stabilised(rows, n_genes):
+            stabilised[part] = found
         return principal_axes(stabilised, self.panel.component_weights[:n_genes], most)
 
     def components(self, axes: Sequence[Tensor], rows: np.ndarray | None = None) -> Tensor:
         """Of some spots, or all, by one or more axes (k, p): (axes spots, k), one behind the other.
 
-        A part of the spots at a time, each put where it stays: bounds memory.
+        Each part is put where it stays: bounds memory.
         """
         widest = max(each.shape[1] for each in axes)
         rows = np.arange(len(self.x)) if rows is None else rows
         found = torch.empty(len(axes), len(rows), len(axes[0]))
+        for part, stabilised in self._stabilised(rows, widest):
+            read = torch.from_numpy(stabilised)
+            for own, each in zip(found, axes, strict=True):
+                own[part] = read[:, : each.shape[1]] @ each.T
+        return found.flatten(end_dim=1)
+
+    def _stabilised(self, rows: np.ndarray, n_genes: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """Of some spots, by the panel's first genes: a part of the rows, and its expression."""
         for start in range(0, len(rows), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            stabilised = torch.from_numpy(self.panel.stabilised(self.x[rows[part], :widest]))
-            for own, each in zip(found, axes, strict=True):
-                own[part] = stabilised[:, : each.shape[1]] @ each.T
-        return found.flatten(end_dim=1)
+            yield part, self.panel.stabilised(self.x[rows[part], :n_genes])
 
 
 @dataclass(frozen=True)
