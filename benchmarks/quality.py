@@ -62,9 +62,9 @@ def coverage(model: DPVAE, task: Task, points: np.ndarray) -> dict[str, float]:
     """Share of cells inside their regions, by stated probability; and inside the wide ones.
 
     With the median radius of those stated to hold 90 %, in per cent of the reference's diagonal,
-    and Spearman's correlation of radius and error. Sections lie in frames of their own: the
-    registered share is that after the true places were turned and shifted onto the placed ones,
-    without a change of scale.
+    and Spearman's correlation of radius and error. Sections lie in frames of their own: what is
+    registered is so after the true places were turned and shifted onto the placed ones, without a
+    change of scale.
     """
     registered = replace(fit_similarity(task.true, points), scale=1.0).apply(task.true)
     errors, registered_errors = (
@@ -83,7 +83,9 @@ def coverage(model: DPVAE, task: Task, points: np.ndarray) -> dict[str, float]:
             extent = diagonal(task.reference.obsm[SPATIAL]) / 100
             found["radius_percent"] = float(regions[RADIUS].median() / extent)
             found["radius_wide_percent"] = float(regions[RADIUS_WIDE].median() / extent)
-            found["radius_spearman"] = float(spearmanr(regions[RADIUS], errors).statistic)
+            for kind, error in (("", errors), ("registered_", registered_errors)):
+                told = float(spearmanr(regions[RADIUS], error).statistic)
+                found[f"{kind}radius_spearman"] = told
     return found
 
 

@@ -12,7 +12,7 @@ from napari_dpvae.data.phantom import Phantom, make_phantom
 from napari_dpvae.evaluation.metrics import localisation_errors
 from napari_dpvae.geometry.domain import Anywhere
 from napari_dpvae.placement.calibrate import calibrated
-from napari_dpvae.placement.profiles import Profiles
+from napari_dpvae.placement.profiles import NEIGHBOURS, Profiles
 from napari_dpvae.placement.query import read_by
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.settings import PlacementSettings
@@ -47,22 +47,43 @@ def test_together_they_are_nearer_than_networks_alone(
 
 def test_a_cell_is_placed_by_its_own_counts(phantom: Phantom, solver: Solver) -> None:
     profiles, cells = profiles_of(solver), solver.query.aligned.read()
-    own, _ = profiles.places(profiles.likeness(cells), profiles.temperature)
+    own = profiles.places(profiles.likeness(cells), profiles.temperature)
     order = np.random.default_rng(0).permutation(len(own))
     others = cells._replace(values=cells.values[order])
-    shuffled, _ = profiles.places(profiles.likeness(others), profiles.temperature)
+    shuffled = profiles.places(profiles.likeness(others), profiles.temperature)
     np.testing.assert_allclose(shuffled, own[order], rtol=1e-4)
     assert errors(phantom, shuffled).mean() > 2 * errors(phantom, own).mean()
 
 
-def test_how_far_apart_spots_lie_is_their_standard_deviation(solver: Solver) -> None:
+def test_doubt_is_how_far_off_the_spots_lie_that_a_cell_is_like(solver: Solver) -> None:
     profiles, cells = profiles_of(solver), solver.query.aligned.read(slice(0, 5))
-    likeness = profiles.likeness(cells)
-    points, apart = profiles.places(likeness, 0.004)
+    likeness = profiles.likeness_around(cells)
+    points = np.random.default_rng(0).uniform(size=(5, 2)) * np.ptp(profiles.coordinates, axis=0)
     weights = np.exp(likeness.numpy().astype(float) / 0.004)
     weights /= weights.sum(axis=1, keepdims=True)
     squares = ((profiles.coordinates - points[:, None]) ** 2).sum(axis=2)
-    np.testing.assert_allclose(apart, np.sqrt((weights * squares).sum(axis=1)), rtol=1e-3)
+    expected = np.sqrt((weights * squares).sum(axis=1))
+    np.testing.assert_allclose(profiles.distances(points, likeness, 0.004), expected, rtol=1e-3)
+
+
+def test_a_spot_and_its_neighbours_count_alike(solver: Solver) -> None:
+    profiles = profiles_of(solver)
+    # No two at the same distance.
+    moved = profiles.coordinates + np.random.default_rng(0).uniform(size=profiles.coordinates.shape)
+    profiles = replace(profiles, coordinates=moved)
+    distances = np.linalg.norm(moved - moved[7], axis=1)
+    nearest = np.argsort(distances)[1 : NEIGHBOURS + 1]
+    mean = profiles.roots[nearest].mean(axis=0)
+    both = profiles.roots[7] + mean / np.linalg.norm(mean)
+    np.testing.assert_allclose(profiles.around[7], both / np.linalg.norm(both), rtol=1e-4)
+
+
+def test_what_a_network_did_not_see_is_no_ones_neighbour(solver: Solver) -> None:
+    profiles = profiles_of(solver)
+    seen = np.arange(len(profiles.coordinates)) % 3 > 0
+    own, hidden = profiles.among(seen), profiles.roots.copy()
+    hidden[~seen] = 0
+    np.testing.assert_array_equal(replace(profiles, roots=hidden).among(seen).around, own.around)
 
 
 def test_a_spot_is_likest_to_itself_whatever_genes_the_platform_prefers(

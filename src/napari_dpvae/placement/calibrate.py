@@ -133,18 +133,21 @@ def _beside_profiles(
     each = [profiles.among(spots.member.trained_on) for spots in held_out]
     likeness = [own.likeness(spots.cells) for own, spots in zip(each, held_out, strict=True)]
     temperature, share = _nearest(each, likeness, held_out)
-    each = [own.at(temperature, part * share) for own in each]
-    found = [
+    profiles = profiles.with_say(temperature, part * share)
+    each = [own.with_say(temperature, part * share) for own in each]
+    points = [
         own.beside_by(spots.points, like)
         for own, like, spots in zip(each, likeness, held_out, strict=True)
     ]
-    usual_doubt = float(np.median(np.concatenate([doubt for _, doubt in found])))
+    doubt_temperature, doubts = _telling(each, points, held_out)
+    usual_doubt = float(np.median(np.concatenate(doubts)))
     unit = solver.trained.usual_spread / usual_doubt if usual_doubt > 0 else 1.0
     beside = [
-        spots._replace(points=points, spread=unit * doubt)
-        for spots, (points, doubt) in zip(held_out, found, strict=True)
+        spots._replace(points=at, spread=unit * doubt)
+        for spots, at, doubt in zip(held_out, points, doubts, strict=True)
     ]
-    return replace(solver, profiles=profiles.at(temperature, part * share, unit)), beside
+    profiles = replace(profiles, doubt_temperature=doubt_temperature, unit=unit)
+    return replace(solver, profiles=profiles), beside
 
 
 def _nearest(
@@ -154,7 +157,7 @@ def _nearest(
     alone = np.concatenate([spots.points - spots.true for spots in held_out])
     by_profiles = np.concatenate(
         [
-            [own.places(like, temperature)[0] - spots.true for temperature in TEMPERATURES]
+            [own.places(like, temperature) - spots.true for temperature in TEMPERATURES]
             for own, like, spots in zip(profiles, likeness, held_out, strict=True)
         ],
         axis=1,
@@ -165,6 +168,29 @@ def _nearest(
     ]
     best, temperature = np.unravel_index(np.argmin(errors), np.shape(errors))
     return TEMPERATURES[temperature], SHARES[best]
+
+
+def _telling(
+    profiles: Sequence[Profiles], points: Sequence[np.ndarray], held_out: Sequence[SpotsAsCells]
+) -> tuple[float, list[np.ndarray]]:
+    """The temperature by which doubt tells best which held-out spots are far off, and the doubts.
+
+    By Spearman's correlation with their distance from the truth.
+    """
+    from scipy.stats import rankdata
+
+    each = []
+    for own, at, spots in zip(profiles, points, held_out, strict=True):
+        around = own.likeness_around(spots.cells)
+        each.append([own.distances(at, around, temperature) for temperature in TEMPERATURES])
+    true = np.concatenate([spots.true for spots in held_out])
+    off = np.linalg.norm(np.concatenate(points) - true, axis=1)
+    doubts = np.concatenate(each, axis=1)
+    ranks = rankdata([off, *doubts], axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    ranks /= np.maximum(np.linalg.norm(ranks, axis=1, keepdims=True), np.finfo(float).tiny)
+    best = int(np.argmax(ranks[1:] @ ranks[0]))
+    return TEMPERATURES[best], [doubt[best] for doubt in each]
 
 
 def _errors(trained: Trained, held_out: Sequence[SpotsAsCells], scale: float = 1.0) -> Errors:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import expected_shares, linear_profiles
+from napari_dpvae.geometry.neighbours import neighbour_graph
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
 from napari_dpvae.placement.query import ReadQuery
 
 MOST_SPOTS = 4000
 """That cells are compared with: more are thinned evenly."""
+NEIGHBOURS = 18
+"""Of a spot in the tissue, two rings of a hexagonal grid: the mean of theirs has little noise."""
 PAIRS_AT_ONCE = 1_000_000
 """Pairs of cell and spot that are compared at once: bounds memory, and stays near the caches."""
 
@@ -28,6 +32,9 @@ class Profiles:
     profiles (the sum of the square roots of the products of shares, Bhattacharyya 1943) takes each
     gene by its sampling noise. A cell lies at the mean of the spots, each weighted by
     ``exp(b / t)``.
+
+    How far off it may be is told by where such tissue is as it is like, rather than which spots: by
+    the same of each spot and its neighbours together.
 
     Attributes
     ----------
@@ -43,6 +50,8 @@ class Profiles:
         ``t``.
     share
         In a cell's place, beside the networks; 0 to 1.
+    doubt_temperature
+        ``t`` of the spots with their neighbours.
     unit
         Of doubt: by it, its median at held-out spots is that of their anchors' spread.
     """
@@ -53,6 +62,7 @@ class Profiles:
     roots: np.ndarray = field(repr=False)
     temperature: float = 1.0
     share: float = 0.0
+    doubt_temperature: float = 1.0
     unit: float = 1.0
 
     @classmethod
@@ -83,52 +93,69 @@ class Profiles:
             roots=np.concatenate([self.roots, self._roots_of(cells)]),
         )
 
-    def at(self, temperature: float, share: float, unit: float = 1.0) -> Profiles:
-        """With this temperature, share, and unit of doubt."""
-        return replace(self, temperature=temperature, share=share, unit=unit)
+    def with_say(self, temperature: float, share: float) -> Profiles:
+        """With this temperature, and share in a cell's place."""
+        return replace(self, temperature=temperature, share=share)
+
+    @cached_property
+    def around(self) -> np.ndarray:
+        """(r, k) float32 of each spot with its neighbours, who together count as much as itself."""
+        sections = np.zeros(len(self.coordinates), int)
+        graph = neighbour_graph(self.coordinates, sections, NEIGHBOURS).astype(np.float32)
+        return _unit(self.roots + _unit(graph @ self.roots))
 
     def likeness(self, cells: Cells) -> torch.Tensor:
         """``b`` of cells with the spots, (n, r)."""
-        with torch.inference_mode(), one_thread():
-            mine, theirs = (torch.from_numpy(each) for each in (self._roots_of(cells), self.roots))
-            return mine @ theirs.T
+        return _products(self._roots_of(cells), self.roots)
 
-    def places(self, likeness: torch.Tensor, temperature: float) -> tuple[np.ndarray, np.ndarray]:
-        """Of cells by their likeness (n, r): (n, 2 or 3), and (n,) how far apart the spots lie.
+    def likeness_around(self, cells: Cells) -> torch.Tensor:
+        """``b`` of cells with the spots and their neighbours, (n, r)."""
+        return _products(self._roots_of(cells), self.around)
 
-        That is their standard deviation, by their weights.
+    def places(self, likeness: torch.Tensor, temperature: float) -> np.ndarray:
+        """(n, 2 or 3) of cells by their likeness, (n, r)."""
+        means, _ = self._moments(likeness, temperature)
+        return means
+
+    def distances(
+        self, points: np.ndarray, likeness: torch.Tensor, temperature: float
+    ) -> np.ndarray:
+        """(n,) root mean square distance from points (n, 2 or 3) of the spots, by their weights."""
+        means, variance = self._moments(likeness, temperature)
+        return np.asarray(np.sqrt(variance + ((means - points) ** 2).sum(axis=1)))
+
+    def beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+        """Points of cells (n, 2 or 3) once the profiles had their say, and the doubt in them (n,).
+
+        A cell is in doubt as far as the tissue that it is like lies from its place. One that
+        expresses nothing is like no spot more than others, and stays.
         """
+        step = max(1, PAIRS_AT_ONCE // len(self.roots))
+        parts = (slice(start, start + step) for start in range(0, len(points), step))
+        found, doubt = zip(
+            *(self._beside(points[part], cells.take(part)) for part in parts), strict=True
+        )
+        return np.concatenate(found), np.concatenate(doubt)
+
+    def beside_by(self, points: np.ndarray, likeness: torch.Tensor) -> np.ndarray:
+        """Points (n, 2 or 3), once the profiles had their say by the cells' likeness (n, r)."""
+        share = np.where(likeness.any(dim=1).numpy(), self.share, 0.0)[:, None]
+        return np.asarray((1 - share) * points + share * self.places(likeness, self.temperature))
+
+    def _beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+        found = self.beside_by(points, self.likeness(cells))
+        around = self.likeness_around(cells)
+        return found, self.unit * self.distances(found, around, self.doubt_temperature)
+
+    def _moments(self, likeness: torch.Tensor, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (n, 2 or 3) and variance (n,) of where the spots lie, by their weights."""
         with torch.inference_mode(), one_thread():
             weights = torch.softmax(likeness / temperature, dim=1).double().numpy()
         # About their middle, and in full: a square less another has few digits left.
         middle = self.coordinates.mean(axis=0)
         centred = self.coordinates - middle
         means, squares = weights @ centred, weights @ (centred**2).sum(axis=1)
-        apart: np.ndarray = np.sqrt(np.maximum(squares - (means**2).sum(axis=1), 0))
-        return means + middle, apart
-
-    def beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-        """Points of cells (n, 2 or 3) once the profiles had their say, and the doubt in them (n,).
-
-        A cell is in doubt as far as the spots that it is like lie apart, and as networks and
-        profiles do. One that expresses nothing is like no spot more than others, and stays.
-        """
-        step = max(1, PAIRS_AT_ONCE // len(self.roots))
-        parts = (slice(start, start + step) for start in range(0, len(points), step))
-        found, doubt = zip(
-            *(self.beside_by(points[part], self.likeness(cells.take(part))) for part in parts),
-            strict=True,
-        )
-        return np.concatenate(found), np.concatenate(doubt)
-
-    def beside_by(
-        self, points: np.ndarray, likeness: torch.Tensor
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """:meth:`beside` of cells by their likeness (n, r)."""
-        found, apart = self.places(likeness, self.temperature)
-        doubt = self.unit * (apart + np.linalg.norm(found - points, axis=1))
-        share = np.where(likeness.any(dim=1).numpy(), self.share, 0.0)[:, None]
-        return np.asarray((1 - share) * points + share * found), doubt
+        return means + middle, np.maximum(squares - (means**2).sum(axis=1), 0)
 
     def _roots_of(self, cells: Cells) -> np.ndarray:
         return _roots(cells.values[:, self.columns].expm1().toarray())
@@ -136,7 +163,16 @@ class Profiles:
 
 def _roots(shares: np.ndarray) -> np.ndarray:
     """(n, p) float32 square roots, in rows of unit length."""
-    roots: np.ndarray = np.sqrt(shares, dtype=np.float32)
-    length = np.linalg.norm(roots, axis=1, keepdims=True)
-    roots /= np.maximum(length, np.finfo(np.float32).tiny)
-    return roots
+    return _unit(np.sqrt(shares, dtype=np.float32))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows brought to unit length, in place; those of zeros stay."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.maximum(length, np.finfo(np.float32).tiny)
+    return rows
+
+
+def _products(mine: np.ndarray, theirs: np.ndarray) -> torch.Tensor:
+    with torch.inference_mode(), one_thread():
+        return torch.from_numpy(mine) @ torch.from_numpy(theirs).T
