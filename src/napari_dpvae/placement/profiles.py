@@ -19,6 +19,8 @@ MOST_SPOTS = 4000
 """That cells are compared with: more are thinned evenly."""
 NEIGHBOURS = 18
 """Of a spot in the tissue, two rings of a hexagonal grid: the mean of theirs has little noise."""
+MOST_AROUND = 1000
+"""Of the spots with their neighbours that cells are compared with: those nearby are much alike."""
 PAIRS_AT_ONCE = 1_000_000
 """Pairs of cell and spot that are compared at once: bounds memory, and stays near the caches."""
 
@@ -38,8 +40,8 @@ class Profiles:
 
     Attributes
     ----------
-    columns
-        (k,) of the core's genes, among those of the panel that the query has.
+    n_genes
+        ``k``, of the core's genes that the query has: the first among those of the panel.
     spots
         (r,) rows of the model's anchors.
     coordinates
@@ -56,7 +58,7 @@ class Profiles:
         Of doubt: by it, its median at held-out spots is that of their anchors' spread.
     """
 
-    columns: np.ndarray
+    n_genes: int
     spots: np.ndarray
     coordinates: np.ndarray
     roots: np.ndarray = field(repr=False)
@@ -75,8 +77,8 @@ class Profiles:
         if aligned.across_gap:
             assert aligned.totals is not None, "a query across a gap has totals"
             shares = expected_shares(shares, aligned.totals)
-        columns = np.flatnonzero(np.flatnonzero(aligned.present) < panel.n_core)
-        return cls(columns, spots, trained.coordinates[spots], _roots(shares[:, columns]))
+        n_genes = int(np.count_nonzero(aligned.present[: panel.n_core]))
+        return cls(n_genes, spots, trained.coordinates[spots], _roots(shares[:, :n_genes]))
 
     def among(self, chosen: np.ndarray) -> Profiles:
         """Those of some of the model's spots, a boolean mask of all."""
@@ -99,29 +101,36 @@ class Profiles:
 
     @cached_property
     def around(self) -> np.ndarray:
-        """(r, k) float32 of each spot with its neighbours, who together count as much as itself."""
+        """(m, k) float32 of spots with their neighbours, who together count as much as the spot."""
         sections = np.zeros(len(self.coordinates), int)
         graph = neighbour_graph(self.coordinates, sections, NEIGHBOURS).astype(np.float32)
-        return _unit(self.roots + _unit(graph @ self.roots))
+        return _unit(self.roots[self._some] + _unit(graph[self._some] @ self.roots))
+
+    @property
+    def _some(self) -> slice:
+        """Those that are compared with their neighbours: all, or some from all over the tissue."""
+        return slice(None, None, -(-len(self.roots) // MOST_AROUND))
 
     def likeness(self, cells: Cells) -> torch.Tensor:
         """``b`` of cells with the spots, (n, r)."""
         return _products(self._roots_of(cells), self.roots)
 
     def likeness_around(self, cells: Cells) -> torch.Tensor:
-        """``b`` of cells with the spots and their neighbours, (n, r)."""
+        """``b`` of cells with spots and their neighbours, (n, m)."""
         return _products(self._roots_of(cells), self.around)
 
     def places(self, likeness: torch.Tensor, temperature: float) -> np.ndarray:
         """(n, 2 or 3) of cells by their likeness, (n, r)."""
-        means, _ = self._moments(likeness, temperature)
-        return means
+        return _moments(self.coordinates, likeness, temperature)[0]
 
     def distances(
         self, points: np.ndarray, likeness: torch.Tensor, temperature: float
     ) -> np.ndarray:
-        """(n,) root mean square distance from points (n, 2 or 3) of the spots, by their weights."""
-        means, variance = self._moments(likeness, temperature)
+        """(n,) how far spots lie from points (n, 2 or 3), by likeness with neighbours (n, m).
+
+        The root mean square distance, by the spots' weights.
+        """
+        means, variance = _moments(self.coordinates[self._some], likeness, temperature)
         return np.asarray(np.sqrt(variance + ((means - points) ** 2).sum(axis=1)))
 
     def beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
@@ -143,22 +152,27 @@ class Profiles:
         return np.asarray((1 - share) * points + share * self.places(likeness, self.temperature))
 
     def _beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-        found = self.beside_by(points, self.likeness(cells))
-        around = self.likeness_around(cells)
-        return found, self.unit * self.distances(found, around, self.doubt_temperature)
-
-    def _moments(self, likeness: torch.Tensor, temperature: float) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (n, 2 or 3) and variance (n,) of where the spots lie, by their weights."""
-        with torch.inference_mode(), one_thread():
-            weights = torch.softmax(likeness / temperature, dim=1).double().numpy()
-        # About their middle, and in full: a square less another has few digits left.
-        middle = self.coordinates.mean(axis=0)
-        centred = self.coordinates - middle
-        means, squares = weights @ centred, weights @ (centred**2).sum(axis=1)
-        return means + middle, np.maximum(squares - (means**2).sum(axis=1), 0)
+        roots = self._roots_of(cells)
+        found = self.beside_by(points, _products(roots, self.roots))
+        doubt = self.distances(found, _products(roots, self.around), self.doubt_temperature)
+        return found, self.unit * doubt
 
     def _roots_of(self, cells: Cells) -> np.ndarray:
-        return _roots(cells.values[:, self.columns].expm1().toarray())
+        return _roots(cells.values[:, : self.n_genes].expm1().toarray())
+
+
+def _moments(
+    coordinates: np.ndarray, likeness: torch.Tensor, temperature: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (n, 2 or 3) and variance (n,) of where spots lie, (r, 2 or 3), by likeness (n, r)."""
+    with torch.inference_mode(), one_thread():
+        weights = torch.softmax(likeness / temperature, dim=1).double().numpy()
+    # About their middle, and in full: a square less another has few digits left.
+    middle = coordinates.mean(axis=0)
+    centred = coordinates - middle
+    *means, squares = (weights @ np.column_stack([centred, (centred**2).sum(axis=1)])).T
+    means = np.column_stack(means)
+    return means + middle, np.maximum(squares - (means**2).sum(axis=1), 0)
 
 
 def _roots(shares: np.ndarray) -> np.ndarray:
