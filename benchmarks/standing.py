@@ -40,7 +40,8 @@ def summary(table: pd.DataFrame, peers: Path) -> str:
         f"{markdown.table(_cases(table, means))}\n## How often it is best\n\n"
         f"Over the cases on which some method is below {SIGNAL}. *Within noise*: not farther "
         "behind the best other than one standard deviation of the difference over the seeds. "
-        "*Margin*: of the mean disparity to that of each case's best other method.\n\n"
+        "*Margin*: of the mean disparity to that of each case's best other method; *mean margin*: "
+        "the mean of the cases' own margins.\n\n"
         f"{markdown.table(_standing(told))}\n## Mean rank\n\n"
         "A method that did not end has no rank.\n\n"
         f"{markdown.table(_ranks(told))}"
@@ -78,6 +79,7 @@ def _standing(told: pd.DataFrame) -> pd.DataFrame:
         row = {"held out": kind, "cases": len(leads), "best": leads["best"].sum()}
         row |= {"best or within noise": leads["within"].sum()}
         row |= {"margin": f"{100 * (1 - leads['ours'].sum() / leads['other'].sum()):.1f} %"}
+        row |= {"mean margin": f"{100 * (1 - leads['ours'] / leads['other']).mean():.1f} %"}
         compared = leads["not_worse"].dropna()
         row |= {"no worse than the vanilla VAE": f"{compared.sum():.0f} of {len(compared)}"}
         rows.append(row)
