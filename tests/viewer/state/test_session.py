@@ -135,6 +135,11 @@ def test_placed_cells_know_whether_they_are_of_this_model_and_query(
     assert state.placed_by is None
     state.query = phantom.query[:50].copy()
     assert state.placed_by == "another query"
+    fewer = phantom.query.copy()
+    fewer.X[:, :20] = 0
+    fewer.X.eliminate_zeros()
+    state.query = fewer
+    assert state.placed_by == "another query"
     state.query, state.model = phantom.query, dpv.DPVAE(hasty).fit(phantom.reference)
     assert state.placed_by == "another model"
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import anndata as ad
 from psygnal import Signal
+from scipy import sparse
 
 from napari_dpvae.colours.categories import drawable_columns
 from napari_dpvae.data.backed import is_backed
@@ -181,8 +182,7 @@ class Session:
         named = placed.uns.get(KEY, {}).get("model")
         if model is not None and named is not None and named != model.trained.model_hash():
             return "another model"
-        same = query is None or placed.obs_names.equals(query.obs_names)
-        return None if same else "another query"
+        return None if query is None or _may_be_of(placed, query) else "another query"
 
     @property
     def unsaved(self) -> bool:
@@ -252,3 +252,15 @@ class Session:
     @colormap.setter
     def colormap(self, colormap: str) -> None:
         self.colouring.colormap = colormap
+
+
+def _may_be_of(placed: ad.AnnData, query: ad.AnnData) -> bool:
+    """Whether placed cells may be the query's: by their names, and how many values they have.
+
+    The cells of many a file are named 0 to n.
+    """
+    if not placed.obs_names.equals(query.obs_names):
+        return False
+    held = [each.X.nnz for each in (placed, query) if sparse.issparse(each.X)]
+    alike = len(held) < 2 or held[0] == held[1]
+    return alike or not placed.var_names.equals(query.var_names)
