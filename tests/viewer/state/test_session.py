@@ -200,7 +200,7 @@ def test_a_console_says_how_it_looks_and_the_layers_follow(
     assert not layer.shown[vessel].any()
     assert state.gene is None
     state.look.uncertainty = "as opacity"
-    widest = int(np.argmax(cells.obs["dpvae_radius"]))
+    widest = int(np.argmax(cells.obs["dpvae_radius"] * layer.shown))
     assert layer.face_color[widest, 3] == layer.face_color[layer.shown, 3].min() < 0.5
     assert (layer.face_color[~layer.shown, 3] == 0).all()
     state.look.uncertainty = "as size"
