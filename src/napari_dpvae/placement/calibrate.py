@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 
 from napari_dpvae.expression.aligned import Cells
@@ -133,8 +134,8 @@ def _beside_profiles(
     each = [profiles.among(spots.member.trained_on) for spots in held_out]
     likeness = [own.likeness(spots.cells) for own, spots in zip(each, held_out, strict=True)]
     temperature, share = _nearest(each, likeness, held_out)
-    profiles = profiles.with_say(temperature, part * share)
-    each = [own.with_say(temperature, part * share) for own in each]
+    share *= part
+    each = [replace(own, temperature=temperature, share=share) for own in each]
     points = [
         own.beside_by(spots.points, like)
         for own, like, spots in zip(each, likeness, held_out, strict=True)
@@ -146,7 +147,13 @@ def _beside_profiles(
         spots._replace(points=at, spread=unit * doubt)
         for spots, at, doubt in zip(held_out, points, doubts, strict=True)
     ]
-    profiles = replace(profiles, doubt_temperature=doubt_temperature, unit=unit)
+    profiles = replace(
+        profiles,
+        temperature=temperature,
+        share=share,
+        doubt_temperature=doubt_temperature,
+        unit=unit,
+    )
     return replace(solver, profiles=profiles), beside
 
 
@@ -177,8 +184,6 @@ def _telling(
 
     By Spearman's correlation with their distance from the truth.
     """
-    from scipy.stats import rankdata
-
     each = []
     for own, at, spots in zip(profiles, points, held_out, strict=True):
         around = own.likeness_around(spots.cells)
@@ -186,10 +191,9 @@ def _telling(
     true = np.concatenate([spots.true for spots in held_out])
     off = np.linalg.norm(np.concatenate(points) - true, axis=1)
     doubts = np.concatenate(each, axis=1)
-    ranks = rankdata([off, *doubts], axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    ranks /= np.maximum(np.linalg.norm(ranks, axis=1, keepdims=True), np.finfo(float).tiny)
-    best = int(np.argmax(ranks[1:] @ ranks[0]))
+    # By pandas: scipy warns where all are alike.
+    told = pd.DataFrame([off, *doubts]).T.corr("spearman").fillna(0).loc[0, 1:]
+    best = int(told.argmax())
     return TEMPERATURES[best], [doubt[best] for doubt in each]
 
 

@@ -95,10 +95,6 @@ class Profiles:
             roots=np.concatenate([self.roots, self._roots_of(cells)]),
         )
 
-    def with_say(self, temperature: float, share: float) -> Profiles:
-        """With this temperature, and share in a cell's place."""
-        return replace(self, temperature=temperature, share=share)
-
     @cached_property
     def around(self) -> np.ndarray:
         """(m, k) float32 of spots with their neighbours, who together count as much as the spot."""
