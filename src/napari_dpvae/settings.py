@@ -294,3 +294,8 @@ class PlacementSettings(_Checked):
         low=0,
         high=1000,
     )
+    likeliest: bool = _setting(
+        False,
+        "Also a place at the likeliest spot of each cell, in obsm['dpvae_likeliest']. Such places "
+        "are spread as a tissue is, as draws are, and keep more of which cells are neighbours.",
+    )

@@ -132,20 +132,27 @@ def test_less_sure_cells_are_smaller_or_fainter(phantom: Any, placed: ad.AnnData
 
 
 @pytest.mark.parametrize("side_by_side", [True, False])
-def test_one_draw_is_drawn_and_named(
-    phantom: Any, placed: ad.AnnData, refuses: Refuses, side_by_side: bool
+@pytest.mark.parametrize("places", ["one draw", "likeliest spots"])
+def test_a_tissue_is_drawn_and_named(
+    phantom: Any,
+    placed: ad.AnnData,
+    refuses: Refuses,
+    places: dpv.figure.marks.Places,
+    side_by_side: bool,
 ) -> None:
     def draw(cells: ad.AnnData) -> Figure:
-        return dpv.draw_figure(
-            cells, phantom.reference, places="one draw", side_by_side=side_by_side
-        )
+        return dpv.draw_figure(cells, phantom.reference, places=places, side_by_side=side_by_side)
 
-    with refuses("have no draws"):
+    with refuses("have no draws" if places == "one draw" else "have no likeliest spots"):
         draw(placed)
     cells = placed.copy()
-    cells.obsm["dpvae_draws"] = np.stack([cells.obsm["spatial"] + 7.0] * 2, axis=1)
+    moved = cells.obsm["spatial"] + 7.0
+    if places == "one draw":
+        cells.obsm["dpvae_draws"] = np.stack([moved] * 2, axis=1)
+    else:
+        cells.obsm["dpvae_likeliest"] = moved
     figure = draw(cells)
-    assert figure.axes[0].get_title() == "placed cells, one draw"
+    assert figure.axes[0].get_title() == f"placed cells, {places}"
     inside = (cells.obs["dpvae_status"] != "outside").to_numpy()
     (own,) = [held for held in discs(figure) if len(held.get_offsets()) == inside.sum()]
     np.testing.assert_allclose(own.get_offsets(), cells.obsm["spatial"][inside] + 7.0)

@@ -145,7 +145,7 @@ def test_cells_that_express_nothing_stay_where_the_networks_put_them(solver: Sol
     cells, profiles = solver.query.aligned.read(slice(0, 3)), profiles_of(solver)
     silent = cells._replace(values=cells.values * 0, expressed=np.zeros(3, bool))
     points = np.arange(6.0).reshape(3, 2)
-    kept, doubt = profiles.beside(points, silent)
+    kept, doubt, _ = profiles.beside(points, silent)
     np.testing.assert_array_equal(kept, points)
     assert (doubt > profiles.beside(points, cells)[1]).all()
 

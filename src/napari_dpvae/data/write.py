@@ -12,7 +12,7 @@ import h5py
 from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.hdf5_output import hdf5_output, write_anndata
 from napari_dpvae.data.interchange import placement_features, table_for
-from napari_dpvae.data.keys import DRAWS
+from napari_dpvae.data.keys import DRAWS, LIKELIEST
 from napari_dpvae.data.matrices import copy_matrices, without_matrices
 from napari_dpvae.data.paths import as_path
 from napari_dpvae.data.replacing import check_output, replacing
@@ -120,6 +120,7 @@ def _write_new(file: h5py.File, cells: ad.AnnData) -> None:
             ad.io.write_elem(file, name, {})
         for key, value in getattr(cells, name).items():
             ad.io.write_elem(file[name], key, value)
-    if DRAWS in file["obsm"] and DRAWS not in cells.obsm:
-        # Of another placing.
-        del file["obsm"][DRAWS]
+    for key in (DRAWS, LIKELIEST):
+        if key in file["obsm"] and key not in cells.obsm:
+            # Of another placing.
+            del file["obsm"][key]

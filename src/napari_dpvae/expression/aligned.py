@@ -19,6 +19,8 @@ from napari_dpvae.steps import by_threads
 
 CHUNK = 2048
 """Cells read at once: bounds memory."""
+RUNS, RUN = 64, 64
+"""Of many cells so many runs, each of so many cells, stand for all."""
 
 
 @dataclass(frozen=True)
@@ -323,6 +325,14 @@ class AlignedQuery:
     def read(self, rows: slice | np.ndarray = slice(None)) -> Cells:
         """Some of its cells, standardised."""
         return self.standardised(self.expression.read(rows))
+
+    def some(self) -> Cells:
+        """Of few cells all, of many runs from all over the query."""
+        if self.n_cells <= RUNS * RUN:
+            return self.read()
+        starts = np.linspace(0, self.n_cells - RUN, RUNS).astype(int).tolist()
+        runs = by_threads(self.expression.read, [slice(start, start + RUN) for start in starts])
+        return self.standardised(sparse.vstack(list(runs), format="csr"))
 
     def standardised(self, values: sparse.csr_matrix) -> Cells:
         """Cells by (m, p) log-normalised expression."""

@@ -23,10 +23,18 @@ from napari_dpvae.colours.scale import USUAL, Expression, Limits, colour_limits
 from napari_dpvae.data.checks import check_located
 from napari_dpvae.data.features import has_feature
 from napari_dpvae.data.images import libraries, spot_size
-from napari_dpvae.data.keys import DPVAE, DRAWS, RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
 from napari_dpvae.data.replacing import replacing
 from napari_dpvae.errors import DataError
-from napari_dpvae.figure.marks import Places, Uncertainty, cell_size, shown_places, sureness
+from napari_dpvae.figure.marks import (
+    Places,
+    Uncertainty,
+    cell_size,
+    lacking,
+    name_of,
+    shown_places,
+    sureness,
+)
 from napari_dpvae.figure.panel import Part, draw_cells, draw_image, finish, view_box
 from napari_dpvae.uncertainty.status import OUTSIDE, STATUSES
 
@@ -34,9 +42,6 @@ FORMATS = (".png", ".svg", ".pdf")
 INCHES = 6.0
 """Width of a panel."""
 DOTS_PER_INCH = 300
-NO_DRAWS = (
-    "The placed cells have no draws: place them with draws of 1 or more, or draw their estimates."
-)
 GREY = (0.6, 0.6, 0.6, 1.0)
 
 
@@ -76,7 +81,8 @@ def draw_figure(
     side_by_side
         Placed cells to the left, the reference to the right.
     places
-        Where placed cells are drawn: at their ``estimates``, or all at ``one draw`` of theirs.
+        Where placed cells are drawn: at their ``estimates``, at their ``likeliest
+        spots``, or all at ``one draw`` of theirs.
     uncertainty
         Whether the less sure placed cells are drawn smaller (``as size``) or fainter
         (``as opacity``).
@@ -94,7 +100,7 @@ def draw_figure(
     ------
     DataError
         For a volume, when there is nothing to draw, when what colours it is nowhere, or when there
-        are no draws.
+        are no such places.
 
     Examples
     --------
@@ -113,8 +119,8 @@ def draw_figure(
     _check_choices(places, uncertainty)
     if placed is None:
         places = "estimates"
-    elif places == "one draw" and DRAWS not in placed.obsm:
-        raise DataError(NO_DRAWS)
+    elif reason := lacking(placed, places):
+        raise DataError(reason)
     # Placed cells to the left, as in the window.
     together = [data] if not side_by_side else [[cells] for cells in reversed(data)]
     width, height = np.ptp(view_box(data[0]), axis=0)
@@ -136,9 +142,8 @@ def draw_figure(
                     part = _as_placed(part, reference, places, uncertainty)
                 draw_cells(axes, part)
         finish(axes, data[0], microns_per_unit)
-        if side_by_side or places == "one draw":
-            name = "placed cells" + (", one draw" if places == "one draw" else "")
-            axes.set_title(name if shown[-1] is placed else "reference", fontsize=10)
+        if side_by_side or places != "estimates":
+            axes.set_title(name_of(places) if shown[-1] is placed else "reference", fontsize=10)
     figure.suptitle(title if title is not None else " · ".join(genes) or gene or column or "")
     for unit, ends in scales.items():
         bar = ScalarMappable(Normalize(*ends), colormap)

@@ -8,10 +8,16 @@ import anndata as ad
 import numpy as np
 
 from napari_dpvae.data.images import spot_size
-from napari_dpvae.data.keys import DRAWS, RADIUS, SPATIAL
+from napari_dpvae.data.keys import DRAWS, LIKELIEST, RADIUS, SPATIAL
 
-Places = Literal["estimates", "one draw"]
-"""Each cell where it lies most likely, or all as one draw: spread as a tissue is."""
+Places = Literal["estimates", "likeliest spots", "one draw"]
+"""Each cell at the mean of where it may be; or spread as a tissue is: each at its likeliest spot,
+or all as one draw."""
+AS_A_TISSUE = {
+    "likeliest spots": (LIKELIEST, "likeliest spots", "likeliest"),
+    "one draw": (DRAWS, "draws", "draws of 1 or more"),
+}
+"""Of each the ``obsm`` entry, what it holds, and the setting to place with for it."""
 Uncertainty = Literal["not shown", "as size", "as opacity"]
 """The less sure a cell's place, the smaller or fainter it is drawn."""
 LEAST_SHARE = 0.25
@@ -21,9 +27,24 @@ OVERLAP = 3.0
 
 
 def shown_places(placed: ad.AnnData, places: Places) -> np.ndarray:
-    """(n, 2 or 3) of placed cells: their estimates, or the first of their draws."""
-    found: np.ndarray = placed.obsm[DRAWS][:, 0] if places == "one draw" else placed.obsm[SPATIAL]
-    return found
+    """(n, 2 or 3) of placed cells; of draws the first."""
+    if places == "estimates":
+        return np.asarray(placed.obsm[SPATIAL])
+    found = np.asarray(placed.obsm[AS_A_TISSUE[places][0]])
+    return found[:, 0] if places == "one draw" else found
+
+
+def lacking(placed: ad.AnnData, places: Places) -> str | None:
+    """What placed cells lack to be drawn so, and what to do about it; None if nothing."""
+    if places == "estimates" or AS_A_TISSUE[places][0] in placed.obsm:
+        return None
+    _, what, setting = AS_A_TISSUE[places]
+    return f"The placed cells have no {what}: place them with {setting}, or draw their estimates."
+
+
+def name_of(places: Places) -> str:
+    """Of placed cells that are drawn so."""
+    return "placed cells" + ("" if places == "estimates" else f", {places}")
 
 
 def cell_size(placed: ad.AnnData, reference: ad.AnnData | None = None) -> float:

@@ -9,12 +9,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from scipy.spatial import cKDTree
 
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import imitate, unchanged
 from napari_dpvae.geometry.domain import Anywhere, make_domain
 from napari_dpvae.model.member import Member
 from napari_dpvae.model.trained import Trained
+from napari_dpvae.placement.likeliest import BESIDE, SpotOdds, fitted_odds
 from napari_dpvae.placement.profiles import Profiles
 from napari_dpvae.placement.solve import Solver
 from napari_dpvae.settings import PlacementSettings
@@ -22,6 +24,9 @@ from napari_dpvae.uncertainty.conformal import conformity_scores, expected_error
 
 MOST_SPOTS = 2000
 """Of the reference that are imitated: more take time, and hardly change a quantile."""
+
+MOST_FITTED = 1000
+"""Held-out spots to which the odds of the likeliest spots are fitted: three weights."""
 
 TEMPERATURES = tuple(0.001 * 2 ** (step / 2) for step in range(11))
 """Of profiles: by the first a cell lies at the few spots most like it, by the last among many.
@@ -73,7 +78,9 @@ class SpotsAsCells(NamedTuple):
     """(h, 2 or 3) where they are."""
 
 
-def calibrated(solver: Solver, *, with_profiles: bool = True) -> Calibrated:
+def calibrated(
+    solver: Solver, *, with_profiles: bool = True, likeliest: bool = False
+) -> Calibrated:
     """Find how far off held-out spots are, and how near profiles bring them.
 
     Where the query's platform is another than the reference's, spots are seen as it would see them.
@@ -85,18 +92,20 @@ def calibrated(solver: Solver, *, with_profiles: bool = True) -> Calibrated:
         Of the query, by the model's own anchors.
     with_profiles
         Whether cells may be compared with profiles. They are where reference and query hold counts.
+    likeliest
+        Whether these also find the likeliest spot of each cell.
     """
     trained, aligned = solver.trained, solver.query.aligned
     counts = aligned.depths is not None and trained.is_calibrated
     if counts and aligned.across_gap:
         held_out = list(imitated(solver))
         if with_profiles and aligned.gap is not None:
-            solver, held_out = _beside_profiles(solver, held_out)
+            solver, held_out = _beside_profiles(solver, held_out, 1.0, likeliest)
         # Not brought to an ensemble's: most of the error is a cell's noise, which networks share.
         return Calibrated(solver, _errors(trained, held_out), "query")
     held_out = list(_as_they_are(solver))
     if counts and with_profiles:
-        solver, held_out = _beside_profiles(solver, held_out, BESIDE_ALL)
+        solver, held_out = _beside_profiles(solver, held_out, BESIDE_ALL, likeliest)
     return Calibrated(solver, _errors(trained, held_out, trained.ensemble_scale), "reference")
 
 
@@ -124,7 +133,7 @@ def _as_they_are(solver: Solver) -> Iterator[SpotsAsCells]:
 
 
 def _beside_profiles(
-    solver: Solver, held_out: Sequence[SpotsAsCells], part: float = 1.0
+    solver: Solver, held_out: Sequence[SpotsAsCells], part: float, likeliest: bool
 ) -> tuple[Solver, list[SpotsAsCells]]:
     """With profiles at the temperature and a part of the share of least mean error.
 
@@ -153,6 +162,7 @@ def _beside_profiles(
         share=share,
         doubt_temperature=doubt_temperature,
         unit=unit,
+        odds=_odds(each, beside) if likeliest else None,
     )
     return replace(solver, profiles=profiles), beside
 
@@ -195,6 +205,18 @@ def _telling(
     told = pd.DataFrame([off, *doubts]).T.corr("spearman").fillna(0).loc[0, 1:]
     best = int(told.argmax())
     return TEMPERATURES[best], [doubt[best] for doubt in each]
+
+
+def _odds(profiles: Sequence[Profiles], held_out: Sequence[SpotsAsCells]) -> SpotOdds:
+    """By which held-out spots, or some of them, are likeliest near where they are."""
+    some = slice(None, None, -(-sum(len(spots.true) for spots in held_out) // MOST_FITTED))
+    signs, nearest = [], []
+    for own, spots in zip(profiles, held_out, strict=True):
+        compared = own.compared(spots.cells.take(some))
+        signs.append(own.signs(spots.points[some], *compared))
+        ranked = np.arange(1, min(BESIDE, len(own.coordinates)) + 1)
+        nearest.append(cKDTree(own.coordinates).query(spots.true[some], k=ranked)[1])
+    return fitted_odds(signs, nearest)
 
 
 def _errors(trained: Trained, held_out: Sequence[SpotsAsCells], scale: float = 1.0) -> Errors:

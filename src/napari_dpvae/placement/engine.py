@@ -98,6 +98,7 @@ def solve_steps(
     aligned, fixed = solver.query.aligned, np.isfinite(known).all(axis=1)
     if fixed.any():
         solver = solver.with_anchors(aligned.read(fixed), known[fixed])
+    solver = solver.shared_out(settings.anchors, domain)
     if settings.mode == "free":
         solved = solver.solve_free(domain)
     else:

@@ -11,11 +11,13 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from napari_dpvae.data.keys import (
     DPVAE,
     DRAWS,
     LATENT,
+    LIKELIEST,
     LIKENESS,
     PANEL,
     RADIUS,
@@ -24,10 +26,10 @@ from napari_dpvae.data.keys import (
     STATUS,
 )
 from napari_dpvae.geometry.domain import Domain, tissue_of
-from napari_dpvae.geometry.spacing import diagonal
+from napari_dpvae.geometry.spacing import diagonal, spot_distance
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import Calibrated
-from napari_dpvae.placement.draws import draw_places
+from napari_dpvae.placement.draws import draw_places, within_spots
 from napari_dpvae.placement.query import ReadQuery
 from napari_dpvae.placement.solve import Solved
 from napari_dpvae.settings import PlacementSettings
@@ -58,6 +60,8 @@ class Placement:
         How the cells were placed: enough to do it again.
     draws
         (n, draws, 2 or 3) of the places; None if none were asked for.
+    likeliest
+        (n, 2 or 3) at the likeliest spot of each; None if it was not asked for.
     """
 
     obs: pd.DataFrame
@@ -67,6 +71,7 @@ class Placement:
     spatial: dict[str, Any]
     about: dict[str, Any]
     draws: np.ndarray | None = None
+    likeliest: np.ndarray | None = None
 
     def into(self, cells: ad.AnnData) -> ad.AnnData:
         """Write it into the query's cells, after the data contract, and return them."""
@@ -74,9 +79,10 @@ class Placement:
         for name in self.obs:
             cells.obs[name] = self.obs[name]
         cells.obsm[SPATIAL], cells.obsm[LATENT] = self.points, self.latents
-        cells.obsm.pop(DRAWS, None)
-        if self.draws is not None:
-            cells.obsm[DRAWS] = self.draws
+        for key, places in ((DRAWS, self.draws), (LIKELIEST, self.likeliest)):
+            cells.obsm.pop(key, None)
+            if places is not None:
+                cells.obsm[key] = places
         cells.uns.pop(SPATIAL, None)
         if self.spatial:
             cells.uns[SPATIAL] = copy.deepcopy(self.spatial)
@@ -125,6 +131,9 @@ def placement_of(
             settings.draws,
             trained.settings.seed,
         )
+    likeliest = None
+    if settings.likeliest:
+        likeliest = _at_likeliest_spots(calibrated, solved, fixed, domain, query.obs_names)
     usual = solved.expressed & is_usual(
         solved.likeness, read.usual_likeness, gap=read.aligned.across_gap
     )
@@ -143,6 +152,7 @@ def placement_of(
         spatial=trained.spatial,
         about=_provenance(calibrated, settings),
         draws=draws,
+        likeliest=likeliest,
     )
 
 
@@ -152,6 +162,25 @@ def _expected(trained: Trained, read: ReadQuery, solved: Solved, fixed: np.ndarr
     apart = None if read.aligned.across_gap else solved.apart
     expected = expected_error(solved.spread, trained.usual_spread, apart, trained.usual_apart)
     return np.where(fixed, 0.0, expected)
+
+
+def _at_likeliest_spots(
+    calibrated: Calibrated, solved: Solved, fixed: np.ndarray, domain: Domain, names: pd.Index
+) -> np.ndarray:
+    """(n, 2 or 3) at the likeliest spot of each: that nearest to its place, if nothing else tells.
+
+    Cells whose place is known stay there.
+    """
+    profiles, trained = calibrated.solver.profiles, calibrated.solver.trained
+    if profiles is None:
+        spots = trained.coordinates
+        likeliest = spots[cKDTree(spots).query(solved.points)[1]]
+    else:
+        spots, likeliest = profiles.coordinates, solved.likeliest
+    radius = spot_distance(spots) / 2
+    found = domain.keep_inside(within_spots(likeliest, radius, names, trained.settings.seed))
+    found[fixed] = solved.points[fixed]
+    return found
 
 
 def _factors(trained: Trained, scores: np.ndarray, probability: float) -> tuple[float, float]:

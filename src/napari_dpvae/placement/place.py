@@ -65,7 +65,11 @@ def placement_steps(
     read = read_by(trained, query, settings.query_covers)
     _report_alignment(read, trained.panel.genes)
     # Placed all together, cells have no place of their own that profiles could stand beside.
-    by = calibrated(Solver.of(trained, read), with_profiles=settings.mode != "free")
+    by = calibrated(
+        Solver.of(trained, read),
+        with_profiles=settings.mode != "free",
+        likeliest=settings.likeliest,
+    )
     solved = yield from solve_steps(engine, by.solver, settings, domain, known)
     fixed = np.isfinite(known).all(axis=1)
     return placement_of(query, by, settings, solved, fixed, domain)

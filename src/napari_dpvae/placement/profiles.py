@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from napari_dpvae.expression.aligned import Cells
 from napari_dpvae.expression.imitate import expected_shares, linear_profiles
 from napari_dpvae.geometry.neighbours import neighbour_graph
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.network.device import one_thread
+from napari_dpvae.placement.likeliest import Signs, SpotOdds, room_of
 from napari_dpvae.placement.query import ReadQuery
 
 MOST_SPOTS = 4000
@@ -56,6 +59,8 @@ class Profiles:
         ``t`` of the spots with their neighbours.
     unit
         Of doubt: by it, its median at held-out spots is that of their anchors' spread.
+    odds
+        By which the likeliest spot of a cell is found; None if it is not asked for.
     """
 
     n_genes: int
@@ -66,6 +71,7 @@ class Profiles:
     share: float = 0.0
     doubt_temperature: float = 1.0
     unit: float = 1.0
+    odds: SpotOdds | None = None
 
     @classmethod
     def of(cls, trained: Trained, query: ReadQuery) -> Profiles:
@@ -129,29 +135,88 @@ class Profiles:
         means, variance = _moments(self.coordinates[self._some], likeness, temperature)
         return np.asarray(np.sqrt(variance + ((means - points) ** 2).sum(axis=1)))
 
-    def beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+    def signs(self, points: np.ndarray, likeness: torch.Tensor, around: torch.Tensor) -> Signs:
+        """What tells how likely cells at points (n, 2 or 3) are at each spot, (n, r) each.
+
+        Their likeness to it, that to it and its neighbours, (n, m), and how near it is to where
+        networks and profiles together put them.
+        """
+        middle = self.coordinates.mean(axis=0)
+        here, spots = (
+            torch.from_numpy(np.asarray(each - middle, np.float32))
+            for each in (points, self.coordinates)
+        )
+        with torch.inference_mode(), one_thread():
+            return likeness, around[:, self._patches], -torch.cdist(here, spots)
+
+    @cached_property
+    def _patches(self) -> np.ndarray:
+        """(r,) which of those that are compared with their neighbours is nearest to each spot."""
+        nearest: np.ndarray = cKDTree(self.coordinates[self._some]).query(self.coordinates)[1]
+        return nearest
+
+    def shared_out(self, points: np.ndarray, cells: Cells, n_cells: int, whole: float) -> Profiles:
+        """With room for cells at spots, as some of a query's cells crowd there: :func:`room_of`.
+
+        Parameters
+        ----------
+        points
+            (m, 2 or 3) where networks and profiles together put them.
+        cells
+            Some of the query's.
+        n_cells
+            In the query.
+        whole
+            How far the query is taken to cover the tissue evenly, 0 to 1.
+        """
+        assert self.odds is not None, "odds are asked for"
+        log_odds = [
+            self.odds.log(self.signs(points[part], *self.compared(cells.take(part))))
+            for part in self._parts(points)
+        ]
+        room = room_of(torch.cat(log_odds), n_cells, whole)
+        return replace(self, odds=replace(self.odds, room=room))
+
+    def beside(
+        self, points: np.ndarray, cells: Cells
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Points of cells (n, 2 or 3) once the profiles had their say, and the doubt in them (n,).
 
         A cell is in doubt as far as the tissue that it is like lies from its place. One that
-        expresses nothing is like no spot more than others, and stays.
+        expresses nothing is like no spot more than others, and stays. Where it is asked for, also
+        the likeliest spot of each, (n, 2 or 3).
         """
-        step = max(1, PAIRS_AT_ONCE // len(self.roots))
-        parts = (slice(start, start + step) for start in range(0, len(points), step))
-        found, doubt = zip(
-            *(self._beside(points[part], cells.take(part)) for part in parts), strict=True
+        found, doubt, likeliest = zip(
+            *(self._beside(points[part], cells.take(part)) for part in self._parts(points)),
+            strict=True,
         )
-        return np.concatenate(found), np.concatenate(doubt)
+        places = None if self.odds is None else np.concatenate(likeliest)
+        return np.concatenate(found), np.concatenate(doubt), places
+
+    def _parts(self, points: np.ndarray) -> Iterator[slice]:
+        step = max(1, PAIRS_AT_ONCE // len(self.roots))
+        return (slice(start, start + step) for start in range(0, len(points), step))
 
     def beside_by(self, points: np.ndarray, likeness: torch.Tensor) -> np.ndarray:
         """Points (n, 2 or 3), once the profiles had their say by the cells' likeness (n, r)."""
         share = np.where(likeness.any(dim=1).numpy(), self.share, 0.0)[:, None]
         return np.asarray((1 - share) * points + share * self.places(likeness, self.temperature))
 
-    def _beside(self, points: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+    def _beside(
+        self, points: np.ndarray, cells: Cells
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        likeness, around = self.compared(cells)
+        found = self.beside_by(points, likeness)
+        doubt = self.unit * self.distances(found, around, self.doubt_temperature)
+        if self.odds is None:
+            return found, doubt, None
+        log_odds = self.odds.log(self.signs(found, likeness, around))
+        return found, doubt, self.coordinates[log_odds.argmax(dim=1).numpy()]
+
+    def compared(self, cells: Cells) -> tuple[torch.Tensor, torch.Tensor]:
+        """Likeness of cells to the spots, (n, r), and to these with their neighbours, (n, m)."""
         roots = self._roots_of(cells)
-        found = self.beside_by(points, _products(roots, self.roots))
-        doubt = self.distances(found, _products(roots, self.around), self.doubt_temperature)
-        return found, self.unit * doubt
+        return _products(roots, self.roots), _products(roots, self.around)
 
     def _roots_of(self, cells: Cells) -> np.ndarray:
         return _roots(cells.values[:, : self.n_genes].expm1().toarray())

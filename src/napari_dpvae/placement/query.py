@@ -33,6 +33,8 @@ class Centred(NamedTuple):
     shift: float = 0.0
     """Share of what the query's means differ by from the reference's that is beyond chance: 0 where
     cells are taken each by itself, or across a platform gap."""
+    whole: float = 0.0
+    """How far the query looks as if it covered all of the tissue evenly, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def read_by(trained: Trained, query: ad.AnnData, covers: QueryCovers = "any") ->
     """
     aligned = _align(trained, query)
     across = aligned.across_gap
-    centred = Centred(aligned, covers, own_means=float(across))
+    told = float(covers == "whole")
+    centred = Centred(aligned, covers, own_means=float(across), whole=told)
     if across and covers != "whole":
         centred = _as_far_as_it_covers(trained, aligned, covers)
     elif aligned.gap is not None and not across:
@@ -141,7 +144,7 @@ def _as_far_as_it_covers(trained: Trained, aligned: AlignedQuery, covers: QueryC
     nothing looks like a part of the tissue, it is taken to cover the whole.
     """
     assert aligned.totals is not None, "a query across a gap has totals"
-    as_it_is = Centred(aligned, "whole", own_means=1.0)
+    as_it_is = Centred(aligned, "whole", own_means=1.0, whole=1.0)
     if aligned.totals.depth is None:
         return as_it_is
     totals = as_of_the_whole(
@@ -164,12 +167,15 @@ def _as_another_section(trained: Trained, aligned: AlignedQuery, covers: QueryCo
     A model that was fine-tuned has the means of its section already.
     """
     if covers == "part" or trained.tuned_to is not None:
-        return Centred(aligned, covers, own_means=0.0)
+        return Centred(aligned, covers, own_means=0.0, whole=float(covers == "whole"))
     shift = shift_of(trained, aligned)
+    differs = shift.beyond_chance
     if covers == "whole":
-        return Centred(_as_whole(aligned), "whole", 1.0, shift.beyond_chance)
+        return Centred(_as_whole(aligned), "whole", 1.0, differs, whole=1.0)
     aligned, share = without_section_effect(trained, aligned, shift)
-    return Centred(aligned, "whole" if share else "any", share, shift.beyond_chance)
+    # What its means differ by, and not as a section's do, they differ by as those of a part do.
+    whole = 1 - differs + share
+    return Centred(aligned, "whole" if share else "any", share, differs, whole)
 
 
 def _as_whole(aligned: AlignedQuery) -> AlignedQuery:

@@ -11,11 +11,8 @@ from napari_dpvae.expression.aligned import AlignedQuery
 from napari_dpvae.model.member import encode, latents_of
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.settings import PlacementSettings
-from napari_dpvae.steps import by_threads
 from napari_dpvae.uncertainty.status import native_cells
 
-RUNS, RUN = 64, 64
-"""Of many cells so many runs, each of so many cells, are looked at."""
 EXTENT = 0.55, 0.7
 """Variance of a query's places along one axis, as a share of that of held-out spots: a fifth of a
 tissue, one layer, one type and most halves have less than the one, whole sections about the other
@@ -90,18 +87,9 @@ def without_section_effect(
     ), share
 
 
-def _some(aligned: AlignedQuery) -> np.ndarray:
-    """(m, n_genes) some of its cells, standardised: all, or runs from all over the query."""
-    if aligned.n_cells <= RUNS * RUN:
-        return aligned.x
-    starts = np.linspace(0, aligned.n_cells - RUN, RUNS).astype(int).tolist()
-    runs = by_threads(aligned.read, [slice(start, start + RUN) for start in starts])
-    return np.concatenate([cells.x for cells in runs])
-
-
 def _belonging(trained: Trained, aligned: AlignedQuery) -> np.ndarray:
     """(m, n_genes) some of its cells, without those that are clearly of another tissue."""
-    x, first = _some(aligned), trained.members[0]
+    x, first = aligned.some().x, trained.members[0]
     (latents,) = encode([first.network], trained.panel, x)
     likeness = aligned.likeness(x, first.decode(latents))
     return x[native_cells(likeness, trained.usual_for(aligned.present)[0])]

@@ -37,6 +37,8 @@ class Solved(NamedTuple):
     """(n,) correlation with the expression that is expected there."""
     expressed: np.ndarray
     """(n,) bool: whether the cell expresses any gene of the panel."""
+    likeliest: np.ndarray
+    """(n, 2 or 3) the likeliest spot of each; (n, 0) where no profiles tell."""
 
     @classmethod
     def joined(cls, parts: Iterable[Solved]) -> Solved:
@@ -109,6 +111,19 @@ class Solver:
             profiles=self.profiles and self.profiles.among(own),
         )
 
+    def shared_out(self, n_anchors: int, domain: Domain) -> Solver:
+        """The same, with room for cells at spots, as far as the query covers the tissue.
+
+        Parameters are those of :meth:`solve`; without odds of spots nothing changes.
+        """
+        if self.profiles is None or self.profiles.odds is None:
+            return self
+        centred = self.query.centred
+        cells = centred.aligned.some()
+        points = self.solve(cells, n_anchors, domain).points
+        profiles = self.profiles.shared_out(points, cells, centred.aligned.n_cells, centred.whole)
+        return replace(self, profiles=profiles)
+
     def without_cells(self) -> Solver:
         """The same, without the query's own cells."""
         return replace(self, query=self.query.without_cells())
@@ -136,9 +151,9 @@ class Solver:
             ),
             strict=True,
         )
-        together, spread = self._mean(points), self._mean(spreads)
+        together, spread, likeliest = self._mean(points), self._mean(spreads), None
         if self.profiles is not None:
-            together, spread = self.profiles.beside(together, cells)
+            together, spread, likeliest = self.profiles.beside(together, cells)
         return Solved(
             domain.keep_inside(together),
             spread,
@@ -146,6 +161,7 @@ class Solver:
             self.consensus(latents),
             self._likeness(cells, latents),
             cells.expressed,
+            np.empty((len(together), 0)) if likeliest is None else likeliest,
         )
 
     def solve_free(self, domain: Domain) -> Solved:
@@ -160,7 +176,8 @@ class Solver:
         spread = first.spread(points, latents, self.coordinates)
         together = np.zeros(len(points))
         likeness = self._likeness(cells, each)
-        return Solved(points, spread, together, latents, likeness, cells.expressed)
+        untold = np.empty((len(points), 0))
+        return Solved(points, spread, together, latents, likeness, cells.expressed, untold)
 
     def infer(self, x: np.ndarray, stabilised: np.ndarray | None = None) -> list[np.ndarray]:
         """Latents (n, latent_dim) in each member: the encoder's, corrected by the decoders.

@@ -12,8 +12,8 @@ from napari.layers import Points
 from numpy.typing import ArrayLike
 
 from napari_dpvae.data.images import best_image, libraries, spot_size
-from napari_dpvae.data.keys import DPVAE, DRAWS, RADIUS, SPATIAL, STATUS
-from napari_dpvae.figure.marks import Places, cell_size, shown_places
+from napari_dpvae.data.keys import DPVAE, RADIUS, SPATIAL, STATUS
+from napari_dpvae.figure.marks import Places, cell_size, lacking, name_of, shown_places
 from napari_dpvae.viewer.canvas.facets import CORNERS, facet_faces, facet_vertices
 
 MOST_POINTS = 50_000
@@ -99,12 +99,12 @@ def reference_layer(
 def placed_layer(
     placed: ad.AnnData, reference: ad.AnnData | None = None, places: Places = "estimates"
 ) -> LayerData:
-    """Placed cells; their estimates, where they have no draws."""
+    """Placed cells; their estimates, where they have no other such places."""
     known = [key for key in (STATUS, RADIUS) if key in placed.obs]
     features = {"cell": placed.obs_names}
     features |= {key.removeprefix("dpvae_"): placed.obs[key] for key in known}
-    places = places if DRAWS in placed.obsm else "estimates"
-    options = {"name": "placed cells" + (", one draw" if places == "one draw" else "")}
+    places = "estimates" if lacking(placed, places) else places
+    options = {"name": name_of(places)}
     centres, size = to_napari(shown_places(placed, places)), cell_size(placed, reference)
     return _cells_layer(placed, centres, size, features, options)
 

@@ -13,6 +13,7 @@ from napari_dpvae.analysis.virtual import VIRTUAL
 from napari_dpvae.colours.blend import blended, in_words
 from napari_dpvae.colours.categories import category_colours, is_numeric
 from napari_dpvae.colours.scale import colour_limits
+from napari_dpvae.figure.marks import name_of
 from napari_dpvae.viewer.canvas.cells import Cells, Numbers
 from napari_dpvae.viewer.canvas.virtual_genes import VirtualGenes
 
@@ -153,8 +154,9 @@ class Painter:
         if len(units) > 1:
             units = [f"{side}: {unit}" for side, unit in zip(("left", "right"), units, strict=True)]
         units = [unit for unit in units if unit != shown]
-        if self._session.placed is not None and self._session.look.places == "one draw":
-            units.append("one draw of each place")
+        places = self._session.look.places
+        if self._session.placed is not None and places != "estimates":
+            units.append(name_of(places))
         if self._session.gene is not None and any(cells.reading for cells in self._drawn()):
             units.append("reading the expression…")
         caption = viewer.canvas.overlays.text

@@ -10,8 +10,8 @@ import numpy as np
 from napari.layers import Points
 from napari.utils.notifications import show_warning
 
-from napari_dpvae.data.keys import DRAWS, SPATIAL
-from napari_dpvae.figure.marks import Places
+from napari_dpvae.data.keys import SPATIAL
+from napari_dpvae.figure.marks import Places, lacking
 from napari_dpvae.viewer.canvas.arrangement import SideBySide
 from napari_dpvae.viewer.canvas.beneath import Beneath
 from napari_dpvae.viewer.canvas.cells import Cells
@@ -120,7 +120,8 @@ class Scene:
         if placed is not None:
             reference = self._session.reference
             images = image_layers(placed) if reference is None else []
-            self._places = self._session.look.places if DRAWS in placed.obsm else "estimates"
+            wanted = self._session.look.places
+            self._places = "estimates" if lacking(placed, wanted) else wanted
             self._session.look.places = self._places
             layer = placed_layer(placed, reference, self._places)
             self.placed = Cells(placed, [*images, layer])
@@ -129,12 +130,12 @@ class Scene:
         self._regions.renew()
 
     def _draw_other_places(self, places: Places) -> None:
-        """A draw in place of the estimates, or back."""
+        """Others in place of the estimates, or back."""
         placed = self._session.placed
         if placed is None or places == self._places:
             return
-        if DRAWS not in placed.obsm:
-            show_warning("These cells have no draws: place them with draws of 1 or more.")
+        if reason := lacking(placed, places):
+            show_warning(reason)
             self._session.look.places = "estimates"
             return
         self._draw_placed(placed)

@@ -52,7 +52,7 @@ class Look:
 
     @observed("estimates", repeats=False)
     def places(self, places: str) -> Places:
-        """Each cell where it lies most likely, or all as one draw: spread as a tissue is."""
+        """Each cell at the mean of where it may be, or all spread as a tissue is."""
         return choice(Places, places)
 
     @observed(frozenset(STATUSES), repeats=False)
