@@ -10,7 +10,7 @@ from napari_dpvae import DPVAE
 from napari_dpvae.analysis import types
 from napari_dpvae.analysis.cells import Answer
 from napari_dpvae.analysis.genes import spatial_genes
-from napari_dpvae.analysis.questions import QUESTIONS
+from napari_dpvae.analysis.questions import QUESTIONS, Question
 from napari_dpvae.data.phantom import Phantom
 
 SPATIAL, NEIGHBOURS, TOGETHER, SIGNALS = QUESTIONS
@@ -115,3 +115,27 @@ def test_a_panel_that_is_none_marks_nothing_but_what_it_names(panel: object) -> 
     made.uns["dpvae"] = {"panel": panel}
     found = answer(spatial_genes(made, None)).set_index("gene")["in panel"]
     assert found.sum() == (panel == "Noise1" if isinstance(panel, str) else 0)
+
+
+@pytest.mark.parametrize("question", [NEIGHBOURS, TOGETHER, SIGNALS])
+def test_which_types_are_together_is_asked_of_likeliest_spots(question: Question) -> None:
+    expected = answer(question.answer(cells(1.0), "type"))
+    made = cells(1.0)
+    true, mixed = made.obsm["spatial"], np.random.default_rng(1).permutation(N)
+    # As where estimates bunch.
+    made.obsm["spatial"] = true.mean(axis=0) + 0.01 * true[mixed]
+    made.obsm["dpvae_likeliest"] = true
+    found = answer(question.answer(made, "type"))
+    pd.testing.assert_frame_equal(found, expected)
+    assert "at their likeliest spots" in found.attrs["note"]
+    assert "likeliest" not in expected.attrs["note"]
+    made.obsm["dpvae_likeliest"] = true[mixed]
+    shuffled = answer(question.answer(made, "type"))
+    assert not found.equals(shuffled)
+
+
+def test_genes_are_asked_of_the_estimates() -> None:
+    made = cells(1.0)
+    expected = answer(SPATIAL.answer(made, None))
+    made.obsm["dpvae_likeliest"] = made.obsm["spatial"][::-1].copy()
+    pd.testing.assert_frame_equal(answer(SPATIAL.answer(made, None)), expected)

@@ -1,4 +1,4 @@
-"""An answer over draws of the places, whose doubt becomes an interval."""
+"""An answer at other places than the estimates: likeliest spots, and draws for an interval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_dpvae.analysis.cells import Answer
-from napari_dpvae.data.keys import DRAWS, RADIUS, SPATIAL
+from napari_dpvae.data.keys import DRAWS, LIKELIEST, RADIUS, SPATIAL
 from napari_dpvae.steps import told
 
 MOST_DRAWS = 20
@@ -60,14 +60,31 @@ def with_interval(
     return answer
 
 
-def _drawn(placed: ad.AnnData) -> Iterator[ad.AnnData]:
-    """The cells at each draw of their places, as if these were sure; expression is not copied."""
-    draws = np.asarray(placed.obsm.get(DRAWS, np.empty((placed.n_obs, 0, 2))), float)
+def at_likeliest_spots(ask: Ask, placed: ad.AnnData, column: str | None) -> Answer:
+    """An answer for cells at their likeliest spots; for those that have none, as they are placed.
+
+    Parameters are those of :func:`with_interval`.
+    """
+    if LIKELIEST not in placed.obsm:
+        return (yield from ask(placed, column))
+    answer = yield from ask(_at_places(placed, np.asarray(placed.obsm[LIKELIEST])), column)
+    answer.attrs["note"] = f"{answer.attrs['note']} Cells are at their likeliest spots.".strip()
+    return answer
+
+
+def _at_places(placed: ad.AnnData, places: np.ndarray) -> ad.AnnData:
+    """The cells at places (n, 2 or 3), as if these were sure; expression is not copied."""
     obs = placed.obs.drop(columns=RADIUS, errors="ignore")
+    cells = ad.AnnData(placed.X, obs=obs, var=placed.var, uns=dict(placed.uns))
+    cells.obsm[SPATIAL] = places
+    return cells
+
+
+def _drawn(placed: ad.AnnData) -> Iterator[ad.AnnData]:
+    """The cells at each draw of their places."""
+    draws = np.asarray(placed.obsm.get(DRAWS, np.empty((placed.n_obs, 0, 2))), float)
     for places in np.moveaxis(draws, 1, 0)[:MOST_DRAWS]:
-        cells = ad.AnnData(placed.X, obs=obs, var=placed.var, uns=dict(placed.uns))
-        cells.obsm[SPATIAL] = places
-        yield cells
+        yield _at_places(placed, places)
 
 
 def _share_of_all(parts: int, done: int, share: float) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import anndata as ad
 
 from napari_dpvae.analysis.cells import Answer
 from napari_dpvae.analysis.genes import spatial_genes
-from napari_dpvae.analysis.over_draws import with_interval
+from napari_dpvae.analysis.over_draws import at_likeliest_spots, with_interval
 from napari_dpvae.analysis.types import co_occurrence, neighbourhoods, signals
 
 
@@ -27,10 +28,15 @@ class Question(NamedTuple):
     """Columns that tell what a row is of."""
 
     def answer(self, placed: ad.AnnData, column: str | None) -> Answer:
-        """What it asks, and where there are draws of the places how far their doubt changes it."""
+        """What it asks, and where there are draws of the places how far their doubt changes it.
+
+        Which types are together is asked of the likeliest spots, where there are any: estimates
+        bunch, and bring types together that are not.
+        """
+        ask = partial(at_likeliest_spots, self.ask) if self.of_types else self.ask
         if not self.value:
-            return self.ask(placed, column)
-        return with_interval(self.ask, self.value, list(self.rows), placed, column)
+            return ask(placed, column)
+        return with_interval(ask, self.value, list(self.rows), placed, column)
 
 
 QUESTIONS = (
