@@ -44,7 +44,7 @@ def test_they_follow_expression_and_lie_at_spots(phantom: Phantom, model: dpv.DP
     spots, true = phantom.reference.obsm["spatial"], phantom.truth.to_numpy()
     found = model.place(phantom.query, likeliest=True).obsm[KEY]
     away = np.linalg.norm(found[:, None] - spots, axis=2).min(axis=1)
-    assert away.max() < spot_distance(spots) / 2 * (1 + 1e-9)
+    assert away.max() < spot_distance(spots) / 4 * (1 + 1e-9)
     assert len(np.unique(found, axis=0)) == len(found)
     shuffled = phantom.query.copy()
     shuffled.X = shuffled.X[np.random.default_rng(0).permutation(shuffled.n_obs)]
@@ -68,7 +68,7 @@ def test_they_do_not_depend_on_the_order_of_the_cells(phantom: Phantom, model: d
     found = model.place(phantom.query, likeliest=True).obsm[KEY]
     again = model.place(phantom.query[order].copy(), likeliest=True).obsm[KEY]
     # Sums in another order differ in the last digit, by which one of two spots is the likelier.
-    assert (np.abs(again - found[order]).max(axis=1) < 1e-6).mean() > 0.98
+    assert (np.abs(again - found[order]).max(axis=1) < 1e-2).mean() > 0.98
 
 
 def test_a_file_is_placed_as_in_memory_and_keeps_none_of_another_placing(
@@ -79,7 +79,7 @@ def test_a_file_is_placed_as_in_memory_and_keeps_none_of_another_placing(
     dpv.place_file(model, query, first, likeliest=True)
     found = ad.read_h5ad(first).obsm[KEY]
     expected = model.place(phantom.query, likeliest=True).obsm[KEY]
-    assert (np.abs(found - expected).max(axis=1) < 1e-6).mean() > 0.98
+    assert (np.abs(found - expected).max(axis=1) < 1e-2).mean() > 0.98
     dpv.place_file(model, first, second)
     assert KEY not in ad.read_h5ad(second).obsm
 
@@ -94,17 +94,14 @@ def test_a_cell_whose_place_is_known_stays_there(phantom: Phantom, model: dpv.DP
 
 
 @pytest.mark.parametrize("mode", ["free", "anchored"])
-def test_where_no_counts_tell_it_is_the_spot_nearest_to_the_estimate(
+def test_where_no_counts_tell_they_are_the_estimates(
     phantom: Phantom, model: dpv.DPVAE, mode: dpv.settings.Mode
 ) -> None:
     query = phantom.query.copy()
     if mode == "anchored":
         query.X = query.X.power(0.3)
     placed = model.place(query, mode=mode, likeliest=True)
-    spots = phantom.reference.obsm["spatial"]
-    nearest = np.linalg.norm(placed.obsm["spatial"][:, None] - spots, axis=2).argmin(axis=1)
-    away = np.linalg.norm(placed.obsm[KEY] - spots[nearest], axis=1)
-    assert away.max() < spot_distance(spots) / 2 * (1 + 1e-9)
+    np.testing.assert_array_equal(placed.obsm[KEY], placed.obsm["spatial"])
 
 
 def test_a_part_of_the_tissue_is_not_spread_over_all_of_it(

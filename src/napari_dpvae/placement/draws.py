@@ -1,4 +1,4 @@
-"""Places by lot: from each cell's calibrated distribution, or within a spot."""
+"""Draws of each cell's place from its calibrated distribution: a tissue, where means bunch."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def draw_places(
     numpy.ndarray
         (n, draws, 2 or 3) in coordinate units.
     """
-    rng, rank = np.random.default_rng(seed), _ranks(names)
+    rng, rank = np.random.default_rng(seed), np.argsort(np.argsort(names, kind="stable"))
     nearest = _nearest(points, errors.points)
     border = tissue.keep_inside(points)
     outside = (points - border)[:, None]
@@ -70,21 +70,6 @@ def draw_places(
             break
     found[left] = tissue.keep_inside(found[left])
     return np.asarray(found + outside)
-
-
-def within_spots(spots: np.ndarray, radius: float, names: pd.Index, seed: int) -> np.ndarray:
-    """Cells at spots (n, 2 or 3), each by lot within a radius of its spot, so that all are seen."""
-    rng = np.random.default_rng(seed)
-    order, dims = _ranks(names), spots.shape[1]
-    direction = rng.normal(size=spots.shape)[order]
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    away = radius * rng.random((len(spots), 1))[order] ** (1 / dims)
-    return np.asarray(spots + away * direction)
-
-
-def _ranks(names: pd.Index) -> np.ndarray:
-    """(n,) which of the lots is each cell's: cells in another order draw the same."""
-    return np.argsort(np.argsort(names, kind="stable"))
 
 
 def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:

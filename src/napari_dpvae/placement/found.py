@@ -11,7 +11,6 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from napari_dpvae.data.keys import (
     DPVAE,
@@ -29,7 +28,7 @@ from napari_dpvae.geometry.domain import Domain, tissue_of
 from napari_dpvae.geometry.spacing import diagonal, spot_distance
 from napari_dpvae.model.trained import Trained
 from napari_dpvae.placement.calibrate import Calibrated
-from napari_dpvae.placement.draws import draw_places, within_spots
+from napari_dpvae.placement.draws import draw_places
 from napari_dpvae.placement.query import ReadQuery
 from napari_dpvae.placement.solve import Solved
 from napari_dpvae.settings import PlacementSettings
@@ -40,6 +39,9 @@ from napari_dpvae.uncertainty.conformal import (
     region_radius,
 )
 from napari_dpvae.uncertainty.status import STATUSES, is_usual, region_status
+
+ASIDE = 0.25
+"""Of the spot distance, that cells at one spot lie aside of it."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def placement_of(
         )
     likeliest = None
     if settings.likeliest:
-        likeliest = _at_likeliest_spots(calibrated, solved, fixed, domain, query.obs_names)
+        likeliest = _at_likeliest_spots(calibrated, solved, fixed, domain)
     usual = solved.expressed & is_usual(
         solved.likeness, read.usual_likeness, gap=read.aligned.across_gap
     )
@@ -165,22 +167,23 @@ def _expected(trained: Trained, read: ReadQuery, solved: Solved, fixed: np.ndarr
 
 
 def _at_likeliest_spots(
-    calibrated: Calibrated, solved: Solved, fixed: np.ndarray, domain: Domain, names: pd.Index
+    calibrated: Calibrated, solved: Solved, fixed: np.ndarray, domain: Domain
 ) -> np.ndarray:
-    """(n, 2 or 3) at the likeliest spot of each: that nearest to its place, if nothing else tells.
+    """(n, 2 or 3) at the likeliest spot of each, or where it was placed if nothing else tells.
 
-    Cells whose place is known stay there.
+    On that side of the spot on which it was placed, so that cells do not all hide each other. Cells
+    whose place is known stay there.
     """
-    profiles, trained = calibrated.solver.profiles, calibrated.solver.trained
+    profiles = calibrated.solver.profiles
     if profiles is None:
-        spots = trained.coordinates
-        likeliest = spots[cKDTree(spots).query(solved.points)[1]]
-    else:
-        spots, likeliest = profiles.coordinates, solved.likeliest
-    radius = spot_distance(spots) / 2
-    found = domain.keep_inside(within_spots(likeliest, radius, names, trained.settings.seed))
-    found[fixed] = solved.points[fixed]
-    return found
+        return solved.points.copy()
+    towards = solved.points - solved.likeliest
+    away = np.linalg.norm(towards, axis=1, keepdims=True)
+    reach = ASIDE * spot_distance(profiles.coordinates)
+    share = reach / np.maximum(away, max(reach, np.finfo(float).tiny))
+    return np.where(
+        fixed[:, None], solved.points, domain.keep_inside(solved.likeliest + share * towards)
+    )
 
 
 def _factors(trained: Trained, scores: np.ndarray, probability: float) -> tuple[float, float]:
