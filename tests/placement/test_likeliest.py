@@ -53,6 +53,15 @@ def test_they_follow_expression_and_lie_at_spots(phantom: Phantom, model: dpv.DP
     assert errors[0] < 0.7 * errors[1]
 
 
+def test_one_cell_of_a_small_reference_has_one_too(
+    phantom: Phantom, quick: dpv.TrainingSettings
+) -> None:
+    few = phantom.reference[::25].copy()
+    placed = dpv.DPVAE(quick).fit(few).place(phantom.query[:1].copy(), likeliest=True)
+    away = np.linalg.norm(placed.obsm[KEY] - few.obsm["spatial"], axis=1)
+    assert away.min() < spot_distance(few.obsm["spatial"]) / 4 * (1 + 1e-9)
+
+
 def test_estimates_are_the_same_and_nothing_is_there_that_is_not_asked_for(
     phantom: Phantom, model: dpv.DPVAE
 ) -> None:

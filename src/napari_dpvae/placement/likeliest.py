@@ -16,6 +16,8 @@ STEPS = 60
 """Of the optimiser, and of the sharing out; both have settled by then."""
 FEW_CELLS = 20
 """So many do not tell of how many more or fewer there should be at a spot."""
+PENALTY = 1e-4
+"""On squared weights, with signs in their deviations: few spots may be told by any large ones."""
 Signs = tuple[torch.Tensor, ...]
 """What tells of (n, r) cells and spots that they belong together, the more the higher."""
 
@@ -67,7 +69,7 @@ def fitted_odds(signs: Sequence[Signs], nearest: Sequence[np.ndarray]) -> SpotOd
             torch.log_softmax(each @ (weights / scale), dim=1).gather(1, near).logsumexp(dim=1)
             for each, near in zip(stacked, found, strict=True)
         ]
-        loss = -torch.cat(likely).mean()
+        loss = PENALTY * weights.square().sum() - torch.cat(likely).mean()
         loss.backward()
         return loss
 
