@@ -121,6 +121,11 @@ class Profiles:
         """``b`` of cells with spots and their neighbours, (n, m)."""
         return _products(self._roots_of(cells), self.around)
 
+    def compared(self, cells: Cells) -> tuple[torch.Tensor, torch.Tensor]:
+        """Likeness of cells to the spots, (n, r), and to these with their neighbours, (n, m)."""
+        roots = self._roots_of(cells)
+        return _products(roots, self.roots), _products(roots, self.around)
+
     def places(self, likeness: torch.Tensor, temperature: float) -> np.ndarray:
         """(n, 2 or 3) of cells by their likeness, (n, r)."""
         return _moments(self.coordinates, likeness, temperature)[0]
@@ -193,10 +198,6 @@ class Profiles:
         places = None if self.odds is None else np.concatenate(likeliest)
         return np.concatenate(found), np.concatenate(doubt), places
 
-    def _parts(self, points: np.ndarray) -> Iterator[slice]:
-        step = max(1, PAIRS_AT_ONCE // len(self.roots))
-        return (slice(start, start + step) for start in range(0, len(points), step))
-
     def beside_by(self, points: np.ndarray, likeness: torch.Tensor) -> np.ndarray:
         """Points (n, 2 or 3), once the profiles had their say by the cells' likeness (n, r)."""
         share = np.where(likeness.any(dim=1).numpy(), self.share, 0.0)[:, None]
@@ -213,10 +214,9 @@ class Profiles:
         log_odds = self.odds.log(self.signs(found, likeness, around))
         return found, doubt, self.coordinates[log_odds.argmax(dim=1).numpy()]
 
-    def compared(self, cells: Cells) -> tuple[torch.Tensor, torch.Tensor]:
-        """Likeness of cells to the spots, (n, r), and to these with their neighbours, (n, m)."""
-        roots = self._roots_of(cells)
-        return _products(roots, self.roots), _products(roots, self.around)
+    def _parts(self, points: np.ndarray) -> Iterator[slice]:
+        step = max(1, PAIRS_AT_ONCE // len(self.roots))
+        return (slice(start, start + step) for start in range(0, len(points), step))
 
     def _roots_of(self, cells: Cells) -> np.ndarray:
         return _roots(cells.values[:, : self.n_genes].expm1().toarray())
