@@ -22,8 +22,9 @@ import pandas as pd
 from benchmarks.cases import cases
 from benchmarks.draws import CASES, PHANTOM, Tissue, load
 from napari_dpvae import DPVAE
+from napari_dpvae.analysis.over_draws import at_places
 from napari_dpvae.analysis.types import co_occurrence, neighbourhoods, signals
-from napari_dpvae.data.keys import DRAWS, LIKELIEST, RADIUS, SPATIAL, STATUS
+from napari_dpvae.data.keys import DRAWS, LIKELIEST, STATUS
 from napari_dpvae.steps import drain
 
 RESULTS = Path(__file__).parent / "results" / "questions.csv"
@@ -55,21 +56,15 @@ def told(tissue: Tissue, seed: int) -> Iterator[dict[str, object]]:
     placed.obs[STATUS] = "placed"
     kinds = {
         "estimates": [placed],
-        "likeliest": [at(placed, placed.obsm[LIKELIEST])],
-        "draws": [at(placed, places) for places in placed.obsm[DRAWS].swapaxes(0, 1)],
+        "likeliest": [at_places(placed, placed.obsm[LIKELIEST])],
+        "draws": [at_places(placed, places) for places in placed.obsm[DRAWS].swapaxes(0, 1)],
     }
     for name, ask in asked(placed, seed).items():
-        true = ask(at(placed, tissue.task.true))
+        true = ask(at_places(placed, tissue.task.true))
         for kind, each in kinds.items():
             found = pd.concat([ask(cells).reindex(true.index).fillna(0) for cells in each], axis=1)
             spearman = true.corr(found.mean(axis=1), "spearman")
             yield {"question": name, "places": kind, "spearman": spearman}
-
-
-def at(placed: ad.AnnData, places: np.ndarray) -> ad.AnnData:
-    """The cells at other places, which are sure."""
-    obs = placed.obs.drop(columns=RADIUS)
-    return ad.AnnData(placed.X, obs=obs, var=placed.var, obsm={SPATIAL: places})
 
 
 def asked(placed: ad.AnnData, seed: int) -> dict[str, Callable[[ad.AnnData], pd.Series]]:

@@ -67,12 +67,12 @@ def at_likeliest_spots(ask: Ask, placed: ad.AnnData, column: str | None) -> Answ
     """
     if LIKELIEST not in placed.obsm:
         return (yield from ask(placed, column))
-    answer = yield from ask(_at_places(placed, np.asarray(placed.obsm[LIKELIEST])), column)
+    answer = yield from ask(at_places(placed, np.asarray(placed.obsm[LIKELIEST])), column)
     answer.attrs["note"] = f"{answer.attrs['note']} Cells are at their likeliest spots.".strip()
     return answer
 
 
-def _at_places(placed: ad.AnnData, places: np.ndarray) -> ad.AnnData:
+def at_places(placed: ad.AnnData, places: np.ndarray) -> ad.AnnData:
     """The cells at places (n, 2 or 3), as if these were sure; expression is not copied."""
     obs = placed.obs.drop(columns=RADIUS, errors="ignore")
     cells = ad.AnnData(placed.X, obs=obs, var=placed.var, uns=dict(placed.uns))
@@ -84,7 +84,7 @@ def _drawn(placed: ad.AnnData) -> Iterator[ad.AnnData]:
     """The cells at each draw of their places."""
     draws = np.asarray(placed.obsm.get(DRAWS, np.empty((placed.n_obs, 0, 2))), float)
     for places in np.moveaxis(draws, 1, 0)[:MOST_DRAWS]:
-        yield _at_places(placed, places)
+        yield at_places(placed, places)
 
 
 def _share_of_all(parts: int, done: int, share: float) -> float:
